@@ -1,0 +1,318 @@
+//! What the processes of a node say to each other; one enum per direction.
+//!
+//! Nothing here does I/O. `+fd` in a comment says which descriptors travel with the header.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A twin's number on this node: it never changes, whatever the twin is called. 0 is the node twin.
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+pub struct Number(pub u32);
+
+impl Number {
+    /// The node's own twin.
+    pub const NODE: Self = Self(0);
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A twin id as bytes (BLAKE3 of its genesis operation). The `link` crate has the full type.
+pub type Id = [u8; 32];
+
+/// How the node is reached; the same for all its processes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Place {
+    /// The DNS name under which twins have theirs: `ann.<zone>`. `localhost` unless set.
+    pub zone: String,
+    /// The address that the node listens on, with the port really bound.
+    pub listen: SocketAddr,
+}
+
+impl Place {
+    /// Whether only TLS is spoken: everywhere but on loopback.
+    #[must_use]
+    pub fn tls(&self) -> bool {
+        !self.listen.ip().is_loopback()
+    }
+
+    /// The origin under which a name is served, such as `http://ann.localhost:8080`.
+    #[must_use]
+    pub fn origin(&self, name: &str) -> String {
+        let (scheme, usual) = if self.tls() { ("https", 443) } else { ("http", 80) };
+        let port = self.listen.port();
+        if port == usual {
+            format!("{scheme}://{name}.{}", self.zone)
+        } else {
+            format!("{scheme}://{name}.{}:{port}", self.zone)
+        }
+    }
+}
+
+/// Executor to gateway.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum ToGateway {
+    /// First header: how the node is reached. +fd the listening socket.
+    Start {
+        /// Zone and address.
+        place: Place,
+    },
+    /// A twin can be reached under this name from now on (also sent after a rename).
+    Name {
+        /// The twin.
+        twin: Number,
+        /// Its name within the zone.
+        name: String,
+        /// Its twin id, once it has told it.
+        id: Option<Id>,
+    },
+    /// This twin is gone for good.
+    Forget {
+        /// The twin.
+        twin: Number,
+    },
+    /// The twin runs. +fd the gateway's end of a channel to it ([`ToTwin`] / [`FromTwin`]).
+    Awake {
+        /// The twin.
+        twin: Number,
+    },
+    /// The twin can't be started now; what waits for it goes to the node twin with this reason.
+    Failed {
+        /// The twin.
+        twin: Number,
+        /// Why.
+        reason: Reason,
+    },
+    /// Stop accepting and exit.
+    Stop,
+}
+
+/// Gateway to executor.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum FromGateway {
+    /// Names are loaded, the listener is being accepted from.
+    Ready,
+    /// Somebody wants this twin and there is no channel to it.
+    Wake {
+        /// The twin.
+        twin: Number,
+    },
+    /// The twin left a hand-over unanswered for [`TAKEN_WITHIN_MS`].
+    Stuck {
+        /// The twin.
+        twin: Number,
+    },
+}
+
+/// How long a twin may leave a hand-over unanswered before it is called stuck.
+pub const TAKEN_WITHIN_MS: u64 = 10_000;
+
+/// Names one hand-over between the gateway and one twin; unique while the gateway lives.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct HandOver(pub u64);
+
+/// Gateway to twin.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum ToTwin {
+    /// A browser's connection of which nothing was read yet. +fd the TCP socket.
+    Connection {
+        /// Answer with [`FromTwin::Taken`].
+        hand_over: HandOver,
+        /// The other end's address.
+        peer: SocketAddr,
+        /// Whether its first bytes are a TLS ClientHello.
+        tls: bool,
+        /// Set only for the node twin: why the connection came to it and not to a person's twin.
+        reason: Option<Reason>,
+    },
+    /// Another twin wants to talk. +fd a connected Unix stream socket.
+    Link {
+        /// Answer with [`FromTwin::Taken`].
+        hand_over: HandOver,
+    },
+    /// The answer to [`FromTwin::Open`]. +fd a connected Unix stream socket.
+    Opened {
+        /// The number given in the request.
+        request: u64,
+    },
+    /// The other answer to [`FromTwin::Open`].
+    Refused {
+        /// The number given in the request.
+        request: u64,
+        /// Why.
+        reason: Reason,
+    },
+    /// The answer to [`FromTwin::Sleep`]: nothing more comes over this channel.
+    Quiet,
+}
+
+/// Twin to gateway.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum FromTwin {
+    /// The twin has this connection in hand: the gateway closes its copy of the descriptor.
+    Taken {
+        /// Which.
+        hand_over: HandOver,
+    },
+    /// What came over this hand-over proved to be from a person or twin that is known:
+    /// it does not count against the wake budget of its source.
+    Known {
+        /// Which.
+        hand_over: HandOver,
+    },
+    /// Connect to another twin.
+    Open {
+        /// Chosen by the twin, repeated in the answer.
+        request: u64,
+        /// The twin to be reached.
+        to: Id,
+    },
+    /// Nothing to do: stop routing, answer [`ToTwin::Quiet`] after the last hand-over.
+    Sleep,
+}
+
+/// Why a connection or a link does not reach the twin that was asked for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Reason {
+    /// The twin stops again and again; the executor waits before it tries again.
+    Crashing,
+    /// No twin of this node has this name or id, or no name was given at all.
+    NotHere,
+    /// Plain HTTP where only TLS is spoken.
+    PlainHttp,
+    /// Too many wake-ups from this source or for this name in a short time.
+    TooOften,
+    /// The node is stopping.
+    Stopping,
+}
+
+/// Executor to twin.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum ToTwinExecutor {
+    /// First header. +fd the twin's end of its channel to the gateway.
+    Start {
+        /// Who it is on this node.
+        twin: Number,
+        /// Its name; `node` for the node twin.
+        name: String,
+        /// How the node is reached.
+        place: Place,
+        /// The twin's folder, absolute; its `door` and `life` are inside. Made by the executor.
+        folder: String,
+        /// After how many idle milliseconds to ask for sleep; 0: never.
+        sleep_after_ms: u64,
+    },
+    /// The twin was renamed; sessions go on, addresses change.
+    Renamed {
+        /// The new name.
+        name: String,
+    },
+    /// Make a one-time pairing code. `force`: an owner asked, so do it even with devices paired.
+    Pair {
+        /// Repeated in the answer.
+        request: u64,
+    },
+    /// Replay the journal and compare.
+    Verify {
+        /// Repeated in the answer.
+        request: u64,
+    },
+    /// Write everything in plain text. +fd the file to write to.
+    Export {
+        /// Repeated in the answer.
+        request: u64,
+    },
+    /// Node twin only: the answer to [`FromTwinExecutor::Claim`].
+    Claimed {
+        /// The number given in the request.
+        request: u64,
+        /// The address to open next (a pairing address of the new twin), or a refusal's code.
+        outcome: Result<String, Refusal>,
+    },
+    /// Finish what was taken and exit.
+    Stop,
+}
+
+/// Twin to executor.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum FromTwinExecutor {
+    /// Open for work.
+    Ready {
+        /// The twin's id; `None` for the node twin.
+        id: Option<Id>,
+        /// SHA-256 of its TLS certificate (DER); `None` where only plain HTTP is served.
+        fingerprint: Option<[u8; 32]>,
+        /// Whether a device is paired.
+        paired: bool,
+    },
+    /// The twin can't open its data and exits after this; the text is for the operator.
+    Broken {
+        /// What happened and what to do.
+        text: String,
+    },
+    /// A device was paired.
+    Paired,
+    /// The answer to [`ToTwinExecutor::Pair`].
+    Code {
+        /// The number given in the request.
+        request: u64,
+        /// The code, or a refusal's code.
+        outcome: Result<String, Refusal>,
+    },
+    /// The answer to [`ToTwinExecutor::Verify`].
+    Verified {
+        /// The number given in the request.
+        request: u64,
+        /// Entries replayed, or what differs.
+        outcome: Result<u64, String>,
+    },
+    /// The answer to [`ToTwinExecutor::Export`].
+    Exported {
+        /// The number given in the request.
+        request: u64,
+        /// Lines written, or what went wrong.
+        outcome: Result<u64, String>,
+    },
+    /// Wake this twin at that time even if nobody comes (milliseconds since 1970); replaces the
+    /// one said before.
+    WakeAt {
+        /// `None` cancels.
+        time_ms: Option<i64>,
+    },
+    /// Node twin only: a newcomer typed a name, and the one-time code of the console.
+    Claim {
+        /// Repeated in the answer.
+        request: u64,
+        /// The code from the address's fragment.
+        code: String,
+        /// The wished name.
+        name: String,
+    },
+}
+
+/// Why the executor or a twin says no to a verb; each has a sentence in the message files.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Refusal {
+    /// The twin has a device already; further ones are paired from it.
+    AlreadyPaired,
+    /// The twin stops again and again.
+    Crashing,
+    /// Something failed inside; the log says what.
+    Failed,
+    /// Not a name: 1 to 32 of a-z, 0-9 and `-`, not at either end.
+    NameForm,
+    /// `node www open lan relay` are reserved.
+    NameReserved,
+    /// Another twin has it.
+    NameTaken,
+    /// No twin has this name.
+    NameUnknown,
+    /// The code is wrong, used, or older than two minutes.
+    WrongCode,
+}
