@@ -7,9 +7,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 /// A twin's number on this node: it never changes, whatever the twin is called. 0 is the node twin.
-#[derive(
-    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
-)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Number(pub u32);
 
 impl Number {
@@ -45,7 +43,11 @@ impl Place {
     /// The origin under which a name is served, such as `http://ann.localhost:8080`.
     #[must_use]
     pub fn origin(&self, name: &str) -> String {
-        let (scheme, usual) = if self.tls() { ("https", 443) } else { ("http", 80) };
+        let (scheme, usual) = if self.tls() {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
         let port = self.listen.port();
         if port == usual {
             format!("{scheme}://{name}.{}", self.zone)
@@ -208,12 +210,15 @@ pub enum ToTwinExecutor {
         /// After how many idle milliseconds to ask for sleep; 0: never.
         sleep_after_ms: u64,
     },
+    /// The gateway was started again: talk to this one from now on. Connections taken before go
+    /// on. +fd the twin's end of a new channel to it.
+    Gateway,
     /// The twin was renamed; sessions go on, addresses change.
     Renamed {
         /// The new name.
         name: String,
     },
-    /// Make a one-time pairing code. `force`: an owner asked, so do it even with devices paired.
+    /// Make a one-time pairing code; refused once a device is paired.
     Pair {
         /// Repeated in the answer.
         request: u64,

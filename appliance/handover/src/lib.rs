@@ -9,6 +9,7 @@
 //! This crate never opens an INET socket, reads a file or starts a process.
 
 mod channel;
+pub mod fuzz;
 mod headers;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};

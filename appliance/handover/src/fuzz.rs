@@ -1,0 +1,26 @@
+//! What a fuzz target calls, and the replay of the committed corpus; nothing else uses it.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::channel::decode;
+use crate::{FromGateway, FromTwin, FromTwinExecutor, ToGateway, ToTwin, ToTwinExecutor};
+
+/// Reads the bytes as a header of each direction: whatever is accepted can be written again.
+pub fn headers(bytes: &[u8]) {
+    one::<ToGateway>(bytes);
+    one::<FromGateway>(bytes);
+    one::<ToTwin>(bytes);
+    one::<FromTwin>(bytes);
+    one::<ToTwinExecutor>(bytes);
+    one::<FromTwinExecutor>(bytes);
+}
+
+fn one<T: DeserializeOwned + Serialize>(bytes: &[u8]) {
+    if let Ok(header) = decode::<T>(bytes) {
+        debug_assert!(
+            postcard::to_stdvec(&header).is_ok(),
+            "an accepted header can be written"
+        );
+    }
+}
