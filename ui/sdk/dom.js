@@ -1,0 +1,102 @@
+/**
+ * Small help for making pages: elements, keyed lists, arrow keys in lists.
+ * Never parses HTML: whatever comes in as text stays text.
+ */
+
+/**
+ * Makes an element: `h('button', { class: 'quiet', onclick: save }, 'Save')`.
+ * @param {string} tag
+ * @param {Record<string, any>} [props] `on...` functions are listeners, `true` a bare attribute,
+ *   `false`, `null` and `undefined` nothing, `value` and the like go to the property
+ * @param {...(Node|string|number|null|undefined|false|any[])} children
+ * @returns {any} the element
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (typeof value === 'function') element.addEventListener(name.slice(2), value);
+    else if (name === 'value' || name === 'checked' || name === 'indeterminate') element[name] = value;
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+  fill(element, children);
+  return element;
+}
+
+/** Replaces what is inside. @param {Element} element @param {...any} children */
+export function fill(element, ...children) {
+  const kept = children.flat(Infinity).filter((child) => child || child === 0);
+  element.replaceChildren(...kept.map((child) => (child instanceof Node ? child : String(child))));
+  return element;
+}
+
+/**
+ * Makes the children of `parent` be the items, in order, without touching what stays the same, so that
+ * focus, selection and scroll place survive.
+ * @template T
+ * @param {Element} parent
+ * @param {T[]} items
+ * @param {(item: T, index: number) => string} key
+ * @param {(item: T, index: number) => Element} make
+ */
+export function keep(parent, items, key, make) {
+  const old = new Map([...parent.children].map((child) => [child.getAttribute('data-key'), child]));
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  let place = parent.firstElementChild;
+  items.forEach((item, index) => {
+    const name = key(item, index);
+    const seen = JSON.stringify(item);
+    const before = old.get(name);
+    old.delete(name);
+    const child = before && made.get(before) === seen ? before : renew(before, make(item, index), name, seen);
+    if (place && place === before) place = child;
+    if (child === place) place = place.nextElementSibling;
+    else if (child.nextElementSibling !== place || !child.parentElement) parent.insertBefore(child, place);
+  });
+  for (const child of old.values()) child.remove();
+  if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+}
+
+/** What a child was last made from. */
+const made = new WeakMap();
+
+function renew(old, child, name, seen) {
+  child.setAttribute('data-key', name);
+  made.set(child, seen);
+  if (!old) return child;
+  const focused = old.contains(document.activeElement);
+  if (old.hasAttribute('tabindex')) child.setAttribute('tabindex', old.getAttribute('tabindex'));
+  old.replaceWith(child);
+  if (focused) (child.matches('[tabindex], a, button') ? child : child.querySelector('a, button'))?.focus();
+  return child;
+}
+
+/**
+ * One tab stop for a whole list; arrow keys, Home and End walk in it.
+ * @param {HTMLElement} list
+ * @param {string} selector which elements inside take the focus
+ */
+export function roving(list, selector) {
+  const stops = () => [...list.querySelectorAll(selector)].filter((stop) => stop.offsetParent !== null);
+  const mark = (chosen) => stops().forEach((stop) => (stop.tabIndex = stop === chosen ? 0 : -1));
+  const ensure = () => {
+    const all = stops();
+    if (all.length && !all.some((stop) => stop.tabIndex === 0)) {
+      mark(all.find((stop) => stop.getAttribute('aria-current')) ?? all[all.length - 1]);
+    }
+  };
+  list.addEventListener('focusin', (event) => {
+    const stop = event.target.closest(selector);
+    if (stop) mark(stop);
+  });
+  list.addEventListener('keydown', (event) => {
+    const all = stops();
+    const here = all.indexOf(document.activeElement);
+    const to = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (here < 0 || to === undefined || !all[to]) return;
+    event.preventDefault();
+    all[to].focus();
+  });
+  new MutationObserver(ensure).observe(list, { childList: true });
+  ensure();
+}

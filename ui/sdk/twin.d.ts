@@ -1,0 +1,112 @@
+/**
+ * What an experience's author sees. The shapes of requests and answers are generated from the published
+ * documents of the twin: see types.d.ts.
+ */
+
+export interface Problem extends Error {
+  code: string;
+  title: string;
+  detail: string;
+  what_to_do: string;
+  retry: 'no' | 'later' | 'now';
+  status: number;
+  fields?: unknown;
+  /** Everything the person should read, as one text. */
+  readonly sentence: string;
+}
+
+export interface Options {
+  signal?: AbortSignal;
+}
+
+/** Answer to a write that the shell keeps until the twin can be reached again. */
+export interface Queued {
+  queued: true;
+}
+
+/** `twin.<capability>.<method>(body)`; a body with an `id` is a write and may answer `Queued`. */
+export type Capability = Record<string, (body?: object, options?: Options) => Promise<any>>;
+
+export interface LiveQuery {
+  capability: string;
+  major?: number;
+  /** A method that answers `{items, cursor?, at}`. */
+  method: string;
+  body?: object;
+  /** What to subscribe to. */
+  topic?: object;
+  /** Type of the events, which is also the name of an item's id: `message`, `conversation`, ... */
+  type: string;
+  /** Without it the answered order is kept and what is new comes first. */
+  order?: (a: any, b: any) => number;
+}
+
+export interface Live<T = any> extends AsyncIterable<Live<T>> {
+  readonly items: T[];
+  readonly ready: boolean;
+  readonly more: boolean;
+  /** `cached`: may be old. `queued`: something of mine is not sent yet. `refused`: see `problem`. */
+  readonly state: 'live' | 'cached' | 'queued' | 'refused';
+  readonly problem: Problem | null;
+  loadMore(): Promise<void>;
+  put(item: T): void;
+  drop(id: string): void;
+  reload(): void;
+  close(): void;
+}
+
+export interface Messages {
+  lang: string;
+  dir: 'ltr' | 'rtl';
+  locale: string;
+  t(key: string, values?: Record<string, string | number>): string;
+  has(key: string): boolean;
+  time(ms: number): string;
+  day(ms: number): string;
+  date(ms: number): string;
+  when(ms: number): string;
+}
+
+export interface Delta {
+  at?: number;
+  event?: { type: string; [name: string]: any };
+  /** The gap is too large: ask again, then subscribe again. */
+  resync?: true;
+}
+
+/** Events: `lang`, `theme`, `route`, `online`, and `outbox` with `{id, problem?}` of a kept write. */
+export interface Twin extends EventTarget {
+  readonly lang: string;
+  readonly dir: 'ltr' | 'rtl';
+  readonly theme: '' | 'light' | 'dark';
+  readonly route: string;
+  readonly online: boolean;
+  readonly chat: Capability;
+  readonly identity: Capability;
+  [capability: string]: any;
+  id(): string;
+  call(capability: string, major: number, method: string, body?: object, options?: Options): Promise<any>;
+  subscribe(
+    wish: { capability: string; major?: number; topic?: object; at?: number },
+    options?: Options,
+  ): AsyncIterable<Delta>;
+  live<T = any>(query: LiveQuery, options?: Options): Live<T>;
+  /** Lets the person choose a thing; the choice is the grant. Ask on a click, never by surprise. */
+  pick(wish: { kind: 'conversation' }, options?: Options): Promise<{ grant: string } | null>;
+  /** Texts beside the page, in the person's language. */
+  messages(folder?: string): Promise<Messages>;
+  /** Changes the address within the experience, as shown to the person. */
+  go(route: string): void;
+}
+
+export function connect(): Promise<Twin>;
+export function h(tag: string, props?: Record<string, any>, ...children: any[]): any;
+export function fill<E extends Element>(element: E, ...children: any[]): E;
+export function keep<T>(
+  parent: Element,
+  items: T[],
+  key: (item: T, index: number) => string,
+  make: (item: T, index: number) => Element,
+): void;
+export function roving(list: HTMLElement, selector: string): void;
+export const Problem: { new (wire: object): Problem };
