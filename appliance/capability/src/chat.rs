@@ -1,0 +1,10 @@
+//! `chat`: conversations between two people, and the notebook with oneself.
+//!
+//! Versions, oldest first:
+//! * [`v1`]: first draft.
+//!
+//! Nothing here says how a twin does it.
+
+pub mod v1;
+
+pub use v1 as latest;

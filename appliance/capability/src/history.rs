@@ -1,0 +1,10 @@
+//! `history`: what happened in a twin, undoing it and erasing it.
+//!
+//! Versions, oldest first:
+//! * [`v1`]: first draft.
+//!
+//! Nothing here says how a twin does it.
+
+pub mod v1;
+
+pub use v1 as latest;

@@ -1,0 +1,10 @@
+//! `identity`: who the person is to themselves and to their contacts: profile, card, sessions.
+//!
+//! Versions, oldest first:
+//! * [`v1`]: first draft.
+//!
+//! Nothing here says how a twin does it.
+
+pub mod v1;
+
+pub use v1 as latest;

@@ -1,0 +1,227 @@
+//! The list of everything that is served: capability, major, methods, events, envelopes. The
+//! documents are generated from it and the twin's routing is tested against it. It never lists
+//! what is not served.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::{
+    chat, contacts, experiences, history, identity, node,
+    wire::{Done, Nothing, Page},
+};
+
+/// Describes a type, adding what it uses to the generator's definitions.
+pub type Describe = fn(&mut SchemaGenerator) -> Schema;
+
+/// One major version of one capability.
+#[derive(Clone, Copy, Debug)]
+pub struct Interface {
+    /// Its name, such as `chat`.
+    pub name: &'static str,
+    /// Its major version.
+    pub major: u32,
+    /// What it is for.
+    pub about: &'static str,
+    /// What can be asked.
+    pub methods: &'static [Method],
+    /// What can be subscribed to, and what is heard then.
+    pub events: Option<(Describe, Describe)>,
+    /// What twins say to each other.
+    pub envelope: Option<Envelope>,
+}
+
+/// One method: `POST /api/<capability>/<major>/<name>`.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it changes something.
+    pub writes: bool,
+    /// Whether an experience can call it, within its grants.
+    pub experience: bool,
+    /// Its request.
+    pub request: Describe,
+    /// Its answer.
+    pub response: Describe,
+}
+
+/// The body of envelopes of one capability.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope {
+    /// The values of `type`.
+    pub types: &'static [&'static str],
+    /// The body.
+    pub body: Describe,
+}
+
+/// Everything that is served, by name and major.
+#[must_use]
+pub fn all() -> &'static [Interface] {
+    ALL
+}
+
+/// One of them.
+#[must_use]
+pub fn find(name: &str, major: u32) -> Option<&'static Interface> {
+    ALL.iter()
+        .find(|one| one.name == name && one.major == major)
+}
+
+impl Interface {
+    /// One of its methods.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&'static Method> {
+        self.methods.iter().find(|one| one.name == name)
+    }
+}
+
+const fn read<Q: JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
+    let (request, response) = (describe::<Q> as Describe, describe::<A> as Describe);
+    Method {
+        name,
+        writes: false,
+        experience: false,
+        request,
+        response,
+    }
+}
+
+const fn write<Q: JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
+    Method {
+        writes: true,
+        ..read::<Q, A>(name)
+    }
+}
+
+const fn shared(method: Method) -> Method {
+    Method {
+        experience: true,
+        ..method
+    }
+}
+
+fn describe<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, HISTORY, IDENTITY, NODE];
+
+const CHAT: Interface = {
+    use chat::v1::{
+        Body, Conversation, Conversations, Delete, Edit, Event, Message, Messages, Read, Send,
+        Topic,
+    };
+    Interface {
+        name: "chat",
+        major: 1,
+        about: "Conversations between two people, and the notebook with oneself.",
+        methods: &[
+            shared(read::<Conversations, Page<Conversation>>("conversations")),
+            shared(read::<Messages, Page<Message>>("messages")),
+            shared(write::<Send, Message>("send")),
+            shared(write::<Edit, Message>("edit")),
+            shared(write::<Delete, Message>("delete")),
+            shared(write::<Read, Done>("read")),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: Some(Envelope {
+            types: &["say", "edit", "delete", "read"],
+            body: describe::<Body>,
+        }),
+    }
+};
+
+const CONTACTS: Interface = {
+    use contacts::v1::{Body, Choose, Contact, Event, List, Rename, Request, Topic};
+    Interface {
+        name: "contacts",
+        major: 1,
+        about: "People one knows: asking, accepting, blocking, names for them.",
+        methods: &[
+            read::<List, Page<Contact>>("list"),
+            write::<Request, Contact>("request"),
+            write::<Choose, Contact>("accept"),
+            write::<Choose, Contact>("deny"),
+            write::<Choose, Contact>("block"),
+            write::<Choose, Contact>("unblock"),
+            write::<Rename, Contact>("rename"),
+            write::<Choose, Done>("remove"),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: Some(Envelope {
+            types: &["ask", "accept"],
+            body: describe::<Body>,
+        }),
+    }
+};
+
+const EXPERIENCES: Interface = {
+    use experiences::v1::{
+        Close, Event, Give, Grant, Grants, Installed, ListGrants, Open, Opened, Revoke, Topic,
+    };
+    Interface {
+        name: "experiences",
+        major: 1,
+        about: "What is installed, opening it in a frame, and what each may use.",
+        methods: &[
+            read::<Nothing, Installed>("list"),
+            write::<Open, Opened>("open"),
+            write::<Close, Nothing>("close"),
+            read::<ListGrants, Grants>("grants"),
+            write::<Give, Grant>("grant"),
+            write::<Revoke, Done>("revoke"),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: None,
+    }
+};
+
+const HISTORY: Interface = {
+    use history::v1::{Erase, Erased, Event, Item, List, Topic, UndoIt, Undone};
+    Interface {
+        name: "history",
+        major: 1,
+        about: "What happened, undoing it and erasing it.",
+        methods: &[
+            read::<List, Page<Item>>("list"),
+            write::<UndoIt, Undone>("undo"),
+            write::<Erase, Erased>("erase"),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: None,
+    }
+};
+
+const IDENTITY: Interface = {
+    use identity::v1::{Body, Card, EndSession, Me, Pair, Paired, Sessions, SetProfile};
+    Interface {
+        name: "identity",
+        major: 1,
+        about: "Who the person is, to themselves and to their contacts.",
+        methods: &[
+            shared(read::<Nothing, Me>("me")),
+            write::<SetProfile, Me>("set_profile"),
+            read::<Nothing, Card>("card"),
+            read::<Nothing, Sessions>("sessions"),
+            write::<EndSession, Nothing>("end_session"),
+            write::<Nothing, Nothing>("sign_out"),
+            write::<Pair, Paired>("pair"),
+        ],
+        events: None,
+        envelope: Some(Envelope {
+            types: &["profile"],
+            body: describe::<Body>,
+        }),
+    }
+};
+
+const NODE: Interface = {
+    use node::v1::{Claim, Claimed};
+    Interface {
+        name: "node",
+        major: 1,
+        about: "The node's own twin: setting up a fresh node.",
+        methods: &[write::<Claim, Claimed>("claim")],
+        events: None,
+        envelope: None,
+    }
+};

@@ -1,0 +1,942 @@
+// Generated from the capability documents; do not edit.
+// A test compares it, `HOMETWIN_WRITE=1 cargo test -p capability` writes it anew.
+
+/** What all capabilities share. */
+export namespace Wire {
+  /**
+   * The body of `POST /api/batch`: at most 32 calls that happen together or not at all. Only
+   * methods of the twin's own data can be in it; a read within a batch sees the writes before it.
+   */
+  interface Batch {
+    /** The calls, done in this order. */
+    calls: Call[];
+  }
+  /** The answer to a batch in which every call succeeded. */
+  interface BatchResults {
+    /** One response per call, in their order. */
+    results: unknown[];
+  }
+  /** One call within a batch. */
+  interface Call {
+    /** The method's request. */
+    body: unknown;
+    /** Name of the capability, such as `chat`. */
+    capability: string;
+    /** Its major version. */
+    major: number;
+    /** The method, such as `send`. */
+    method: string;
+  }
+  /** From the browser. */
+  type ClientMessage =
+    /** Tell me what happens to a topic. At most 32 at a time. */
+    | {
+      /** The `at` of the page that is shown; without it only what happens from now on. */
+      at?: number;
+      /** Name of the capability. */
+      capability: string;
+      /** The frame token of the experience on whose behalf it is. */
+      frame?: string;
+      /** Its major version. */
+      major: number;
+      op: "subscribe";
+      /** Chosen by the browser; names the subscription in what follows. */
+      sub: number;
+      /** What to hear about; its shape is the capability's `topic`. */
+      topic: unknown;
+    }
+    /** No more of this. */
+    | {
+      op: "unsubscribe";
+      /** The subscription. */
+      sub: number;
+    };
+  /** What is wrong with one field of a request. */
+  interface FieldProblem {
+    /** What is wrong with it; in English, for the author of the program. */
+    detail: string;
+    /** Where in the request, as a path such as `calls[2].body.text`. */
+    field: string;
+  }
+  /** A call that was not done, as `application/problem+json`. */
+  interface Problem {
+    /** In a batch: which call it was, counted from 0. None of the others was done. */
+    call?: number;
+    /** For programs: stable, such as `conflict` or `not_found`. */
+    code: string;
+    /** What happened, in a sentence, in the person's language. */
+    detail: string;
+    /** The fields that were not understood or not allowed. */
+    fields?: FieldProblem[];
+    /** Whether the same call can succeed when sent again. */
+    retry: Retry;
+    /** With `conflict`: the revision that the thing has now. */
+    rev?: number;
+    /** The HTTP status. */
+    status: number;
+    /** What happened, in a few words, in the person's language. */
+    title: string;
+    /** `urn:hometwin:problem:` and the code. */
+    type: string;
+    /** What the person can do, in a sentence, in their language. */
+    what_to_do: string;
+  }
+  /** Whether it helps to send a call again. */
+  type Retry =
+    /** Not unchanged. */
+    | "no"
+    /** In a while. */
+    | "later"
+    /** At once, after reading the thing again. */
+    | "now";
+  /** From the twin. */
+  type ServerMessage =
+    /** Something happened. */
+    | {
+      /** The state that is reached with this event. */
+      at: number;
+      /** The event; its shape is the capability's `event`. */
+      event: unknown;
+      /** The subscription. */
+      sub: number;
+    }
+    /** Too much happened since `at`: read the page again and subscribe from its `at`. */
+    | {
+      /** Always `true`. */
+      resync: true;
+      /** The subscription; it has ended. */
+      sub: number;
+    }
+    /** The subscription was refused or has ended. */
+    | {
+      /** Why. */
+      problem: Problem;
+      /** The subscription. */
+      sub: number;
+    };
+}
+
+/** Conversations between two people, and the notebook with oneself. */
+export namespace Chat {
+  /** Between twins: everything `chat` says, told apart by `type`. */
+  type Body =
+    /** A message. */
+    | Say & {
+      type: "say";
+    }
+    /** A changed message. */
+    | SayEdit & {
+      type: "edit";
+    }
+    /** A deleted message. */
+    | SayDelete & {
+      type: "delete";
+    }
+    /** A read marker. */
+    | SayRead & {
+      type: "read";
+    };
+  /** A conversation. */
+  interface Conversation {
+    /** Time of the last message, or when the conversation began. */
+    active_ms: number;
+    /** Its id. */
+    conversation: string;
+    /** The newest message. */
+    last?: Message;
+    /** Whether something can be sent now: false once the contact was blocked or removed. */
+    open: boolean;
+    /** The newest message that the other has read. */
+    read_up_to_by_other?: string;
+    /** How many messages of the other are unread. */
+    unread: number;
+    /** The other person; oneself for the notebook. */
+    with: Person;
+  }
+  /** One page of a list. */
+  interface ConversationPage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Conversation[];
+  }
+  /**
+   * The conversations, last active first: the notebook and one for each accepted contact, also
+   * before anything was said.
+   */
+  interface Conversations {
+    /** Where to start. */
+    cursor?: string;
+    /** How many. */
+    limit?: number;
+  }
+  /**
+   * Delete a message of one's own, here and at the other's. What they have seen they have seen.
+   * Problems: `not_found`, `not_author`.
+   */
+  interface Delete {
+    /** Names this write. */
+    id: string;
+    /** The message. */
+    message: string;
+  }
+  /** How far a message has come. */
+  type Delivery =
+    /** The other twin has it safely. */
+    | "delivered"
+    /** The other twin keeps it and can show it after its next update. */
+    | "held"
+    /** It waits here until the other twin can be reached. */
+    | "queued"
+    /** The other person has read it. */
+    | "read"
+    /** The other twin did not take it. */
+    | "refused";
+  /** The answer to a write that has nothing more to say. */
+  interface Done {
+    /** Number of the journal entry that the write made, or of the newest one if it changed nothing. */
+    at: number;
+  }
+  /**
+   * Change the text of a message of one's own.
+   * Problems: `not_found`, `not_author`, `conflict`, `deleted`.
+   */
+  interface Edit {
+    /** Names this write. */
+    id: string;
+    /** Only if the message still has this revision. */
+    if_rev?: number;
+    /** The message. */
+    message: string;
+    /** The new text. */
+    text: string;
+  }
+  /** What happened. */
+  type Event =
+    /** A conversation is new, or its unread count, its last message or who can write changed. */
+    | {
+      /** How it is now. */
+      conversation: Conversation;
+      type: "conversation";
+    }
+    /** A message is new or changed. Put it where its time says, not where it arrived. */
+    | {
+      /** How it is now. */
+      message: Message;
+      type: "message";
+    };
+  /** A message. */
+  interface Message {
+    /** Who wrote it. */
+    author: Person;
+    /** The conversation that it is in. */
+    conversation: string;
+    /** Its author deleted it. */
+    deleted: boolean;
+    /** When its author last edited it. */
+    edited_ms?: number;
+    /** Its text was erased here, for good. */
+    erased?: boolean;
+    /** Its id, made by its author. Unique together with the author. */
+    message: string;
+    /** What a newer version said about it that this one does not know. */
+    more?: Record<string, unknown>;
+    /** It was written by a newer twin: this one keeps it and shows it after its next update. */
+    needs_update?: boolean;
+    /** The message that it answers. */
+    reply_to?: string;
+    /** Revision. */
+    rev: number;
+    /** How far one's own message to somebody else has come. */
+    state?: Delivery;
+    /** The text; absent when deleted, erased or in need of an update. */
+    text?: string;
+    /** When its author wrote it. */
+    time_ms: number;
+  }
+  /** One page of a list. */
+  interface MessagePage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Message[];
+  }
+  /**
+   * The messages of a conversation, newest first. Order: time, author, id.
+   * Problems: `not_found`.
+   */
+  interface Messages {
+    /** The conversation. */
+    conversation: string;
+    /** Where to start. */
+    cursor?: string;
+    /** How many. */
+    limit?: number;
+  }
+  /** A person in a conversation. */
+  interface Person {
+    /** Their id, as this caller may know it. */
+    id: string;
+    /** Whether it is oneself. */
+    me: boolean;
+    /** What they are called here. */
+    name: string;
+  }
+  /**
+   * Mark a conversation as read up to a message. Never goes back.
+   * Problems: `not_found`.
+   */
+  interface Read {
+    /** Who wrote that message, should two messages have the same id; the newest otherwise. */
+    author?: string;
+    /** The conversation. */
+    conversation: string;
+    /** Names this write. */
+    id: string;
+    /** The newest message that was seen. */
+    up_to: string;
+  }
+  /** Between twins: a message. */
+  interface Say {
+    /** Its id. */
+    message: string;
+    /** The message that it answers. */
+    reply_to?: string;
+    /** The text. */
+    text: string;
+    /** The author's clock. */
+    time_ms: number;
+    [later: string]: unknown;
+  }
+  /** Between twins: the author deleted a message. */
+  interface SayDelete {
+    /** The message. */
+    message: string;
+    /** The author's clock. */
+    time_ms: number;
+    [later: string]: unknown;
+  }
+  /** Between twins: the author changed a message. The newest `time_ms` wins. */
+  interface SayEdit {
+    /** The message. */
+    message: string;
+    /** Its new text. */
+    text: string;
+    /** The author's clock. */
+    time_ms: number;
+    [later: string]: unknown;
+  }
+  /** Between twins: the sender has read the conversation up to this message. */
+  interface SayRead {
+    /** Its author. */
+    author: string;
+    /** The sender's clock. */
+    time_ms: number;
+    /** The message. */
+    up_to: string;
+    [later: string]: unknown;
+  }
+  /**
+   * Write a message.
+   * Problems: `not_found`; `closed` when the other is no contact any more; `id_taken` when the id
+   * already names something else.
+   */
+  interface Send {
+    /** The conversation. */
+    conversation: string;
+    /** Names this write and becomes the id of the message. */
+    id: string;
+    /** The message that it answers. */
+    reply_to?: string;
+    /** The text. */
+    text: string;
+  }
+  /** What to hear about: one conversation, or all of them. */
+  interface Topic {
+    /** Only this one. */
+    conversation?: string;
+  }
+}
+
+/** People one knows: asking, accepting, blocking, names for them. */
+export namespace Contacts {
+  /** Between twins: yes, we are contacts. */
+  interface Accept {
+    /** What they say about themselves. */
+    about?: string;
+    /** What the sender calls themselves. */
+    display_name: string;
+    /** The sender's clock. */
+    time_ms: number;
+    [later: string]: unknown;
+  }
+  /** Between twins: may I be your contact? The sender's chain and pre-key come with the link. */
+  interface Ask {
+    /** What they say about themselves. */
+    about?: string;
+    /** What the sender calls themselves. */
+    display_name: string;
+    /** A few words. */
+    note?: string;
+    /** The sender's clock. */
+    time_ms: number;
+    [later: string]: unknown;
+  }
+  /** Between twins: everything `contacts` says, told apart by `type`. */
+  type Body =
+    /** A request. */
+    | Ask & {
+      type: "ask";
+    }
+    /** The answer yes. */
+    | Accept & {
+      type: "accept";
+    };
+  /**
+   * Names a contact to be accepted, denied, blocked, unblocked or removed.
+   * Problems: `not_found`; `wrong_state` when that cannot be done with how things stand.
+   */
+  interface Choose {
+    /** The contact. */
+    contact: string;
+    /** Names this write. */
+    id: string;
+    /** Only if the contact still has this revision. */
+    if_rev?: number;
+  }
+  /** A person one knows or is being asked by. */
+  interface Contact {
+    /** What they say about themselves. */
+    about?: string;
+    /** Their twin id. */
+    contact: string;
+    /** The conversation with them, once accepted. */
+    conversation?: string;
+    /** What they call themselves. */
+    display_name: string;
+    /** The words that came with the request. */
+    note?: string;
+    /** What one calls them. */
+    petname?: string;
+    /** Revision. */
+    rev: number;
+    /** Since when it stands so. */
+    since_ms: number;
+    /** How things stand. */
+    state: ContactState;
+  }
+  /** One page of a list. */
+  interface ContactPage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Contact[];
+  }
+  /** How things stand with a contact. */
+  type ContactState =
+    /** Both have said yes. */
+    | "accepted"
+    /** We asked and wait for an answer. */
+    | "asked"
+    /** They ask and wait for ours. */
+    | "asks"
+    /** Nothing from them is taken and nothing is sent to them. */
+    | "blocked"
+    /** We said no; they are not told. */
+    | "denied";
+  /** The answer to a write that has nothing more to say. */
+  interface Done {
+    /** Number of the journal entry that the write made, or of the newest one if it changed nothing. */
+    at: number;
+  }
+  /** What happened to the contacts. */
+  type Event =
+    /** A contact is new or changed. */
+    | {
+      /** How it is now. */
+      contact: Contact;
+      type: "contact";
+    }
+    /** A contact is gone. */
+    | {
+      /** Which. */
+      contact: string;
+      type: "removed";
+    };
+  /** The contacts by name: requests that wait for us first. */
+  interface List {
+    /** Where to start. */
+    cursor?: string;
+    /** How many. */
+    limit?: number;
+  }
+  /**
+   * Call a contact something else; only oneself sees it.
+   * Problems: `not_found`, `conflict`.
+   */
+  interface Rename {
+    /** The contact. */
+    contact: string;
+    /** Names this write. */
+    id: string;
+    /** Only if the contact still has this revision. */
+    if_rev?: number;
+    /** The name; empty takes it away. */
+    petname: string;
+  }
+  /**
+   * Ask a person to be a contact. If they asked already, this accepts.
+   * Problems: `bad_card`, `own_card`, `already` (accepted or blocked).
+   */
+  interface Request {
+    /** Their card: a link or the text of one. */
+    card: string;
+    /** Names this write. */
+    id: string;
+    /** A few words for them. */
+    note?: string;
+  }
+  /** What to hear about: all contacts. */
+  interface Topic {
+  }
+}
+
+/** What is installed, opening it in a frame, and what each may use. */
+export namespace Experiences {
+  /** The frame is gone. Closing it again is no problem. */
+  interface Close {
+    /** The frame. */
+    frame: string;
+  }
+  /** The answer to a write that has nothing more to say. */
+  interface Done {
+    /** Number of the journal entry that the write made, or of the newest one if it changed nothing. */
+    at: number;
+  }
+  /** What happened to the grants. */
+  type Event =
+    /** A grant was given. */
+    | {
+      /** How it is. */
+      grant: Grant;
+      type: "grant";
+    }
+    /** A grant was taken back. */
+    | {
+      /** Which. */
+      grant: string;
+      type: "revoked";
+    };
+  /** An installed experience. */
+  interface Experience {
+    /** What it may use. */
+    grants: Grant[];
+    /** Its name: also its address, `/x/<name>`. */
+    name: string;
+    /** What it is called, by language tag. */
+    title: Record<string, string>;
+    /** Its version, for people. */
+    version: string;
+    /** The kinds of things it works with, such as `conversation`. */
+    wants: string[];
+  }
+  /** How much of the past of a thing may be seen. */
+  type From =
+    /** All of it. */
+    | "history"
+    /** Only what comes after the grant was given. */
+    | "now";
+  /** What an experience may use, and how. */
+  interface Grant {
+    /** Who may. */
+    experience: string;
+    /** How much of its past may be seen. */
+    from: From;
+    /** Its id. */
+    grant: string;
+    /** What kind of thing. */
+    kind: ThingKind;
+    /** Last use, to the hour. */
+    last_used_ms?: number;
+    /** Since when. */
+    since_ms: number;
+    /** Which: its id, or `all`. */
+    thing: string;
+    /** What the person sees of the thing: the name of the other in a conversation. */
+    title?: string;
+    /** What may be done with it. */
+    verbs: Verb[];
+  }
+  /**
+   * Give an experience a thing that the person chose. Only the shell can.
+   * Problems: `not_found` when there is no such thing.
+   */
+  interface GrantRequest {
+    /** To whom. */
+    experience: string;
+    /** How much of its past may be seen. */
+    from: From;
+    /** Names this write and becomes the id of the grant. */
+    id: string;
+    /** What kind of thing. */
+    kind: ThingKind;
+    /** Which: its id, or `all`. */
+    thing: string;
+    /** What may be done with it; `see` is always part of it. */
+    verbs: Verb[];
+  }
+  /** All grants that hold. */
+  interface Grants {
+    /** The state of the twin that this shows. */
+    at: number;
+    /** The newest first. */
+    items: Grant[];
+  }
+  /** What is installed. */
+  interface Installed {
+    /** By name. */
+    items: Experience[];
+  }
+  /** List grants, newest first. */
+  interface ListGrants {
+    /** Only of this experience. */
+    experience?: string;
+  }
+  /** A request without any parameters. */
+  interface Nothing {
+  }
+  /** Open an experience in a frame. Problems: `not_found`, `too_many` (frames of this session). */
+  interface Open {
+    /** Its name. */
+    name: string;
+  }
+  /** A frame is ready to be shown. */
+  interface Opened {
+    /** The unguessable id of the frame. */
+    frame: string;
+    /** What the shell sends as `Experience` header with its calls. Not for the experience itself. */
+    token: string;
+    /** The address to load. */
+    url: string;
+  }
+  /** Take a grant back, at once. Problems: `not_found`. */
+  interface Revoke {
+    /** The grant. */
+    grant: string;
+    /** Names this write. */
+    id: string;
+  }
+  /** A kind of thing that can be chosen. */
+  type ThingKind =
+    /** A conversation. */
+    | "conversation";
+  /** What to hear about: all grants. */
+  interface Topic {
+  }
+  /** What may be done with a thing. */
+  type Verb =
+    /** Read what is in it. */
+    | "see"
+    /** Put something new into it. */
+    | "add"
+    /** Change or delete what the person themselves put there. */
+    | "change";
+}
+
+/** What happened, undoing it and erasing it. */
+export namespace History {
+  /** Who did something. */
+  type Actor =
+    /** Another person. */
+    | {
+      /** Their twin id. */
+      contact: string;
+      /** What they are called here. */
+      name: string;
+      type: "contact";
+    }
+    /** Oneself, in a browser. */
+    | {
+      /** The public id of its session. */
+      device: string;
+      type: "device";
+    }
+    /** Oneself, through an experience. */
+    | {
+      /** Its name. */
+      name: string;
+      type: "experience";
+    }
+    /** The twin itself. */
+    | {
+      type: "system";
+    };
+  /**
+   * Erase the content of things for good. That they happened stays in the history.
+   * Problems: `not_found` when an entry does not exist; entries without content are passed over.
+   */
+  interface Erase {
+    /** Names this write. */
+    id: string;
+    /** The journal entries. */
+    seqs: number[];
+  }
+  /** The content can't be read any more. */
+  interface Erased {
+    /** When the last copy of it on this node is overwritten. */
+    complete_by_ms: number;
+    /** How many entries had content. */
+    erased: number;
+  }
+  /** What happened. */
+  type Event =
+    /** Something new in the history, or an entry that was undone or erased since. */
+    | {
+      /** How it is now. */
+      item: Item;
+      type: "entry";
+    };
+  /** One thing that happened. */
+  interface Item {
+    /** Who did it. */
+    actor: Actor;
+    /** What to fill into the sentence. */
+    args: Record<string, string>;
+    /** The contact it has to do with. */
+    contact?: string;
+    /** Whether it has content that can be erased. */
+    erasable: boolean;
+    /** Its content was erased. */
+    erased: boolean;
+    /** The kind, such as `chat.message`. */
+    kind: string;
+    /** Names the sentence in which to say it, such as `history.chat.message`. */
+    line: string;
+    /** Number of the journal entry. */
+    seq: number;
+    /** When. */
+    time_ms: number;
+    /** Whether and how it can be undone. */
+    undo: Undo;
+    /** The entry that undid it. */
+    undone_by?: number;
+  }
+  /** One page of a list. */
+  interface ItemPage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Item[];
+  }
+  /** What happened, newest first. */
+  interface List {
+    /** Only what has to do with this contact. */
+    contact?: string;
+    /** Where to start. */
+    cursor?: string;
+    /** Only these kinds, such as `chat.message`; `chat.` takes all that begin so. */
+    kinds?: string[];
+    /**
+     * How many. A filter reads a bounded stretch at a time: a page can be short, even empty,
+     * and still have a cursor.
+     */
+    limit?: number;
+    /** Only what has these words in its content, upper or lower case alike. */
+    text?: string;
+  }
+  /** What to hear about: everything. */
+  interface Topic {
+  }
+  /** How something can be undone. */
+  type Undo =
+    /** Here, and the other person's twin is asked to do the same; what they saw they saw. */
+    | "ask_peer"
+    /** Here, completely. */
+    | "local"
+    /** Not at all. */
+    | "none";
+  /**
+   * Undo one thing.
+   * Problems: `not_found`; `cannot_undo` for a kind that has no undo or was undone already;
+   * `built_upon` when something later stands on it (the problem's `rev` names that entry).
+   */
+  interface UndoRequest {
+    /** Names this write. */
+    id: string;
+    /** The journal entry. */
+    seq: number;
+  }
+  /** It was undone. */
+  interface Undone {
+    /** Whether another twin was asked to do the same. */
+    asked_peer: boolean;
+    /** The journal entry of the undoing. */
+    seq: number;
+  }
+}
+
+/** Who the person is, to themselves and to their contacts. */
+export namespace Identity {
+  /** Between twins: everything `identity` says, told apart by `type`. */
+  type Body =
+    /** The profile changed. */
+    | Profile & {
+      type: "profile";
+    };
+  /** What one gives to others so that they can ask to be a contact. */
+  interface Card {
+    /** The card as a link. */
+    link: string;
+    /** The same as a QR code, a complete SVG image. */
+    svg: string;
+  }
+  /** Sign out one browser. Problems: `not_found`. */
+  interface EndSession {
+    /** Names this write. */
+    id: string;
+    /** The session. */
+    session: string;
+  }
+  /** The person whose twin this is. */
+  interface Me {
+    /** What they say about themselves. Not for experiences. */
+    about?: string;
+    /** How they want to be called. */
+    display_name: string;
+    /** Their id; for an experience a private one. */
+    id: string;
+    /** The twin's name on its node, such as `ann`. Not for experiences. */
+    name?: string;
+    /** Revision of the profile. */
+    rev: number;
+  }
+  /** A request without any parameters. */
+  interface Nothing {
+  }
+  /**
+   * Sign this browser in with a one-time code. Needs no session; sets the cookie.
+   * Problems: `bad_code`, `too_often`.
+   */
+  interface Pair {
+    /** The code. */
+    code: string;
+  }
+  /** The browser is signed in. */
+  interface Paired {
+    /** Where to go now: a path at the same origin. */
+    next: string;
+  }
+  /** Between twins: how the sender wants to be shown. */
+  interface Profile {
+    /** What they say about themselves. */
+    about: string;
+    /** Their display name. */
+    display_name: string;
+    /** The sender's clock. */
+    time_ms: number;
+    [later: string]: unknown;
+  }
+  /** A browser that is signed in. */
+  interface Session {
+    /** What kind of device it said it is; may be empty. */
+    device: string;
+    /** Last use, to the hour. */
+    last_used_ms: number;
+    /** Its public id. */
+    session: string;
+    /** Since when. */
+    since_ms: number;
+    /** Whether it is the one that asks. */
+    this: boolean;
+  }
+  /** All browsers that are signed in. */
+  interface Sessions {
+    /** The newest first. */
+    sessions: Session[];
+  }
+  /**
+   * Change the profile. Accepted contacts are told.
+   * Problems: `conflict` when `if_rev` is not the profile's revision.
+   */
+  interface SetProfile {
+    /** The new text about oneself. */
+    about: string;
+    /** The new display name. */
+    display_name: string;
+    /** Names this write. */
+    id: string;
+    /** Only if the profile still has this revision. */
+    if_rev?: number;
+  }
+}
+
+/** The node's own twin: setting up a fresh node. */
+export namespace Node {
+  /**
+   * Make the first person's twin on a fresh node. Needs the one-time code from the node's console;
+   * without it nothing is offered to anyone.
+   * Problems: `bad_code`, `too_often`, `bad_name`, `name_taken`, `claimed`.
+   */
+  interface Claim {
+    /** The one-time code. */
+    code: string;
+    /** The name of the new twin: 1 to 32 letters a-z, digits and `-`. */
+    name: string;
+  }
+  /** The twin exists. */
+  interface Claimed {
+    /** The address of the new twin's pairing page, with a code in its fragment. */
+    next: string;
+  }
+}
+
+/** Every method with its request and its answer. */
+export interface Methods {
+  "chat/1/conversations": { request: Chat.Conversations; response: Chat.ConversationPage };
+  "chat/1/messages": { request: Chat.Messages; response: Chat.MessagePage };
+  "chat/1/send": { request: Chat.Send; response: Chat.Message };
+  "chat/1/edit": { request: Chat.Edit; response: Chat.Message };
+  "chat/1/delete": { request: Chat.Delete; response: Chat.Message };
+  "chat/1/read": { request: Chat.Read; response: Chat.Done };
+  "contacts/1/list": { request: Contacts.List; response: Contacts.ContactPage };
+  "contacts/1/request": { request: Contacts.Request; response: Contacts.Contact };
+  "contacts/1/accept": { request: Contacts.Choose; response: Contacts.Contact };
+  "contacts/1/deny": { request: Contacts.Choose; response: Contacts.Contact };
+  "contacts/1/block": { request: Contacts.Choose; response: Contacts.Contact };
+  "contacts/1/unblock": { request: Contacts.Choose; response: Contacts.Contact };
+  "contacts/1/rename": { request: Contacts.Rename; response: Contacts.Contact };
+  "contacts/1/remove": { request: Contacts.Choose; response: Contacts.Done };
+  "experiences/1/list": { request: Experiences.Nothing; response: Experiences.Installed };
+  "experiences/1/open": { request: Experiences.Open; response: Experiences.Opened };
+  "experiences/1/close": { request: Experiences.Close; response: Experiences.Nothing };
+  "experiences/1/grants": { request: Experiences.ListGrants; response: Experiences.Grants };
+  "experiences/1/grant": { request: Experiences.GrantRequest; response: Experiences.Grant };
+  "experiences/1/revoke": { request: Experiences.Revoke; response: Experiences.Done };
+  "history/1/list": { request: History.List; response: History.ItemPage };
+  "history/1/undo": { request: History.UndoRequest; response: History.Undone };
+  "history/1/erase": { request: History.Erase; response: History.Erased };
+  "identity/1/me": { request: Identity.Nothing; response: Identity.Me };
+  "identity/1/set_profile": { request: Identity.SetProfile; response: Identity.Me };
+  "identity/1/card": { request: Identity.Nothing; response: Identity.Card };
+  "identity/1/sessions": { request: Identity.Nothing; response: Identity.Sessions };
+  "identity/1/end_session": { request: Identity.EndSession; response: Identity.Nothing };
+  "identity/1/sign_out": { request: Identity.Nothing; response: Identity.Nothing };
+  "identity/1/pair": { request: Identity.Pair; response: Identity.Paired };
+  "node/1/claim": { request: Node.Claim; response: Node.Claimed };
+}
+
+/** What can be subscribed to. */
+export interface Events {
+  "chat/1": { topic: Chat.Topic; event: Chat.Event };
+  "contacts/1": { topic: Contacts.Topic; event: Contacts.Event };
+  "experiences/1": { topic: Experiences.Topic; event: Experiences.Event };
+  "history/1": { topic: History.Topic; event: History.Event };
+}
