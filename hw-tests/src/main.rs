@@ -1,2 +1,2 @@
-//! (being written)
+//! `cargo verify` and `cargo bench-node`.
 fn main() {}
