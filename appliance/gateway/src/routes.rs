@@ -1,0 +1,430 @@
+//! Who is where: names, twins, and every hand-over that no twin has taken yet.
+//!
+//! Never waits while it holds the table, never drops a descriptor that a twin was promised.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use handover::{
+    Channel, FromGateway, FromTwin, HandOver, Id, Number, Reason, TAKEN_WITHIN_MS, ToTwin,
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, spawn_local};
+
+use crate::budget::Budget;
+
+/// The routing table; clones share it.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    executor: Rc<Channel>,
+    tell: mpsc::UnboundedSender<FromGateway>,
+    table: Rc<RefCell<Table>>,
+}
+
+/// Where a connection goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Target {
+    /// The twin that explains and pairs.
+    Node,
+    /// A person's twin.
+    Twin(Number),
+}
+
+#[derive(Default)]
+struct Table {
+    names: HashMap<String, Number>,
+    ids: HashMap<Id, Number>,
+    twins: HashMap<Number, Twin>,
+    budget: Budget,
+    /// Connections that woke a twin, until it says that it knows them.
+    charged: BTreeMap<HandOver, (Number, SocketAddr)>,
+    next: u64,
+}
+
+#[derive(Default)]
+struct Twin {
+    state: State,
+    /// Handed over or waiting, and not taken yet.
+    untaken: BTreeMap<HandOver, Pending>,
+}
+
+#[derive(Default)]
+enum State {
+    /// No process, nobody waiting for one.
+    #[default]
+    Asleep,
+    /// The executor was asked; what comes waits.
+    Waking,
+    /// A process with this queue to it.
+    Awake(mpsc::UnboundedSender<Outgoing>),
+    /// It was told that nothing more comes; what comes waits for its end and a new start.
+    Leaving,
+}
+
+/// Something for one twin, whole until it is taken.
+struct Pending {
+    header: Header,
+    descriptor: Rc<OwnedFd>,
+    watch: Option<AbortHandle>,
+}
+
+#[derive(Clone, Copy)]
+enum Header {
+    Connection {
+        peer: SocketAddr,
+        tls: bool,
+        reason: Option<Reason>,
+    },
+    Link,
+}
+
+/// One message in the queue to a twin.
+enum Outgoing {
+    HandOver(HandOver),
+    Answer(ToTwin, Option<OwnedFd>),
+}
+
+impl Routes {
+    pub(crate) fn new(executor: Rc<Channel>) -> Self {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let channel = executor.clone();
+        spawn_local(async move {
+            while let Some(header) = told.recv().await {
+                if channel.send::<FromGateway>(&header, &[]).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            executor,
+            tell,
+            table: Rc::default(),
+        }
+    }
+
+    pub(crate) fn executor(&self) -> Rc<Channel> {
+        self.executor.clone()
+    }
+
+    pub(crate) fn tell_executor(&self, header: FromGateway) {
+        // The queue ends only with the executor's channel, which ends this process.
+        let _ = self.tell.send(header);
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Number> {
+        self.table.borrow().names.get(name).copied()
+    }
+
+    /// Learns a twin's name and id, new or changed.
+    pub(crate) fn name(&self, twin: Number, name: String, id: Option<Id>) {
+        let mut table = self.table.borrow_mut();
+        table.names.retain(|_, named| *named != twin);
+        table.names.insert(name, twin);
+        if let Some(id) = id {
+            table.ids.retain(|_, known| *known != twin);
+            table.ids.insert(id, twin);
+        }
+        table.twins.entry(twin).or_default();
+    }
+
+    /// Drops a removed twin and all that waits for it.
+    pub(crate) fn forget(&self, twin: Number) {
+        let mut table = self.table.borrow_mut();
+        table.names.retain(|_, named| *named != twin);
+        table.ids.retain(|_, known| *known != twin);
+        table.twins.remove(&twin);
+        table.budget.forget(twin);
+    }
+
+    /// Sends a peeked connection on its way, waking the twin when the budget allows.
+    pub(crate) fn connection(
+        &self,
+        target: Target,
+        socket: OwnedFd,
+        peer: SocketAddr,
+        tls: bool,
+        reason: Option<Reason>,
+    ) {
+        let mut table = self.table.borrow_mut();
+        let (twin, reason) = match target {
+            Target::Node => (Number::NODE, reason),
+            Target::Twin(twin) if table.may_reach(twin, peer) => (twin, None),
+            Target::Twin(_) => (Number::NODE, Some(Reason::TooOften)),
+        };
+        if twin == Number::NODE && !table.may_reach(twin, peer) {
+            return tracing::debug!("a source over its budget found the node twin asleep");
+        }
+        let woke = !table.is_awake(twin);
+        let header = Header::Connection { peer, tls, reason };
+        let Some(hand_over) = self.add(&mut table, twin, header, Rc::new(socket)) else {
+            return tracing::warn!(%twin, "too much waits for a twin: a connection was dropped");
+        };
+        if woke {
+            table.charge(hand_over, twin, peer);
+        }
+    }
+
+    /// The executor started this twin; everything that waits goes to it.
+    pub(crate) fn awake(&self, twin: Number, channel: Rc<Channel>) {
+        let (queue, outgoing) = mpsc::unbounded_channel();
+        {
+            let mut table = self.table.borrow_mut();
+            let Some(route) = table.twins.get_mut(&twin) else {
+                return tracing::warn!(%twin, "a twin nobody has named is awake");
+            };
+            for hand_over in route.untaken.keys() {
+                let _ = queue.send(Outgoing::HandOver(*hand_over));
+            }
+            route.state = State::Awake(queue);
+        }
+        let sending = spawn_local(self.clone().send_to(twin, channel.clone(), outgoing));
+        spawn_local(
+            self.clone()
+                .listen_to(twin, channel, sending.abort_handle()),
+        );
+    }
+
+    /// The executor can't start this twin: who waits is told by the node twin.
+    pub(crate) fn failed(&self, twin: Number, reason: Reason) {
+        let mut table = self.table.borrow_mut();
+        let Some(route) = table.twins.get_mut(&twin) else {
+            return;
+        };
+        route.state = State::Asleep;
+        let waiting = std::mem::take(&mut route.untaken);
+        if twin == Number::NODE {
+            return tracing::error!(?reason, "the node twin can't be started");
+        }
+        for pending in waiting.into_values() {
+            // A link's other end learns it from the closed stream, and tries again later.
+            if let Header::Connection { peer, tls, .. } = pending.header {
+                let header = Header::Connection {
+                    peer,
+                    tls,
+                    reason: Some(reason),
+                };
+                self.add(&mut table, Number::NODE, header, pending.descriptor);
+            }
+        }
+    }
+
+    fn add(
+        &self,
+        table: &mut Table,
+        twin: Number,
+        header: Header,
+        descriptor: Rc<OwnedFd>,
+    ) -> Option<HandOver> {
+        let hand_over = HandOver(table.next);
+        let route = table.twins.entry(twin).or_default();
+        if route.untaken.len() >= MAX_UNTAKEN {
+            return None;
+        }
+        table.next += 1;
+        route.untaken.insert(
+            hand_over,
+            Pending {
+                header,
+                descriptor,
+                watch: None,
+            },
+        );
+        match &route.state {
+            State::Asleep => {
+                route.state = State::Waking;
+                self.tell_executor(FromGateway::Wake { twin });
+            }
+            State::Awake(queue) => {
+                let _ = queue.send(Outgoing::HandOver(hand_over));
+            }
+            State::Waking | State::Leaving => {}
+        }
+        Some(hand_over)
+    }
+
+    /// Writes one twin's queue to its channel.
+    async fn send_to(
+        self,
+        twin: Number,
+        channel: Rc<Channel>,
+        mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    ) {
+        while let Some(message) = outgoing.recv().await {
+            let sent = match message {
+                Outgoing::HandOver(hand_over) => self.offer(twin, hand_over, &channel).await,
+                Outgoing::Answer(header, fd) => {
+                    let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
+                    channel.send(&header, &fds).await
+                }
+            };
+            if sent.is_err() {
+                return; // `listen_to` sees the end and keeps what is untaken.
+            }
+        }
+    }
+
+    async fn offer(
+        &self,
+        twin: Number,
+        hand_over: HandOver,
+        channel: &Channel,
+    ) -> Result<(), handover::Error> {
+        let (header, descriptor) = {
+            let mut table = self.table.borrow_mut();
+            let route = table.twins.get_mut(&twin);
+            let Some(pending) = route.and_then(|route| route.untaken.get_mut(&hand_over)) else {
+                return Ok(());
+            };
+            let watch = spawn_local(self.clone().watch(twin, hand_over));
+            pending.watch = Some(watch.abort_handle());
+            (pending.header, pending.descriptor.clone())
+        };
+        let header = match header {
+            Header::Connection { peer, tls, reason } => ToTwin::Connection {
+                hand_over,
+                peer,
+                tls,
+                reason,
+            },
+            Header::Link => ToTwin::Link { hand_over },
+        };
+        channel.send(&header, &[descriptor.as_fd()]).await
+    }
+
+    /// Liveness is judged by unanswered hand-overs and by nothing else.
+    async fn watch(self, twin: Number, hand_over: HandOver) {
+        tokio::time::sleep(Duration::from_millis(TAKEN_WITHIN_MS)).await;
+        let table = self.table.borrow();
+        if table
+            .twins
+            .get(&twin)
+            .is_some_and(|route| route.untaken.contains_key(&hand_over))
+        {
+            tracing::warn!(%twin, "a twin does not take what it is handed");
+            self.tell_executor(FromGateway::Stuck { twin });
+        }
+    }
+
+    /// Follows one twin's channel to its end.
+    async fn listen_to(self, twin: Number, channel: Rc<Channel>, sending: AbortHandle) {
+        loop {
+            match channel.recv::<FromTwin>().await {
+                Ok(Some((header, _))) => self.hear(twin, &header),
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%twin, %error, "a twin can't be understood");
+                    break;
+                }
+            }
+        }
+        sending.abort();
+        self.gone(twin);
+    }
+
+    fn hear(&self, twin: Number, header: &FromTwin) {
+        let mut table = self.table.borrow_mut();
+        match *header {
+            FromTwin::Taken { hand_over } => {
+                let route = table.twins.get_mut(&twin);
+                let taken = route.and_then(|route| route.untaken.remove(&hand_over));
+                if let Some(watch) = taken.and_then(|pending| pending.watch) {
+                    watch.abort();
+                }
+            }
+            FromTwin::Known { hand_over } => table.known(hand_over, twin),
+            FromTwin::Open { request, to } => self.open(&mut table, twin, request, to),
+            FromTwin::Sleep => {
+                let Some(route) = table.twins.get_mut(&twin) else {
+                    return;
+                };
+                // The queue is in order: "quiet" comes after every hand-over before it.
+                if let State::Awake(queue) = std::mem::replace(&mut route.state, State::Leaving) {
+                    let _ = queue.send(Outgoing::Answer(ToTwin::Quiet, None));
+                }
+            }
+        }
+    }
+
+    /// Connects two twins of this node by a socket pair.
+    fn open(&self, table: &mut Table, from: Number, request: u64, to: Id) {
+        let answer = match (table.ids.get(&to).copied(), stream_pair()) {
+            (Some(target), Ok((ours, theirs))) => {
+                match self.add(table, target, Header::Link, Rc::new(theirs)) {
+                    Some(_) => Outgoing::Answer(ToTwin::Opened { request }, Some(ours)),
+                    None => refusal(request, Reason::TooOften),
+                }
+            }
+            (Some(_), Err(_)) => refusal(request, Reason::TooOften),
+            (None, _) => refusal(request, Reason::NotHere),
+        };
+        if let Some(State::Awake(queue)) = table.twins.get(&from).map(|route| &route.state) {
+            let _ = queue.send(answer);
+        }
+    }
+
+    /// A twin's process ended, as agreed or not: what it did not take waits for the next one.
+    fn gone(&self, twin: Number) {
+        let mut table = self.table.borrow_mut();
+        let Some(route) = table.twins.get_mut(&twin) else {
+            return;
+        };
+        for pending in route.untaken.values_mut() {
+            if let Some(watch) = pending.watch.take() {
+                watch.abort();
+            }
+        }
+        if route.untaken.is_empty() {
+            route.state = State::Asleep;
+        } else {
+            route.state = State::Waking;
+            self.tell_executor(FromGateway::Wake { twin });
+        }
+    }
+}
+
+impl Table {
+    fn is_awake(&self, twin: Number) -> bool {
+        self.twins
+            .get(&twin)
+            .is_some_and(|route| !matches!(route.state, State::Asleep))
+    }
+
+    fn may_reach(&mut self, twin: Number, peer: SocketAddr) -> bool {
+        self.is_awake(twin) || self.budget.take(peer.ip(), twin, Instant::now())
+    }
+
+    fn charge(&mut self, hand_over: HandOver, twin: Number, peer: SocketAddr) {
+        self.charged.insert(hand_over, (twin, peer));
+        if self.charged.len() > MAX_CHARGED {
+            self.charged.pop_first();
+        }
+    }
+
+    fn known(&mut self, hand_over: HandOver, by: Number) {
+        if let Some((twin, peer)) = self.charged.get(&hand_over).copied()
+            && twin == by
+        {
+            self.charged.remove(&hand_over);
+            self.budget.give_back(peer.ip(), twin);
+        }
+    }
+}
+
+fn refusal(request: u64, reason: Reason) -> Outgoing {
+    Outgoing::Answer(ToTwin::Refused { request, reason }, None)
+}
+
+fn stream_pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}
+
+/// What may wait for one twin, or lie untaken with it.
+const MAX_UNTAKEN: usize = 256;
+/// How many wake-ups are remembered for the case that they are given back.
+const MAX_CHARGED: usize = 1024;
