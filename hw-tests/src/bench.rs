@@ -1,0 +1,5 @@
+//! placeholder
+use std::process::ExitCode;
+pub(crate) fn run() -> ExitCode {
+    ExitCode::SUCCESS
+}
