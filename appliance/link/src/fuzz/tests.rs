@@ -49,6 +49,14 @@ fn the_well_formed_seeds_are_still_understood() {
     assert_eq!(frames(&[&seed("frame", "every-kind")]).0.len(), 5);
 }
 
+type Target = (&'static str, fn(&[u8]));
+const TARGETS: [Target; 4] = [
+    ("card", card),
+    ("chain", chain),
+    ("envelope", envelope),
+    ("frame", frame),
+];
+
 fn write_seeds() {
     let write = |target: &str, name: &str, bytes: &[u8]| {
         fs::create_dir_all(folder(target)).unwrap();
