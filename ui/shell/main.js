@@ -1,0 +1,78 @@
+/**
+ * Starts the shell: language, who this is, which view. Holds nothing that a view could keep itself.
+ */
+import { fill, h } from '/sdk/dom.js';
+import { call, session } from './api.js';
+import { events } from './events.js';
+import { navigation } from './navigation.js';
+import { flushAll } from './outbox.js';
+import { speak } from './prefs.js';
+import { Router } from './router.js';
+import { show as contacts } from './view-contacts.js';
+import { show as history } from './view-history.js';
+import { show as home } from './view-home.js';
+import { show as open } from './view-open.js';
+import { show as settings } from './view-settings.js';
+import { show as unpaired } from './view-unpaired.js';
+
+/** How long a lost connection stays unmentioned: most are back before anybody noticed. */
+const QUIET_MS = 1200;
+
+const view = document.getElementById('view');
+const line = document.getElementById('line');
+
+/** What every view gets: texts, the person, and ways to move. */
+const app = { words: await speak(), me: undefined, go: () => {}, retitle: () => {}, renamed: () => {} };
+document.getElementById('skip').append(app.words.t('nav.skip'));
+
+session.addEventListener('ended', () => app.me && location.assign('/'));
+await begin();
+
+async function begin() {
+  try {
+    app.me = await call('identity', 'me');
+    run();
+  } catch (problem) {
+    if (problem.status === 401) return unpaired(view, app);
+    if (problem.code !== 'offline' && problem.retry === 'no') return wrong(problem);
+    fill(line, h('p', {}, app.words.t('line.connecting')));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    line.replaceChildren();
+    return begin();
+  }
+}
+
+function run() {
+  const top = document.getElementById('top');
+  const show = navigation(top, app);
+  const router = new Router(view, app, { home, contacts, history, settings, open }, show);
+  app.go = (path) => router.go(path);
+  app.retitle = (title) => router.retitle(title);
+  events.addEventListener('state', network);
+  events.start();
+  router.start();
+}
+
+let quiet;
+
+/** One quiet line while the twin is out of reach; it goes away by itself. */
+function network() {
+  clearTimeout(quiet);
+  const { state } = events;
+  if (state === 'open') {
+    line.replaceChildren();
+    flushAll().catch(() => {});
+  } else if (state !== 'resting') {
+    quiet = setTimeout(() => fill(line, h('p', {}, app.words.t(`line.${state}`))), QUIET_MS);
+    // A socket does not say why it failed: ask once whether this browser is still signed in.
+    if (state === 'offline') call('identity', 'me').catch(() => {});
+  }
+}
+
+function wrong(problem) {
+  document.title = app.words.t('wrong.title');
+  fill(
+    view,
+    h('div', { class: 'page narrow' }, h('h1', {}, app.words.t('wrong.title')), h('p', {}, problem.sentence)),
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * The powerbox: an experience asks for a kind of thing, the person chooses one, and the choice is the grant.
+ * The experience learns nothing but what was chosen; closing the dialog gives nothing.
+ */
+import { h } from '/sdk/dom.js';
+import { call, id } from './api.js';
+import { open } from './dialog.js';
+
+const VERBS = ['see', 'add', 'change'];
+
+/**
+ * @param {object} app
+ * @param {{name: string, title: string, wish: {kind?: string}}} asked
+ * @returns {Promise<{grant: string, grants: string[]}|null>}
+ */
+export async function pick(app, { name, title, wish }) {
+  if (wish.kind !== 'conversation') return null;
+  const { t } = app.words;
+  const conversations = await all();
+  const choice = await open({
+    title: t('pick.title', { title }),
+    className: 'pick',
+    content: (close) => form(t, title, conversations, close),
+  });
+  if (!choice) return null;
+  const grants = [];
+  for (const thing of choice.things) {
+    const grant = id();
+    await call('experiences', 'grant', { id: grant, experience: name, kind: 'conversation', thing, ...choice.how });
+    grants.push(grant);
+  }
+  return grants.length ? { grant: grants[0], grants } : null;
+}
+
+async function all() {
+  const found = [];
+  let cursor;
+  do {
+    const page = await call('chat', 'conversations', { limit: 200, ...(cursor ? { cursor } : {}) });
+    found.push(...page.items);
+    cursor = page.cursor;
+  } while (cursor);
+  return found;
+}
+
+function form(t, title, conversations, close) {
+  const warning = h('p', { class: 'note', hidden: true }, t('pick.combines', { title }));
+  const some = h(
+    'ul',
+    { class: 'some', hidden: true },
+    conversations.map(({ conversation, with: other }) =>
+      h('li', {}, option('checkbox', 'thing', conversation, other.me ? t('pick.self') : other.name)),
+    ),
+  );
+  const give = h('button', { class: 'main' }, t('pick.give'));
+  const chosen = () => new FormData(fields);
+  const look = () => {
+    const data = chosen();
+    const which = data.get('which');
+    some.hidden = which !== 'some';
+    const count = which === 'all' ? Infinity : data.getAll('thing').length;
+    give.disabled = count === 0;
+    warning.hidden = !(count > 1 && data.has('add'));
+  };
+  const fields = h(
+    'form',
+    { onchange: look, onsubmit: (event) => event.preventDefault() || close(read(chosen())) },
+    group(t('pick.which'), [
+      option('radio', 'which', 'all', t('pick.all'), t('pick.all_hint'), true),
+      option('radio', 'which', 'some', t('pick.some')),
+      some,
+    ]),
+    group(t('pick.past'), [
+      option('radio', 'from', 'history', t('pick.history'), '', true),
+      option('radio', 'from', 'now', t('pick.now')),
+    ]),
+    group(t('pick.may', { title }), VERBS.map((verb) => option('checkbox', verb, verb, t(`verb.${verb}`), '', true, verb === 'see'))),
+    warning,
+    h('p', { class: 'soft small' }, t('pick.back')),
+    h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => close() }, t('pick.nothing')), give),
+  );
+  queueMicrotask(look);
+  return fields;
+}
+
+/** What the form says, as a grant. */
+function read(data) {
+  const things = data.get('which') === 'all' ? ['all'] : data.getAll('thing');
+  const verbs = ['see', ...VERBS.slice(1).filter((verb) => data.has(verb))];
+  return { things, how: { verbs, from: data.get('from') } };
+}
+
+function group(legend, children) {
+  return h('fieldset', {}, h('legend', {}, legend), children);
+}
+
+function option(type, name, value, label, hint = '', checked = false, disabled = false) {
+  return h(
+    'label',
+    { class: 'option' },
+    h('input', { type, name, value, checked, disabled }),
+    h('span', {}, label, hint && h('span', { class: 'small soft' }, hint)),
+  );
+}

@@ -1,0 +1,120 @@
+/** History: what happened, filtered, with undo where a kind offers it and erasing with its date. */
+import { fill, h } from '/sdk/dom.js';
+import { call } from './api.js';
+import { nameOf } from './contact.js';
+import { attempt } from './dialog.js';
+import { events } from './events.js';
+import { entry } from './entry.js';
+
+/** The kinds a person can tell apart; each takes all kinds that begin so. */
+const KINDS = ['chat.', 'contacts.', 'identity.', 'experiences.'];
+/** A filtered page can be empty and still have more behind it: read on this often before asking the person. */
+const PAGES_AT_ONCE = 20;
+
+export function show(root, app, { signal }) {
+  const { t } = app.words;
+  const list = h('ol', { class: 'timeline' });
+  const none = h('p', { class: 'empty', hidden: true }, t('history.none'));
+  const more = h('button', { type: 'button', hidden: true }, t('history.more'));
+  const contacts = h('select', { id: 'by-contact', name: 'contact' }, choice('', t('history.any_contact')));
+  const form = h(
+    'form',
+    { class: 'filters', role: 'search', onsubmit: (event) => event.preventDefault() },
+    field('by-text', t('history.text'), h('input', { id: 'by-text', name: 'text', type: 'search', maxlength: 200, autocomplete: 'off' })),
+    field('by-kind', t('history.kind'), h('select', { id: 'by-kind', name: 'kind' }, choice('', t('history.any_kind')), KINDS.map((kind) => choice(kind, t(`history.kind.${kind.slice(0, -1)}`))))),
+    field('by-contact', t('history.contact'), contacts),
+  );
+  const busy = h('div', { 'aria-live': 'polite', class: 'unseen' });
+  fill(root, h('div', { class: 'page' }, h('h1', {}, t('nav.history')), form, busy, none, list, more));
+  const view = new History(app, { list, none, more, form, busy }, signal);
+  let typing;
+  form.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => view.load(), 200);
+  });
+  more.addEventListener('click', () => view.next());
+  attempt(app.words, () => events.follow('history', () => view.load(), signal));
+  attempt(app.words, async () => {
+    const { items } = await call('contacts', 'list', { limit: 200 }, { signal });
+    for (const contact of items) contacts.append(choice(contact.contact, nameOf(contact)));
+  });
+}
+
+class History {
+  #app;
+  #parts;
+  #signal;
+  #cursor;
+  #latest = 0;
+  #day = '';
+
+  constructor(app, parts, signal) {
+    this.#app = app;
+    this.#parts = parts;
+    this.#signal = signal;
+  }
+
+  /** Reads from the newest on. @returns {Promise<number|undefined>} the state that is shown */
+  async load() {
+    const number = ++this.#latest;
+    const { items, cursor, at } = await this.#read();
+    if (number !== this.#latest || this.#signal.aborted) return;
+    const { list, none, busy } = this.#parts;
+    this.#day = '';
+    fill(list, this.#rows(items));
+    none.hidden = items.length > 0;
+    this.#rest(cursor);
+    if (new FormData(this.#parts.form).get('text')) fill(busy, this.#app.words.t('history.found', { n: items.length }));
+    return at;
+  }
+
+  async next() {
+    const { items, cursor } = await this.#read(this.#cursor);
+    const first = this.#rows(items);
+    this.#parts.list.append(...first);
+    this.#rest(cursor);
+    first[0]?.querySelector('summary')?.focus();
+  }
+
+  async #read(cursor) {
+    const data = new FormData(this.#parts.form);
+    const text = data.get('text').trim();
+    const filter = {
+      ...(text ? { text } : {}),
+      ...(data.get('kind') ? { kinds: [data.get('kind')] } : {}),
+      ...(data.get('contact') ? { contact: data.get('contact') } : {}),
+    };
+    const items = [];
+    let at;
+    for (let pages = 0; pages < PAGES_AT_ONCE && items.length < 30; pages += 1) {
+      const page = await call('history', 'list', { ...filter, ...(cursor ? { cursor } : {}) }, { signal: this.#signal });
+      items.push(...page.items);
+      at ??= page.at;
+      cursor = page.cursor;
+      if (!cursor) break;
+    }
+    return { items, cursor, at };
+  }
+
+  #rest(cursor) {
+    this.#cursor = cursor;
+    this.#parts.more.hidden = !cursor;
+  }
+
+  #rows(items) {
+    return items.flatMap((item) => {
+      const day = this.#app.words.day(item.time_ms);
+      const heading = day === this.#day ? [] : [h('li', { class: 'day' }, h('h2', {}, day))];
+      this.#day = day;
+      return [...heading, entry(this.#app, item)];
+    });
+  }
+}
+
+function field(name, label, input) {
+  return h('div', {}, h('label', { for: name }, label), input);
+}
+
+function choice(value, label) {
+  return h('option', { value }, label);
+}
