@@ -9,6 +9,7 @@ use crate::{
     chain::Person,
     codec,
     ids::{Digest, PreKeyId, Proof, TwinId},
+    introduction::Introduction,
     keys::{Signature, SigningKey},
     prekey::{PreKey, SignedPreKey},
     refusal::Refusal,
@@ -43,6 +44,8 @@ pub struct Inner {
     pub capability: String,
     /// The major version of that capability.
     pub major: u16,
+    /// Who the sender is; in the first envelope of a link.
+    pub introduction: Option<Introduction>,
     /// The body, opaque here.
     #[serde(with = "codec::block")]
     pub body: Vec<u8>,

@@ -12,6 +12,7 @@ mod envelope;
 mod frame;
 pub mod fuzz;
 mod ids;
+mod introduction;
 mod keys;
 mod marks;
 mod prekey;
@@ -24,6 +25,7 @@ pub use chain::{
 pub use envelope::{Inner, MAX_BODY, MAX_ENVELOPE, Opened, SUITE, SealError, Sealed, open, seal};
 pub use frame::{Decoder, Frame, FrameError, MAX_BATCH, MAX_FRAME};
 pub use ids::{Digest, IdError, PreKeyId, Proof, TwinId};
+pub use introduction::{Introduction, IntroductionError};
 pub use keys::{Keys, NoRandomness, PublicKey, Signature, SigningKey};
 pub use marks::{Judgement, Marks};
 pub use prekey::{PreKey, PreKeyError, SignedPreKey};

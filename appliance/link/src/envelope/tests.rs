@@ -38,6 +38,7 @@ impl Twin {
             after: 8,
             capability: "chat".into(),
             major: 1,
+            introduction: None,
             body: body.to_vec(),
         }
     }
@@ -102,18 +103,26 @@ fn forged_moved_and_resealed_ones_are_refused() {
 #[test]
 fn every_field_is_signed() {
     let (ann, bob) = (Twin::new(1), Twin::new(2));
-    let inner = ann.says(&bob, b"hello");
+    let introduction = Introduction {
+        chain: Chain::begin(&ann.keys),
+        pre_key: ann.public(),
+    };
+    let inner = Inner {
+        introduction: Some(introduction),
+        ..ann.says(&bob, b"hello")
+    };
     let good = seal(&inner, &bob.public(), &ann.keys.twin).unwrap();
     let signature = open(&good.bytes, std::slice::from_ref(&bob.pre_key))
         .unwrap()
         .signature;
-    let changes: [fn(&mut Inner); 7] = [
+    let changes: [fn(&mut Inner); 8] = [
         |i| i.thread[0] ^= 1,
         |i| i.epoch += 1,
         |i| i.counter += 1,
         |i| i.after -= 1,
         |i| i.capability.push('x'),
         |i| i.major += 1,
+        |i| i.introduction = None,
         |i| i.body[0] ^= 1,
     ];
     for (n, change) in changes.into_iter().enumerate() {
@@ -202,7 +211,11 @@ proptest! {
     ) {
         let (ann, bob) = (Twin::new(1), Twin::new(2));
         let (from, to) = (ann.person.id, bob.person.id);
-        let inner = Inner { from, to, thread, epoch, counter, after, capability, major, body };
+        let introduction = Introduction { chain: Chain::begin(&ann.keys), pre_key: ann.public() };
+        let introduction = (counter % 2 == 0).then_some(introduction);
+        let inner = Inner {
+            from, to, thread, epoch, counter, after, capability, major, introduction, body,
+        };
         let sealed = seal(&inner, &bob.public(), &ann.keys.twin).unwrap();
         prop_assert_eq!(bob.opens(&sealed.bytes, &ann), Ok(inner));
     }

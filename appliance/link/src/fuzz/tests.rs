@@ -96,6 +96,10 @@ fn write_seeds() {
         after: 0,
         capability: "chat".into(),
         major: 1,
+        introduction: Some(Introduction {
+            chain: chain.clone(),
+            pre_key,
+        }),
         body: b"{\"text\":\"hello\"}".to_vec(),
     };
     let sealed = seal(&inner, &pre_key, &keys.twin).unwrap();
