@@ -1,0 +1,223 @@
+//! Promise: the gateway holds no key, sees no plaintext, and loses no connection.
+//!
+//! TLS is spoken only off loopback, so the first test listens on every address for a moment.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hw_tests::{Node, Options, Result, fresh_id, raw};
+use rustix::process::Signal;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use serde_json::json;
+
+/// Takes any certificate, as a person does on first use; the handshake's signature is checked.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A TLS client of one twin: a request per connection.
+struct Client {
+    port: u16,
+    name: String,
+    authority: String,
+    config: Arc<ClientConfig>,
+}
+
+impl Client {
+    fn new(port: u16, name: &str) -> Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth();
+        let name = format!("{name}.localhost");
+        Ok(Self {
+            port,
+            authority: format!("{name}:{port}"),
+            name,
+            config: Arc::new(config),
+        })
+    }
+
+    fn open(&self) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+        let name = ServerName::try_from(self.name.clone())?;
+        let tcp = TcpStream::connect(("127.0.0.1", self.port))?;
+        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(StreamOwned::new(
+            ClientConnection::new(self.config.clone(), name)?,
+            tcp,
+        ))
+    }
+
+    /// Head and body of the answer.
+    fn post(&self, path: &str, cookie: &str, body: &serde_json::Value) -> Result<(String, String)> {
+        let body = body.to_string();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nCookie: {cookie}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len(),
+            host = self.authority,
+        );
+        let mut stream = self.open()?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                return Err(error.into());
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| format!("cut off: {text:?}"))?;
+        Ok((head.to_owned(), body.to_owned()))
+    }
+}
+
+#[test]
+fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
+    let options = Options {
+        listen: "0.0.0.0:0".into(),
+        ..Options::people(&["ann"])
+    };
+    let node = Node::start(&options).unwrap();
+    let url = node.verb(&["twin", "pair", "ann"]).unwrap().url().unwrap();
+    assert!(url.starts_with("https://ann."), "{url}");
+    let client = Client::new(node.port(), "ann").unwrap();
+    let (_, code) = url.split_once('#').unwrap();
+    let (head, _) = client
+        .post("/api/identity/1/pair", "", &json!({ "code": code }))
+        .unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let from = head.find("__Host-twin=").unwrap();
+    let cookie = head[from..].split(';').next().unwrap();
+
+    let mark = format!("marked message {}", fresh_id());
+    let body = json!({ "id": fresh_id(), "conversation": "self", "text": mark });
+    let (head, answer) = client.post("/api/chat/1/send", cookie, &body).unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}\n{answer}");
+    let page = json!({ "conversation": "self" });
+    let (_, answer) = client.post("/api/chat/1/messages", cookie, &page).unwrap();
+    assert!(answer.contains(&mark), "{answer}");
+
+    let twin = node.awake("ann").unwrap().expect("it was just used");
+    let gateway = node.gateway().unwrap();
+    let token = cookie.split_once('=').unwrap().1;
+    // The search finds it where it has to be; that it finds nothing elsewhere then means something.
+    assert!(
+        twin.remembers(mark.as_bytes()).unwrap(),
+        "the search finds nothing anywhere"
+    );
+    assert!(
+        !gateway.remembers(mark.as_bytes()).unwrap(),
+        "the gateway saw a message"
+    );
+    assert!(
+        !gateway.remembers(token.as_bytes()).unwrap(),
+        "the gateway saw a session"
+    );
+    let data = node.data().canonicalize().unwrap();
+    for file in gateway.open_files().unwrap() {
+        assert!(
+            !file.starts_with(&*data.to_string_lossy()),
+            "the gateway holds {file}"
+        );
+    }
+
+    let plain = raw(
+        node.port(),
+        format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", client.authority).as_bytes(),
+        Duration::from_secs(10),
+    );
+    let plain = String::from_utf8_lossy(&plain.unwrap()).into_owned();
+    assert!(
+        !plain.starts_with("HTTP/1.1 200"),
+        "a person's page over plain HTTP: {plain}"
+    );
+}
+
+#[test]
+fn a_twin_is_served_only_under_its_own_name() {
+    let options = Options {
+        listen: "0.0.0.0:0".into(),
+        ..Options::people(&["ann", "bob"])
+    };
+    let node = Node::start(&options).unwrap();
+    let mut client = Client::new(node.port(), "ann").unwrap();
+    client.authority = format!("bob.localhost:{}", node.port());
+    let (head, _) = client.post("/api/identity/1/me", "", &json!({})).unwrap();
+    assert!(head.starts_with("HTTP/1.1 421"), "{head}");
+}
+
+#[test]
+fn a_twin_killed_before_it_answers_loses_no_connection() {
+    let node = Node::start(&Options::people(&["ann"])).unwrap();
+    let ann = node.pair("ann").unwrap();
+    for _ in 0..5 {
+        ann.call("identity", "me", json!({})).unwrap();
+        let twin = node.awake("ann").unwrap().expect("it was just used");
+        twin.signal(Signal::STOP);
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| ann.call("identity", "me", json!({})));
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!asking.is_finished(), "a stopped twin answered");
+            twin.kill().unwrap();
+            let me = asking
+                .join()
+                .unwrap()
+                .expect("the connection was lost with the twin");
+            assert_eq!(me["name"], "ann");
+        });
+    }
+}

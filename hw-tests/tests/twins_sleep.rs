@@ -1,0 +1,155 @@
+//! Promise: a twin that nobody needs isn't there, and comes back at once when somebody does.
+//!
+//! Uses a short sleep time; what is measured is whether it sleeps, never how fast the machine is.
+
+use std::time::{Duration, Instant};
+
+use hw_tests::{Node, Options, Pair, Person, Process, Result, fresh_id, until};
+use serde_json::json;
+
+fn sleepy(people: &[&str]) -> Result<Node> {
+    Node::start(&Options::people(people).with(&["--sleep-after", "1s"]))
+}
+
+fn asleep(node: &Node, name: &str) -> Result<()> {
+    until("the twin's sleep", Duration::from_secs(20), || {
+        Ok(node.awake(name)?.is_none().then_some(()))
+    })
+}
+
+fn starts(node: &Node, name: &str) -> Result<u64> {
+    let twin = node.twin(name)?;
+    twin["starts"]
+        .as_u64()
+        .ok_or_else(|| format!("no number of starts in {twin}").into())
+}
+
+/// How often these processes woke up in this time.
+fn wake_ups(processes: &[Process], time: Duration) -> Result<u64> {
+    let sum = || {
+        processes
+            .iter()
+            .map(|process| process.wake_ups())
+            .sum::<Result<u64>>()
+    };
+    let before = sum()?;
+    std::thread::sleep(time);
+    Ok(sum()? - before)
+}
+
+#[test]
+fn an_idle_twin_is_gone_and_comes_back_with_everything() {
+    let node = sleepy(&["ann"]).unwrap();
+    let ann = node.pair("ann").unwrap();
+    let note = json!({ "id": fresh_id(), "conversation": "self", "text": "still here" });
+    ann.call("chat", "send", note).unwrap();
+    for _ in 0..3 {
+        asleep(&node, "ann").unwrap();
+        let before = starts(&node, "ann").unwrap();
+        let page = ann
+            .call("chat", "messages", json!({ "conversation": "self" }))
+            .unwrap();
+        assert_eq!(page["items"][0]["text"], "still here");
+        assert_eq!(starts(&node, "ann").unwrap(), before + 1);
+    }
+}
+
+#[test]
+fn a_message_wakes_the_one_it_is_for() {
+    let node = sleepy(&["ann", "bob"]).unwrap();
+    let pair = Pair::introduce(&node).unwrap();
+    asleep(&node, "ann").unwrap();
+    asleep(&node, "bob").unwrap();
+    let before = starts(&node, "bob").unwrap();
+    let id = pair.send(&pair.ann, "wake up").unwrap();
+    pair.wait(&pair.ann, "its delivery", |m| {
+        m["message"] == id.as_str() && m["state"] == "delivered"
+    })
+    .unwrap();
+    // Nobody asked Bob's twin for anything: the envelope woke it.
+    assert_eq!(starts(&node, "bob").unwrap(), before + 1);
+}
+
+#[test]
+fn calls_at_the_moment_of_falling_asleep_are_all_answered() {
+    let node = sleepy(&["ann"]).unwrap();
+    let ann = node.pair("ann").unwrap();
+    // Around the sleep time in small steps: some of these meet the twin on its way out.
+    for pause in (900..1300).step_by(25) {
+        ann.call("identity", "me", json!({})).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    ann.call("identity", "me", json!({})).unwrap();
+}
+
+#[test]
+fn an_open_page_keeps_its_twin_awake_without_waking_anything() {
+    let node = sleepy(&["ann"]).unwrap();
+    let ann = node.pair("ann").unwrap();
+    let mut events = ann.events().unwrap();
+    events.subscribe(1, "chat", &json!({}), None).unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    let twin = node
+        .awake("ann")
+        .unwrap()
+        .expect("an open page is no idleness");
+    let all = [twin, node.gateway().unwrap(), node.executor()];
+    let woke = wake_ups(&all, Duration::from_secs(5)).unwrap();
+    assert!(woke <= 2, "{woke} wake-ups in five idle seconds");
+    assert!(twin.alive());
+
+    let note = json!({ "id": fresh_id(), "conversation": "self", "text": "live" });
+    ann.call("chat", "send", note).unwrap();
+    events
+        .wait("of the note", |e| e["event"]["message"]["text"] == "live")
+        .unwrap();
+    drop(events);
+    asleep(&node, "ann").unwrap();
+}
+
+#[test]
+fn a_sleeping_household_wakes_nobody() {
+    let node = sleepy(&["ann", "bob", "eve"]).unwrap();
+    for name in ["ann", "bob", "eve"] {
+        node.pair(name).unwrap();
+    }
+    for name in ["ann", "bob", "eve"] {
+        asleep(&node, name).unwrap();
+    }
+    let all = [node.gateway().unwrap(), node.executor()];
+    let woke = wake_ups(&all, Duration::from_secs(5)).unwrap();
+    assert!(woke <= 2, "{woke} wake-ups in five idle seconds");
+}
+
+#[test]
+fn strangers_can_not_keep_a_twin_awake() {
+    let node = sleepy(&["ann"]).unwrap();
+    let ann = node.pair("ann").unwrap();
+    asleep(&node, "ann").unwrap();
+    let before = starts(&node, "ann").unwrap();
+    let stranger = Person::stranger(&ann.origin()).unwrap();
+    let begin = Instant::now();
+    let mut slept = 0;
+    let mut asked = 0;
+    while begin.elapsed() < Duration::from_secs(45) {
+        // A stranger's answer, or none, is the same to us.
+        let _ = stranger.get("/", &[]);
+        asked += 1;
+        if node.awake("ann").unwrap().is_none() {
+            slept += 1;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let woken = starts(&node, "ann").unwrap() - before;
+    assert!(asked > 100, "only {asked} tries");
+    assert!(
+        slept > 0,
+        "{asked} strangers' visits kept it awake all the time"
+    );
+    // 20 at once and one more in 15 s is what the gateway allows.
+    assert!(
+        woken <= 24,
+        "{asked} strangers' visits woke it {woken} times"
+    );
+    asleep(&node, "ann").unwrap();
+}
