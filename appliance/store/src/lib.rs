@@ -1,1 +1,38 @@
-//! (being written)
+//! The store of one twin: an append-only, hash-chained journal, tables folded from it, and a vault
+//! for what must not be history, in one LMDB data file. Never opens a socket, never holds a key
+//! of the twin (it signs through [`Sign`]), never reads a clock into the journal.
+//!
+//! Everything a person would see or undo is an [`Entry`]: its *shape* (ids, references) stays for
+//! ever, its *content* can be erased. [`Writer::append`] writes the entry and lets the [`Fold`]
+//! update the tables in the same transaction; nothing else writes tables. One thread writes; it
+//! commits whole groups of changes and answers after the disk has them.
+//!
+//! Shapes and contents are opaque bytes here. Times are milliseconds since 1970 and come from the
+//! caller; order is `seq` alone.
+//!
+//! One process per folder: a second one gets [`Error::Busy`].
+mod checkpoint;
+mod commit;
+mod entry;
+mod env;
+mod error;
+mod fold;
+mod handles;
+mod length;
+mod meta;
+mod read;
+mod rows;
+mod store;
+mod write;
+
+pub use checkpoint::{CHECKPOINT_EVERY, Checkpoint, Sign};
+pub use entry::{
+    Actor, CONTENT_LIMIT, ERASE, Entry, Hash, Head, KIND_LIMIT, NewEntry, SHAPE_LIMIT,
+};
+pub use error::{Error, FoldError, Space};
+pub use fold::{Fold, Tables};
+pub use meta::ERASE_WITHIN_MS;
+pub use read::Reader;
+pub use rows::{Direction, Row};
+pub use store::{Options, Store};
+pub use write::Writer;

@@ -1,0 +1,134 @@
+//! The one writer: takes every queued change, makes them in one transaction, commits once, then
+//! answers. Never answers `Ok` before the disk has the change.
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Receiver;
+
+use heed::RwTxn;
+
+use crate::error::engine_ref;
+use crate::store::Core;
+use crate::write::Writer;
+use crate::{Error, Head};
+
+/// Changes in one commit at most, so that the first of them does not wait without end.
+const GROUP: usize = 256;
+
+/// A queued change.
+pub(crate) trait Job: Send {
+    /// Makes the change. `false`: roll it back.
+    fn run(&mut self, writer: &mut Writer<'_>) -> bool;
+    /// Tells the caller; `failed` is why the commit of the whole group failed.
+    fn answer(self: Box<Self>, failed: Option<&heed::Error>);
+}
+
+/// A change as a caller's closure, and where its result goes.
+pub(crate) struct Change<F, R, T, E> {
+    make: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: R,
+}
+
+impl<F, R, T, E> Change<F, R, T, E> {
+    pub(crate) fn new(make: F, reply: R) -> Self {
+        Self {
+            make: Some(make),
+            result: None,
+            reply,
+        }
+    }
+}
+
+impl<F, R, T, E> Job for Change<F, R, T, E>
+where
+    F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send,
+    R: FnOnce(Result<T, E>) + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, writer: &mut Writer<'_>) -> bool {
+        let Some(make) = self.make.take() else {
+            return false;
+        };
+        // A panic unwinds only in tests and development; the transaction is dropped by our
+        // caller, so nothing half-made is seen by anyone.
+        let result = match catch_unwind(AssertUnwindSafe(|| make(writer))) {
+            Ok(Ok(_)) if writer.spoiled() => Err(Error::Spoiled.into()),
+            Ok(result) => result,
+            Err(panic) => Err(Error::Panicked {
+                what: panic_text(panic.as_ref()),
+            }
+            .into()),
+        };
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failed: Option<&heed::Error>) {
+        let result = match (self.result, failed) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(_)) | None, Some(error)) => Err(engine_ref(error).into()),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => Err(Error::Closed.into()),
+        };
+        (self.reply)(result);
+    }
+}
+
+/// The writer thread: until every handle of the store is gone.
+pub(crate) fn serve(core: &Core, queue: &Receiver<Box<dyn Job>>) {
+    while let Ok(first) = queue.recv() {
+        let mut jobs = vec![first];
+        jobs.extend(queue.try_iter().take(GROUP - 1));
+        core.make_room();
+        let failed = commit(core, &mut jobs).err();
+        if let Some(error) = &failed {
+            tracing::error!(%error, jobs = jobs.len(), "commit failed, nothing was written");
+        }
+        for job in jobs {
+            job.answer(failed.as_ref());
+        }
+    }
+}
+
+fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
+    let mut txn = core.env.write_txn()?;
+    if let [job] = jobs {
+        let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
+        return if job.run(&mut writer) {
+            finish(core, writer.into_txn())
+        } else {
+            Ok(())
+        };
+    }
+    for job in jobs {
+        // A transaction inside the group's: a change that fails is rolled back alone.
+        let nested = core.env.nested_write_txn(&mut txn)?;
+        let mut writer = Writer::new(&core.handles, core.fold.as_ref(), nested);
+        if job.run(&mut writer) {
+            writer.into_txn().commit()?;
+        }
+    }
+    finish(core, txn)
+}
+
+fn finish(core: &Core, txn: RwTxn<'_>) -> heed::Result<()> {
+    let head: Result<Head, Error> = core.handles.head(&txn);
+    if let Err(error) = txn.commit() {
+        core.handles.note(&error);
+        return Err(error);
+    }
+    match head {
+        Ok(head) => core.publish(head),
+        Err(error) => tracing::error!(%error, "the end of the journal cannot be read"),
+    }
+    Ok(())
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
+}

@@ -1,0 +1,93 @@
+//! The five databases of a store and the few calls that write to them. Never decides what is
+//! written.
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use heed::{MdbError, PutFlags, RoTxn, RwTxn};
+
+use crate::entry::{Head, row_hash};
+use crate::error::engine;
+use crate::rows::Rows;
+use crate::{Error, entry};
+
+/// Their names; `meta` first because it holds the format mark.
+pub(crate) const NAMES: [&str; 5] = ["meta", "journal", "content", "tables", "vault"];
+
+pub(crate) struct Handles {
+    pub(crate) meta: Rows,
+    pub(crate) journal: Rows,
+    pub(crate) content: Rows,
+    pub(crate) tables: Rows,
+    pub(crate) vault: Rows,
+    /// Set when a write found the map full, so that it is enlarged before the next one.
+    pub(crate) map_was_full: AtomicBool,
+}
+
+impl Handles {
+    pub(crate) fn new([meta, journal, content, tables, vault]: [Rows; 5]) -> Self {
+        Self {
+            meta,
+            journal,
+            content,
+            tables,
+            vault,
+            map_was_full: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn put(
+        &self,
+        rows: Rows,
+        txn: &mut RwTxn<'_>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Error> {
+        rows.put(txn, key, value).map_err(|e| self.noted(e))
+    }
+
+    /// Puts a row whose key is after all others: pages fill up, and nothing can be overwritten.
+    pub(crate) fn put_last(
+        &self,
+        rows: Rows,
+        txn: &mut RwTxn<'_>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Error> {
+        rows.put_with_flags(txn, PutFlags::APPEND, key, value)
+            .map_err(|e| self.noted(e))
+    }
+
+    pub(crate) fn delete(
+        &self,
+        rows: Rows,
+        txn: &mut RwTxn<'_>,
+        key: &[u8],
+    ) -> Result<bool, Error> {
+        rows.delete(txn, key).map_err(|e| self.noted(e))
+    }
+
+    pub(crate) fn head(&self, txn: &RoTxn<'_>) -> Result<Head, Error> {
+        match self.journal.last(txn).map_err(engine)? {
+            None => Ok(Head::default()),
+            Some((key, row)) => {
+                let key: [u8; 8] = key.try_into().map_err(|_| entry::damaged(0))?;
+                Ok(Head {
+                    seq: u64::from_be_bytes(key),
+                    hash: row_hash(row),
+                })
+            }
+        }
+    }
+
+    /// Sorts an error of a write.
+    fn noted(&self, error: heed::Error) -> Error {
+        self.note(&error);
+        engine(error)
+    }
+
+    /// Remembers a full map.
+    pub(crate) fn note(&self, error: &heed::Error) {
+        if matches!(error, heed::Error::Mdb(MdbError::MapFull)) {
+            self.map_was_full.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The handle to one twin's store: opening, reading, writing. Never holds a key of the twin and
+//! never starts a thread before the first write.
+use std::path::Path;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::{self, JoinHandle, ThreadId};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::commit::{self, Change, Job};
+use crate::entry::Head;
+use crate::env::{self, AloneProof, Env, Files, Lock, Mode, Opened};
+use crate::error::engine;
+use crate::fold::{Fold, Tables};
+use crate::handles::{Handles, NAMES};
+use crate::meta;
+use crate::read::Reader;
+use crate::write::Writer;
+use crate::{Error, fold};
+
+/// Whose data file this is, in the format mark.
+pub(crate) const OWNER: &str = "store";
+/// The stem of its file names.
+pub(crate) const STEM: &str = "store";
+/// Entries per commit while tables are rebuilt: bounds memory to some tens of MiB.
+pub(crate) const BATCH: u64 = 2000;
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Address space for the data file in bytes. It costs nothing until used; when the system
+    /// refuses it, half of it is tried, and so on. Default 64 GiB.
+    pub map_size: usize,
+    /// When the map runs full it is doubled up to this many bytes. Default 1 TiB.
+    pub map_limit: usize,
+    /// Make the store when the folder has none. Default on; off tells a lost data file
+    /// ([`Error::Missing`]) from a first start.
+    pub create: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let bytes = |shift| 1_usize.checked_shl(shift).unwrap_or(1 << 30);
+        Self {
+            map_size: bytes(36),
+            map_limit: bytes(40),
+            create: true,
+        }
+    }
+}
+
+/// One twin's journal, tables and vault. Cheap to clone; the data file is closed and the folder
+/// free again when the last clone is dropped (which waits for queued writes).
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    core: Arc<Core>,
+    writer: Mutex<Option<WriterThread>>,
+}
+
+struct WriterThread {
+    queue: Sender<Box<dyn Job>>,
+    thread: JoinHandle<()>,
+}
+
+/// What the writer thread and the handles share. Dropped field by field: the data file is closed
+/// before the lock is let go.
+pub(crate) struct Core {
+    pub(crate) handles: Handles,
+    pub(crate) env: Env,
+    _lock: Lock,
+    pub(crate) fold: Box<dyn Fold>,
+    pub(crate) files: Files,
+    /// Shared by every read transaction; exclusive while the map is moved.
+    gate: RwLock<()>,
+    map_limit: usize,
+    head: watch::Sender<Head>,
+    seq: watch::Sender<u64>,
+}
+
+impl Store {
+    /// Opens the store in `folder`, making it if need be. Rebuilds the tables from the journal
+    /// when they were made by another version of the fold; that can take seconds and survives
+    /// being killed.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Missing`], [`Error::Foreign`], [`Error::Truncated`],
+    /// [`Error::NewerFormat`], [`Error::ReadOnly`], [`Error::Full`], or the disk failed. While
+    /// rebuilding also [`Error::NewerEntry`], [`Error::Damaged`] and [`Error::Fold`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "options may come to own more than numbers"
+    )]
+    pub fn open(folder: &Path, options: Options, fold: Box<dyn Fold>) -> Result<Self, Error> {
+        let files = Files::new(folder, STEM);
+        let opened = files.open(OWNER, NAMES, options.map_size, options.create, Mode::Write)?;
+        let core = Core::new(files, opened, fold, options.map_limit)?;
+        core.rebuild_if_due()?;
+        core.publish(core.read(|r| r.head())?);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                core: Arc::new(core),
+                writer: Mutex::new(None),
+            }),
+        })
+    }
+
+    /// Reads one consistent state. Keep it short: while it runs, no space that writes give up can
+    /// be used again.
+    ///
+    /// # Errors
+    /// What `read` returns, or the state cannot be opened ([`Error::Broken`], the disk failed).
+    pub fn read<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.shared.core.read(read)
+    }
+
+    /// Makes a change; resolves after it is durable. Changes queued meanwhile share one commit,
+    /// but an error rolls back only the change it came from. A change that was queued happens
+    /// even when the future is dropped.
+    ///
+    /// # Errors
+    /// What `change` returns; [`Error::Full`] and others when the commit failed;
+    /// [`Error::Panicked`], [`Error::Spoiled`], [`Error::Closed`].
+    pub async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue(change, move |result| drop(reply.send(result)))?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// As [`Store::write`], for callers without a runtime: blocks the thread.
+    ///
+    /// # Errors
+    /// As there, and [`Error::Nested`] from inside a change.
+    pub fn write_blocking<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+    {
+        if self.writer_thread() == Some(thread::current().id()) {
+            return Err(Error::Nested.into());
+        }
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.queue(change, move |result| drop(reply.send(result)))?;
+        answer.recv().map_err(|_| Error::Closed)?
+    }
+
+    /// The newest durable entry.
+    pub fn head(&self) -> Head {
+        *self.shared.core.head.borrow()
+    }
+
+    /// Tells the seq of the newest durable entry whenever it changes.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.shared.core.seq.subscribe()
+    }
+
+    /// When the bytes of the oldest pending erase have to leave the disk, ms since 1970: at the
+    /// first [`maintain`](crate::maintain()) at or after it. `None` when no erase is pending.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn erase_pending(&self) -> Result<Option<i64>, Error> {
+        self.read(|r| meta::erase_due(r.handles, r.txn))
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.shared.core
+    }
+
+    fn queue<T, E, F, R>(&self, change: F, reply: R) -> Result<(), Error>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+        R: FnOnce(Result<T, E>) + Send + 'static,
+    {
+        let mut writer = self.shared.writer();
+        let writer = match &mut *writer {
+            Some(writer) => writer,
+            none => none.insert(self.start_writer()?),
+        };
+        writer
+            .queue
+            .send(Box::new(Change::new(change, reply)))
+            .map_err(|_| Error::Closed)
+    }
+
+    fn start_writer(&self) -> Result<WriterThread, Error> {
+        let (queue, jobs) = mpsc::channel();
+        let core = Arc::clone(&self.shared.core);
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || commit::serve(&core, &jobs))
+            .map_err(|source| Error::Io { source })?;
+        Ok(WriterThread { queue, thread })
+    }
+
+    fn writer_thread(&self) -> Option<ThreadId> {
+        self.shared
+            .writer()
+            .as_ref()
+            .map(|writer| writer.thread.thread().id())
+    }
+}
+
+impl Shared {
+    fn writer(&self) -> MutexGuard<'_, Option<WriterThread>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let writer = self.writer().take();
+        if let Some(WriterThread { queue, thread }) = writer {
+            drop(queue);
+            // The last handle may go away inside a change, on the writer thread itself.
+            if thread.thread().id() != thread::current().id() && thread.join().is_err() {
+                tracing::error!("the writer thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        files: Files,
+        opened: Opened<5>,
+        fold: Box<dyn Fold>,
+        map_limit: usize,
+    ) -> Result<Self, Error> {
+        let Opened { env, rows, lock } = opened;
+        Ok(Self {
+            handles: Handles::new(rows),
+            env,
+            _lock: lock,
+            fold,
+            files,
+            gate: RwLock::new(()),
+            map_limit,
+            head: watch::Sender::new(Head::default()),
+            seq: watch::Sender::new(0),
+        })
+    }
+
+    pub(crate) fn read<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _open: RwLockReadGuard<'_, ()> =
+            self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let txn = self.env.read_txn().map_err(engine)?;
+        read(&Reader {
+            handles: &self.handles,
+            txn: &txn,
+        })
+    }
+
+    pub(crate) fn publish(&self, head: Head) {
+        self.head.send_replace(head);
+        self.seq
+            .send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
+    }
+
+    /// Doubles the map when the last change found it full or little of it is left. Only called
+    /// where no write transaction is open.
+    pub(crate) fn make_room(&self) {
+        let full = self
+            .handles
+            .map_was_full
+            .swap(false, std::sync::atomic::Ordering::Relaxed);
+        let info = self.env.info();
+        let page = self.env.unnamed_database_stat().page_size as usize;
+        let left = info
+            .map_size
+            .saturating_sub((info.last_page_number + 1) * page);
+        let size = info.map_size.saturating_mul(2).min(self.map_limit);
+        if (!full && left > info.map_size / 8) || size <= info.map_size {
+            return;
+        }
+        let Some(alone) = self.alone() else {
+            tracing::warn!("long reads keep the map from growing");
+            self.handles
+                .map_was_full
+                .store(true, std::sync::atomic::Ordering::Relaxed);
+            return;
+        };
+        match env::enlarge(&self.env, size, &alone) {
+            Ok(()) => tracing::info!(from = info.map_size, to = size, "map enlarged"),
+            Err(error) => tracing::warn!(%error, "the map cannot be enlarged"),
+        }
+    }
+
+    /// Waits a second at most for the reads that are under way. Asks again and again instead of
+    /// queueing, so that a read inside a read cannot wait for itself.
+    fn alone(&self) -> Option<AloneProof<'_>> {
+        for _ in 0..1000 {
+            if let Ok(guard) = self.gate.try_write() {
+                return Some(AloneProof(guard));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn rebuild_if_due(&self) -> Result<(), Error> {
+        let version = self.fold.version();
+        let (made_by, rebuilt, head) = self.read(|r| {
+            let made_by = meta::fold_version(r.handles, r.txn)?;
+            Ok::<_, Error>((
+                made_by,
+                meta::rebuilt_to(r.handles, r.txn, version)?,
+                r.head()?,
+            ))
+        })?;
+        if made_by == Some(version) {
+            return Ok(());
+        }
+        if head.seq > 0 {
+            tracing::info!(
+                ?made_by,
+                version,
+                entries = head.seq,
+                "rebuilding the tables"
+            );
+        }
+        let mut done = rebuilt;
+        loop {
+            match self.rebuild_batch(version, done, head.seq) {
+                Ok(seq) if seq == head.seq => return Ok(()),
+                Ok(seq) => done = Some(seq),
+                Err(error) => {
+                    let before = self.env.info().map_size;
+                    self.make_room();
+                    if self.env.info().map_size == before {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One durable step of a rebuild: clears the tables, or applies the next entries. Returns the
+    /// last entry the tables then hold.
+    fn rebuild_batch(&self, version: u32, done: Option<u64>, head: u64) -> Result<u64, Error> {
+        let handles = &self.handles;
+        let mut tables = Tables::new(handles, self.env.write_txn().map_err(engine)?);
+        let seq = match done {
+            None => {
+                handles.tables.clear(&mut tables.txn).map_err(engine)?;
+                0
+            }
+            Some(done) => {
+                let seq = head.min(done + BATCH);
+                self.read(|source| {
+                    fold::replay(source, done + 1, seq, self.fold.as_ref(), &mut tables)
+                })?;
+                seq
+            }
+        };
+        if tables.failed {
+            return Err(Error::Spoiled);
+        }
+        if seq == head {
+            meta::note_rebuilt(handles, &mut tables.txn, version)?;
+        } else {
+            meta::note_rebuild(handles, &mut tables.txn, version, seq)?;
+        }
+        tables.txn.commit().map_err(|error| {
+            handles.note(&error);
+            engine(error)
+        })?;
+        Ok(seq)
+    }
+}

@@ -1,0 +1,328 @@
+//! One change: entries, their effect on the tables, and the vault, all or nothing. Never commits
+//! by itself.
+use std::collections::BTreeSet;
+
+use heed::RwTxn;
+
+use crate::entry::{
+    self, Actor, CONTENT_LIMIT, ERASE, Entry, KIND_LIMIT, NewEntry, RESERVED, SALT, SHAPE_LIMIT,
+};
+use crate::fold::{self, Fold, Tables};
+use crate::handles::Handles;
+use crate::meta;
+use crate::read::Reader;
+use crate::rows::{Direction, Row, plain_key};
+use crate::{Error, Head};
+
+/// A change being made. It sees its own writes. All of it is committed when the closure returns
+/// `Ok`, none of it when it returns `Err`.
+pub struct Writer<'p> {
+    fold: &'p dyn Fold,
+    tables: Tables<'p>,
+    /// A step failed half-way: whatever the closure makes of it, nothing may be committed.
+    spoiled: bool,
+}
+
+impl<'p> Writer<'p> {
+    pub(crate) fn new(handles: &'p Handles, fold: &'p dyn Fold, txn: RwTxn<'p>) -> Self {
+        Self {
+            fold,
+            tables: Tables::new(handles, txn),
+            spoiled: false,
+        }
+    }
+
+    pub(crate) fn spoiled(&self) -> bool {
+        self.spoiled || self.tables.failed
+    }
+
+    pub(crate) fn into_txn(self) -> RwTxn<'p> {
+        self.tables.txn
+    }
+
+    /// The state as this change has made it so far.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader {
+            handles: self.tables.handles,
+            txn: &self.tables.txn,
+        }
+    }
+
+    /// Appends an entry and applies it to the tables. Returns its seq.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::BadKind`], [`Error::Fold`], [`Error::Full`], or the disk
+    /// failed.
+    pub fn append(&mut self, new: NewEntry) -> Result<u64, Error> {
+        if new.kind.is_empty() || new.kind.starts_with(RESERVED) {
+            return Err(Error::BadKind { kind: new.kind });
+        }
+        limit("an entry's kind", new.kind.len(), KIND_LIMIT)?;
+        limit("an entry's shape", new.shape.len(), SHAPE_LIMIT)?;
+        limit(
+            "an entry's content",
+            new.content.as_ref().map_or(0, Vec::len),
+            CONTENT_LIMIT,
+        )?;
+        self.spoil_on_error(|w| w.append_checked(new, &[]))
+    }
+
+    /// Erases the content of entries, now and in every replay: their shapes stay. Records it as an
+    /// entry of kind [`ERASE`] and returns its seq. Entries whose content is already gone are
+    /// passed over. The bytes leave the disk with the next compacting copy
+    /// ([`Store::erase_pending`](crate::Store::erase_pending)).
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`], [`Error::NothingToErase`], and as [`Writer::append`].
+    pub fn erase(&mut self, seqs: &[u64], time_ms: i64, actor: Actor) -> Result<u64, Error> {
+        let mut targets = Vec::new();
+        for seq in BTreeSet::from_iter(seqs.iter().copied()) {
+            let entry = self.entry(seq)?.ok_or(Error::NoEntry { seq })?;
+            if self.reader().salted(seq)?.is_some() {
+                targets.push(entry);
+            } else if entry.content_hash.is_none() {
+                return Err(Error::NothingToErase { seq });
+            }
+        }
+        if targets.is_empty() {
+            return Err(Error::NothingToErase {
+                seq: seqs.first().copied().unwrap_or_default(),
+            });
+        }
+        let seqs: Vec<u64> = targets.iter().map(|entry| entry.seq).collect();
+        let shape = entry::erase_shape(&seqs)?;
+        limit("the list of what to erase", shape.len(), SHAPE_LIMIT)?;
+        self.spoil_on_error(|w| {
+            let Tables { handles, txn, .. } = &mut w.tables;
+            for seq in seqs {
+                handles.delete(handles.content, txn, &seq.to_be_bytes())?;
+            }
+            meta::note_erase(handles, txn, time_ms)?;
+            let kind = ERASE.to_owned();
+            let new = NewEntry {
+                time_ms,
+                actor,
+                kind,
+                version: 1,
+                shape,
+                content: None,
+            };
+            w.append_checked(new, &targets)
+        })
+    }
+
+    /// Puts a value into the vault.
+    ///
+    /// # Errors
+    /// [`Error::BadKey`], [`Error::Full`], or the disk failed.
+    pub fn vault_put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let key = plain_key("vault", key)?;
+        self.spoil_on_error(|w| {
+            let Tables { handles, txn, .. } = &mut w.tables;
+            handles.put(handles.vault, txn, key, value)
+        })
+    }
+
+    /// Deletes a value of the vault; tells whether there was one. Its bytes may stay on the disk
+    /// until the next compacting copy.
+    ///
+    /// # Errors
+    /// As [`Writer::vault_put`].
+    pub fn vault_delete(&mut self, key: &[u8]) -> Result<bool, Error> {
+        let key = plain_key("vault", key)?;
+        self.spoil_on_error(|w| {
+            let Tables { handles, txn, .. } = &mut w.tables;
+            handles.delete(handles.vault, txn, key)
+        })
+    }
+
+    pub(crate) fn meta_put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.spoil_on_error(|w| {
+            let Tables { handles, txn, .. } = &mut w.tables;
+            handles.put(handles.meta, txn, key, value)
+        })
+    }
+
+    pub(crate) fn meta_delete(&mut self, key: &[u8]) -> Result<bool, Error> {
+        self.spoil_on_error(|w| {
+            let Tables { handles, txn, .. } = &mut w.tables;
+            handles.delete(handles.meta, txn, key)
+        })
+    }
+
+    fn append_checked(&mut self, new: NewEntry, erased: &[Entry]) -> Result<u64, Error> {
+        let Head { seq, hash } = self.head()?;
+        let seq = seq + 1;
+        let key = seq.to_be_bytes();
+        let salted = new.content.as_deref().map(salt).transpose()?;
+        let entry = Entry {
+            seq,
+            prev_hash: hash,
+            time_ms: new.time_ms,
+            actor: new.actor,
+            kind: new.kind,
+            version: new.version,
+            shape: new.shape,
+            content_hash: salted.as_deref().map(entry::content_hash),
+        };
+        let Tables { handles, txn, .. } = &mut self.tables;
+        handles.put_last(handles.journal, txn, &key, &entry.to_row()?)?;
+        if let Some(salted) = salted {
+            handles.put_last(handles.content, txn, &key, &salted)?;
+        }
+        fold::step(
+            self.fold,
+            &entry,
+            new.content.as_deref(),
+            erased,
+            &mut self.tables,
+        )?;
+        Ok(seq)
+    }
+
+    fn spoil_on_error<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let result = step(self);
+        self.spoiled |= result.is_err();
+        result
+    }
+}
+
+/// The reading half, so that a change can look before it writes.
+impl Writer<'_> {
+    /// See [`Reader::get`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.reader().get(table, key)
+    }
+
+    /// See [`Reader::range`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn range(
+        &self,
+        table: &str,
+        from: &[u8],
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, Error> {
+        self.reader().range(table, from, limit, direction)
+    }
+
+    /// See [`Reader::prefix`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prefix(
+        &self,
+        table: &str,
+        prefix: &[u8],
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, Error> {
+        self.reader().prefix(table, prefix, limit, direction)
+    }
+
+    /// See [`Reader::page`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn page(
+        &self,
+        table: &str,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, Error> {
+        self.reader().page(table, prefix, from, limit, direction)
+    }
+
+    /// See [`Reader::entry`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn entry(&self, seq: u64) -> Result<Option<Entry>, Error> {
+        self.reader().entry(seq)
+    }
+
+    /// See [`Reader::entries`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn entries(
+        &self,
+        from: u64,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Entry>, Error> {
+        self.reader().entries(from, limit, direction)
+    }
+
+    /// See [`Reader::content`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn content(&self, seq: u64) -> Result<Option<Vec<u8>>, Error> {
+        self.reader().content(seq)
+    }
+
+    /// See [`Reader::head`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn head(&self) -> Result<Head, Error> {
+        self.reader().head()
+    }
+
+    /// See [`Reader::vault_get`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn vault_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.reader().vault_get(key)
+    }
+
+    /// See [`Reader::vault_prefix`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn vault_prefix(&self, prefix: &[u8]) -> Result<Vec<Row>, Error> {
+        self.reader().vault_prefix(prefix)
+    }
+
+    /// See [`Reader::vault_page`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn vault_page(
+        &self,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, Error> {
+        self.reader().vault_page(prefix, from, limit, direction)
+    }
+}
+
+fn limit(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
+    if size > limit {
+        Err(Error::TooLarge { what, size, limit })
+    } else {
+        Ok(())
+    }
+}
+
+fn salt(content: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut row = vec![0; SALT + content.len()];
+    let (salt, rest) = row.split_at_mut(SALT);
+    getrandom::fill(salt).map_err(|_| Error::Random)?;
+    rest.copy_from_slice(content);
+    Ok(row)
+}
