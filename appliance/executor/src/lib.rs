@@ -1,1 +1,162 @@
-//! (being written)
+//! Starts, hands over to, counts and reaps every other process of a node.
+//!
+//! ```text
+//!   signals ─┐                       ┌─> gateway      (one, at once)
+//!   control ─┼─> node loop ─ spawn ──┼─> node twin    (0, on demand)
+//!   headers ─┤   (node.rs)           └─> twin 1..n    (on demand, one process each)
+//!   exits  ──┘
+//! ```
+//!
+//! The loop handles one event at a time and never waits for another process: what it asks of one
+//! comes back as an event. It parses no foreign bytes; those of the control socket are read in
+//! `control`, those of `node.toml` in `config`. It never reads a twin's data and holds no keys.
+
+pub mod config;
+pub mod control;
+mod folder;
+mod node;
+mod process;
+mod registry;
+mod restart;
+mod verbs;
+mod welcome;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use crate::config::Config;
+pub use crate::folder::DataFolder;
+pub use crate::registry::{Entry, Registry, check_name};
+pub use handover::Refusal;
+
+/// Runs a node until `shutdown` resolves or the gateway can't be kept running.
+///
+/// Call it on the process's main thread, inside a current-thread runtime: children are told to die
+/// with the *thread* that started them.
+///
+/// # Errors
+/// When the address can't be listened on, or the data folder can't be written.
+pub async fn run(
+    config: Config,
+    folder: DataFolder,
+    notify: impl Fn(&Notice) + 'static,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    tokio::task::LocalSet::new()
+        .run_until(node::run(config, folder, Box::new(notify), shutdown))
+        .await
+}
+
+/// What the person at the console is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// A twin failed so often that the executor waits before it tries again.
+    Crashing {
+        /// Its name.
+        name: String,
+        /// For how long.
+        wait_s: u64,
+    },
+    /// A twin can't open its data.
+    Broken {
+        /// Its name.
+        name: String,
+        /// What happened and what to do.
+        text: String,
+    },
+    /// The node accepts connections.
+    Listening {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A one-time address that pairs a browser.
+    Pair {
+        /// Whose twin.
+        name: String,
+        /// The address, with the code in its fragment.
+        url: String,
+    },
+    /// A twin's address.
+    Twin {
+        /// Its name.
+        name: String,
+        /// Where it is served.
+        address: String,
+        /// SHA-256 of its certificate, where TLS is spoken and the twin has run before.
+        fingerprint: Option<String>,
+    },
+    /// The one-time address that makes the first person's twin.
+    Welcome {
+        /// The address, with the code in its fragment.
+        url: String,
+        /// Whether it can be opened from another device.
+        elsewhere: bool,
+        /// Whether it takes the place of one that was too old.
+        again: bool,
+    },
+}
+
+/// Why a node can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has this data folder.
+    #[error("{folder} is in use by another hometwin")]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The settings can't be read as settings.
+    #[error("{file}, line {line}: {reason}")]
+    Settings {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The list of twins is damaged.
+    #[error("{file} can't be read as a list of twins: {reason}")]
+    Registry {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The address can't be listened on.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or folder of the node can't be used.
+    #[error("can't use {path}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A verb was refused.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// A process can't be started.
+    #[error("can't start the {what}")]
+    Start {
+        /// Which.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+pub(crate) fn file_error(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+    let path = path.into();
+    |source| Error::File { path, source }
+}

@@ -1,0 +1,148 @@
+//! One child process: started from the main thread, spoken to over its standard input, reaped.
+//!
+//! A child gets an empty environment, no descriptor but the channel, the data folder's lock (as
+//! its standard output) and standard error, and it dies with its parent. It is told nothing on its
+//! command line but what it is and its number.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Instant;
+
+use handover::Channel;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::process::Command;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+
+use crate::DataFolder;
+
+/// A running child that understands headers of type `H`.
+pub(crate) struct Process<H> {
+    pub(crate) pid: u32,
+    /// Tells this process from those before and after it.
+    pub(crate) instance: u64,
+    pub(crate) since: Instant,
+    queue: UnboundedSender<(H, Vec<OwnedFd>)>,
+    kill: Option<oneshot::Sender<()>>,
+}
+
+/// What becomes of a child: its headers, then its end, each exactly once and in this order.
+pub(crate) struct Ears<R, E> {
+    pub(crate) heard: fn(u64, R) -> E,
+    pub(crate) ended: fn(u64, bool) -> E,
+    pub(crate) events: UnboundedSender<E>,
+}
+
+impl<H: Serialize + 'static> Process<H> {
+    /// Starts a child with these arguments.
+    pub(crate) fn start<R, E>(
+        folder: &DataFolder,
+        arguments: &[&str],
+        instance: u64,
+        ears: Ears<R, E>,
+    ) -> io::Result<Self>
+    where
+        R: DeserializeOwned + 'static,
+        E: 'static,
+    {
+        let (ours, theirs) = Channel::pair()?;
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .args(arguments)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(folder.lock_for_child()?)
+            .stderr(Stdio::inherit())
+            .current_dir(folder.path())
+            .kill_on_drop(true);
+        for name in PASSED_ON {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        let mut child = command.spawn()?;
+        // The command still holds our copy of the child's end.
+        drop(command);
+        let pid = child.id().unwrap_or_default();
+        let channel = std::rc::Rc::new(Channel::from_fd(ours)?);
+        let (queue, queued) = mpsc::unbounded_channel();
+        let (kill, killed) = oneshot::channel();
+        spawn_local(send(channel.clone(), queued));
+        spawn_local(async move {
+            let listening = spawn_local(listen(channel, instance, ears.heard, ears.events.clone()));
+            let status = tokio::select! {
+                status = child.wait() => status,
+                Ok(()) = killed => {
+                    let _ = child.start_kill();
+                    child.wait().await
+                }
+            };
+            let clean = status.is_ok_and(|status| {
+                if let Some(signal) = status.signal() {
+                    tracing::warn!(pid, signal, "a process was killed");
+                }
+                status.success()
+            });
+            // Everything it said before its end is heard first.
+            let _ = listening.await;
+            let _ = ears.events.send((ears.ended)(instance, clean));
+        });
+        Ok(Self {
+            pid,
+            instance,
+            since: Instant::now(),
+            queue,
+            kill: Some(kill),
+        })
+    }
+
+    /// Queues a header; what a dead child does not get is lost, its end tells so.
+    pub(crate) fn tell(&self, header: H, descriptors: Vec<OwnedFd>) {
+        let _ = self.queue.send((header, descriptors));
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        if let Some(kill) = self.kill.take() {
+            let _ = kill.send(());
+        }
+    }
+}
+
+async fn send<H: Serialize>(
+    channel: std::rc::Rc<Channel>,
+    mut queued: UnboundedReceiver<(H, Vec<OwnedFd>)>,
+) {
+    while let Some((header, descriptors)) = queued.recv().await {
+        let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        if channel.send(&header, &borrowed).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn listen<R: DeserializeOwned, E>(
+    channel: std::rc::Rc<Channel>,
+    instance: u64,
+    heard: fn(u64, R) -> E,
+    events: UnboundedSender<E>,
+) {
+    loop {
+        match channel.recv::<R>().await {
+            Ok(Some((header, _))) => {
+                let _ = events.send(heard(instance, header));
+            }
+            Ok(None) => return,
+            Err(error) => {
+                return tracing::error!(%error, instance, "a process can't be understood");
+            }
+        }
+    }
+}
+
+/// The only variables that a child sees: how much to log, and where a crash is explained.
+const PASSED_ON: [&str; 3] = ["HOMETWIN_LOG", "HOMETWIN_LOG_FORMAT", "RUST_BACKTRACE"];
