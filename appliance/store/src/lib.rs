@@ -13,26 +13,33 @@
 //! One process per folder: a second one gets [`Error::Busy`].
 mod checkpoint;
 mod commit;
+mod door;
 mod entry;
 mod env;
 mod error;
+mod export;
 mod fold;
 mod handles;
 mod length;
+mod maintain;
 mod meta;
 mod read;
 mod rows;
 mod store;
+mod verify;
 mod write;
 
 pub use checkpoint::{CHECKPOINT_EVERY, Checkpoint, Sign};
+pub use door::{Door, DoorWriter};
 pub use entry::{
     Actor, CONTENT_LIMIT, ERASE, Entry, Hash, Head, KIND_LIMIT, NewEntry, SHAPE_LIMIT,
 };
 pub use error::{Error, FoldError, Space};
 pub use fold::{Fold, Tables};
+pub use maintain::{Compacted, compact, maintain, maintain_at};
 pub use meta::ERASE_WITHIN_MS;
 pub use read::Reader;
 pub use rows::{Direction, Row};
 pub use store::{Options, Store};
+pub use verify::{Difference, RowDifference, Verified, VerifyError, verify_folder};
 pub use write::Writer;

@@ -1,0 +1,163 @@
+//! The compacting copy: gives free space back and makes erases complete. Runs on a stopped
+//! twin's folder; a kill at any point leaves either the old file or the new one, both whole.
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use heed::{PutFlags, RoTxn};
+
+use crate::Error;
+use crate::env::{self, Env, Files, Lock, Mode, Opened};
+use crate::error::engine;
+use crate::handles::{Handles, NAMES};
+use crate::meta;
+use crate::rows::Rows;
+use crate::store::{OWNER, Options, STEM};
+
+/// Smaller files are not worth a copy for their free space.
+const WORTH_IT: u64 = 1 << 20;
+/// Bytes per commit of the copy: bounds memory.
+const BATCH: usize = 8 << 20;
+
+/// What a compacting copy did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Length of the data file before, in bytes.
+    pub before: u64,
+    /// Length after, in bytes.
+    pub after: u64,
+    /// Whether pending erases became complete by it.
+    pub erased: bool,
+}
+
+/// Makes a compacting copy of the store in `folder` if more than half of it is free or an erase is
+/// due by the clock of this machine. To be called before [`Store::open`](crate::Store::open); does
+/// nothing when there is no store yet.
+///
+/// # Errors
+/// As [`Store::open`](crate::Store::open); the store is then as it was before.
+pub fn maintain(folder: &Path) -> Result<Option<Compacted>, Error> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis();
+    maintain_at(folder, i64::try_from(now).unwrap_or(i64::MAX))
+}
+
+/// As [`maintain`], with the time given (ms since 1970).
+///
+/// # Errors
+/// As [`maintain`].
+pub fn maintain_at(folder: &Path, now_ms: i64) -> Result<Option<Compacted>, Error> {
+    run(folder, |state| {
+        let long_free = state.length > WORTH_IT && state.free > state.length / 2;
+        long_free || state.erase_due.is_some_and(|due| due <= now_ms)
+    })
+}
+
+/// Makes a compacting copy now, which completes every erase.
+///
+/// # Errors
+/// As [`maintain`]; [`Error::Missing`] when there is no store.
+pub fn compact(folder: &Path) -> Result<Compacted, Error> {
+    let missing = || Error::Missing {
+        path: Files::new(folder, STEM).data(),
+    };
+    run(folder, |_| true)?.ok_or_else(missing)
+}
+
+struct State {
+    length: u64,
+    free: u64,
+    erase_due: Option<i64>,
+}
+
+fn run(folder: &Path, due: impl FnOnce(&State) -> bool) -> Result<Option<Compacted>, Error> {
+    let files = Files::new(folder, STEM);
+    if !files.data().exists() {
+        return Ok(None);
+    }
+    let map_size = Options::default().map_size;
+    let opened = files.open(OWNER, NAMES, map_size, false, Mode::Write)?;
+    let Opened { env, rows, lock } = opened;
+    let handles = Handles::new(rows);
+    let txn = env.read_txn().map_err(engine)?;
+    let before = file_length(&files.data())?;
+    let erase_due = meta::erase_due(&handles, &txn)?;
+    let state = State {
+        length: before,
+        free: free_bytes(&env, rows, &txn)?,
+        erase_due,
+    };
+    if !due(&state) {
+        return Ok(None);
+    }
+    if let Err(error) = copy(&files, &txn, rows, map_size) {
+        env::remove_env(&files.fresh())?;
+        return Err(error);
+    }
+    drop(txn);
+    drop(env);
+    finish(&files, lock, before, erase_due.is_some()).map(Some)
+}
+
+/// Puts the copy in place, still under the lock.
+fn finish(files: &Files, lock: Lock, before: u64, erased: bool) -> Result<Compacted, Error> {
+    files.promote()?;
+    drop(lock);
+    let after = file_length(&files.data())?;
+    tracing::info!(before, after, erased, "compacting copy made");
+    Ok(Compacted {
+        before,
+        after,
+        erased,
+    })
+}
+
+/// Copies row by row into a fresh file. Not LMDB's own compacting copy: that one copies the slack
+/// at the end of large values' pages, where bytes of erased rows can survive.
+fn copy(files: &Files, from: &RoTxn<'_>, rows: [Rows; 5], map_size: usize) -> Result<(), Error> {
+    let path = files.fresh();
+    let (env, fresh) = env::make(&path, OWNER, NAMES, map_size)?;
+    for (place, (old, new)) in rows.into_iter().zip(fresh).enumerate() {
+        let is_meta = NAMES[place] == "meta";
+        let mut txn = env.write_txn().map_err(engine)?;
+        if is_meta {
+            // The format mark is written anew with the file.
+            new.clear(&mut txn).map_err(engine)?;
+        }
+        let mut pending = 0;
+        for row in old.iter(from).map_err(engine)? {
+            let (key, value) = row.map_err(engine)?;
+            if is_meta && key == meta::ERASE_DUE {
+                continue;
+            }
+            new.put_with_flags(&mut txn, PutFlags::APPEND, key, value)
+                .map_err(engine)?;
+            pending += key.len() + value.len();
+            if pending > BATCH {
+                txn.commit().map_err(engine)?;
+                txn = env.write_txn().map_err(engine)?;
+                pending = 0;
+            }
+        }
+        txn.commit().map_err(engine)?;
+    }
+    env.force_sync().map_err(engine)
+}
+
+fn free_bytes(env: &Env, rows: [Rows; 5], txn: &RoTxn<'_>) -> Result<u64, Error> {
+    let main = env.unnamed_database_stat();
+    let mut used = main.non_free_page_size();
+    for rows in rows {
+        used += rows.stat(txn).map_err(engine)?.non_free_page_size();
+    }
+    let pages = env.info().last_page_number + 1;
+    Ok((pages * main.page_size as usize).saturating_sub(used) as u64)
+}
+
+fn file_length(path: &Path) -> Result<u64, Error> {
+    fs::metadata(path)
+        .map(|found| found.len())
+        .map_err(|source| env::at_path(path, source))
+}
