@@ -1,0 +1,108 @@
+//! Whom we know: chain and pre-key of each person, as they last introduced themselves. A chain
+//! that disagrees with a known one never replaces it silently.
+
+use super::vault;
+use link::{Card, Chain, Introduction, Person, Refusal, SignedPreKey, TwinId};
+use store::{Reader, Writer};
+
+/// Our person chose this card: envelopes to its bearer can be sealed from now on. Give it before
+/// the first `enqueue` to them. Returns who they are; what is known already and newer stays.
+pub(crate) fn meet(w: &mut Writer<'_>, card: &Card) -> Result<TwinId, store::Error> {
+    let id = card.person().id;
+    let offered = Introduction {
+        chain: card.chain().clone(),
+        pre_key: *card.pre_key(),
+    };
+    let known = load(&w.reader(), &id)?;
+    let take = match &known {
+        Some(known) => Chain::choose(&known.chain, &offered.chain)
+            .is_ok_and(|c| c.chain == &offered.chain && newer(&offered, known)),
+        None => true,
+    };
+    if take {
+        w.vault_put(&vault::of(vault::KNOWN, &id), &offered.to_bytes())?;
+    }
+    settle(w, &id)?;
+    Ok(id)
+}
+
+/// Our person has decided about a stranger who introduced themselves (accepted, denied, blocked):
+/// they no longer take one of the places for strangers.
+pub(crate) fn settle(w: &mut Writer<'_>, id: &TwinId) -> Result<(), store::Error> {
+    w.vault_delete(&vault::of(vault::STRANGER, id)).map(drop)
+}
+
+pub(super) fn load(r: &Reader<'_>, id: &TwinId) -> Result<Option<Introduction>, store::Error> {
+    let row = r.vault_get(&vault::of(vault::KNOWN, id))?;
+    Ok(row.as_deref().and_then(Introduction::from_bytes))
+}
+
+/// Replaces the pre-key of a person that we know.
+pub(super) fn learn(
+    w: &mut Writer<'_>,
+    id: &TwinId,
+    pre_key: SignedPreKey,
+) -> Result<(), store::Error> {
+    let Some(known) = load(&w.reader(), id)? else {
+        return Ok(());
+    };
+    let row = Introduction { pre_key, ..known }.to_bytes();
+    w.vault_put(&vault::of(vault::KNOWN, id), &row)
+}
+
+/// Who the claimed sender is, by what is known and by what they introduce themselves with, and
+/// whether the introduction is to be kept.
+pub(super) fn judge(
+    known: Option<&Introduction>,
+    offered: Option<&Introduction>,
+    from: &TwinId,
+) -> Result<(Person, bool), Refusal> {
+    let Some(offered) = offered else {
+        let known = known.ok_or(Refusal::UnknownSender)?;
+        return known
+            .chain
+            .check()
+            .map(|p| (p, false))
+            .map_err(|_| Refusal::UnknownSender);
+    };
+    let introduced = offered.check().map_err(|_| Refusal::Forged)?;
+    if introduced.id != *from {
+        return Err(Refusal::Forged);
+    }
+    let Some(known) = known else {
+        return Ok((introduced, true));
+    };
+    let choice = Chain::choose(&known.chain, &offered.chain).map_err(|_| Refusal::Forged)?;
+    if let Some(fork) = choice.fork {
+        tracing::warn!(person = %from, at = fork.at, recovered = fork.recovered, "a chain forked");
+    }
+    // The chain that does not count introduces nobody: whoever signs by it is refused.
+    let keep = choice.chain == &offered.chain && newer(offered, known);
+    Ok((choice.person, keep))
+}
+
+/// Keeps an introduction. A stranger's takes one of a limited number of places.
+pub(super) fn keep(
+    w: &mut Writer<'_>,
+    id: &TwinId,
+    introduction: &Introduction,
+    contact: bool,
+) -> Result<(), super::Failure> {
+    let key = vault::of(vault::KNOWN, id);
+    if !contact && w.vault_get(&key)?.is_none() {
+        if w.vault_prefix(&vault::all(vault::STRANGER))?.len() >= STRANGERS {
+            return Err(Refusal::Full.into());
+        }
+        w.vault_put(&vault::of(vault::STRANGER, id), &[])?;
+    }
+    Ok(w.vault_put(&key, &introduction.to_bytes())?)
+}
+
+/// A repeated old introduction must not bring back an old pre-key.
+fn newer(offered: &Introduction, known: &Introduction) -> bool {
+    offered.chain.operations().len() > known.chain.operations().len()
+        || offered.pre_key.expires_ms() > known.pre_key.expires_ms()
+}
+
+/// People who may wait for our person's answer at one time.
+pub(super) const STRANGERS: usize = 200;

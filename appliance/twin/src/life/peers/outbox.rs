@@ -1,0 +1,204 @@
+//! The outbox: letters in the vault, unsealed, so that they can be sealed anew whenever the
+//! receiver's pre-key changes. A letter leaves it only by the receiver's proof of a durable
+//! commit, by being parked for a reason, or with its receiver.
+
+use super::vault;
+use link::{Inner, Refusal, TwinId};
+use store::{Direction, Reader, Writer};
+
+/// Something to tell another twin.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    /// Whom. `meet` them first.
+    pub(crate) to: TwinId,
+    /// The conversation or space.
+    pub(crate) thread: [u8; 16],
+    /// The capability that understands the body.
+    pub(crate) capability: String,
+    /// Its major version.
+    pub(crate) major: u16,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+    /// What `Apply::delivered` is told in the end, up to 255 bytes; `None` when nobody needs to
+    /// know.
+    pub(crate) about: Option<Vec<u8>>,
+}
+
+/// Why a letter cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutboxError {
+    /// No envelope could hold it.
+    #[error("the letter does not fit into an envelope")]
+    Form,
+    /// `Peers::open` has not been here, so nobody knows who sends.
+    #[error("the outbox has no sender yet")]
+    NotOpen,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}
+
+/// Puts a letter into the outbox, in the write that it belongs to. Letters to one person arrive
+/// in the order in which they are put here.
+pub(crate) fn enqueue(w: &mut Writer<'_>, letter: Letter) -> Result<(), OutboxError> {
+    let (epoch, from) = vault::me(&w.reader())?.ok_or(OutboxError::NotOpen)?;
+    let Letter {
+        to,
+        thread,
+        capability,
+        major,
+        body,
+        about,
+    } = letter;
+    let about = about.unwrap_or_default();
+    let length = u8::try_from(about.len()).map_err(|_| OutboxError::Form)?;
+    if body.len() > link::MAX_BODY || capability.len() > 64 || to == from {
+        return Err(OutboxError::Form);
+    }
+    let counter = next_number(w, &to)?;
+    let inner = Inner {
+        from,
+        to,
+        thread,
+        epoch,
+        counter,
+        after: 0,
+        capability,
+        major,
+        introduction: None,
+        body,
+    };
+    let row = [&[length][..], &about, &inner.to_bytes()].concat();
+    w.vault_put(&vault::numbered(vault::OUT, &to, counter), &row)?;
+    Ok(w.vault_put(&vault::of(vault::PENDING, &to), &[])?)
+}
+
+/// Drops everything that waits for a person or is parked, e.g. when they are blocked or removed.
+pub(crate) fn forget(w: &mut Writer<'_>, to: &TwinId) -> Result<(), store::Error> {
+    for kind in [vault::OUT, vault::PARKED] {
+        for (key, _) in w.vault_prefix(&vault::of(kind, to))? {
+            w.vault_delete(&key)?;
+        }
+    }
+    w.vault_delete(&vault::of(vault::AWAY, to))?;
+    w.vault_delete(&vault::of(vault::PENDING, to)).map(drop)
+}
+
+/// Puts what is parked for a person back into the outbox, under new numbers and behind what is
+/// there. Says how many there were.
+pub(crate) fn retry(w: &mut Writer<'_>, to: &TwinId) -> Result<usize, OutboxError> {
+    let parked = w.vault_prefix(&vault::of(vault::PARKED, to))?;
+    for (key, row) in &parked {
+        w.vault_delete(key)?;
+        let Some(entry) = row.get(2..).and_then(Waiting::read) else {
+            continue;
+        };
+        let Inner {
+            thread,
+            capability,
+            major,
+            body,
+            ..
+        } = entry.inner;
+        let letter = Letter {
+            to: *to,
+            thread,
+            capability,
+            major,
+            body,
+            about: entry.about,
+        };
+        enqueue(w, letter)?;
+    }
+    Ok(parked.len())
+}
+
+/// A letter that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) inner: Inner,
+    pub(super) about: Option<Vec<u8>>,
+}
+
+impl Waiting {
+    fn read(row: &[u8]) -> Option<Self> {
+        let (length, rest) = row.split_first()?;
+        let (about, inner) = rest.split_at_checked(usize::from(*length))?;
+        let about = (!about.is_empty()).then(|| about.to_vec());
+        Some(Self {
+            inner: Inner::from_bytes(inner)?,
+            about,
+        })
+    }
+}
+
+/// The people for whom letters wait.
+pub(super) fn pending(r: &Reader<'_>) -> Result<Vec<TwinId>, store::Error> {
+    let rows = r.vault_prefix(&vault::all(vault::PENDING))?;
+    Ok(rows
+        .iter()
+        .filter_map(|(key, _)| vault::id_in(vault::PENDING, key))
+        .collect())
+}
+
+/// Letters to a person with a higher number than `above`, lowest first.
+pub(super) fn waiting(
+    r: &Reader<'_>,
+    to: &TwinId,
+    above: u64,
+    limit: usize,
+) -> Result<Vec<Waiting>, store::Error> {
+    let from = vault::numbered(vault::OUT, to, above.saturating_add(1));
+    let prefix = vault::of(vault::OUT, to);
+    let rows = r.vault_page(&prefix, Some(&from), limit, Direction::Forward)?;
+    Ok(rows
+        .iter()
+        .filter_map(|(_, row)| Waiting::read(row))
+        .collect())
+}
+
+/// Takes a letter out because it arrived. Returns it, unless it is gone already.
+pub(super) fn clear(
+    w: &mut Writer<'_>,
+    to: &TwinId,
+    counter: u64,
+) -> Result<Option<Waiting>, store::Error> {
+    let key = vault::numbered(vault::OUT, to, counter);
+    let row = w.vault_get(&key)?;
+    w.vault_delete(&key)?;
+    if w.vault_page(&vault::of(vault::OUT, to), None, 1, Direction::Forward)?
+        .is_empty()
+    {
+        w.vault_delete(&vault::of(vault::PENDING, to))?;
+    }
+    Ok(row.as_deref().and_then(Waiting::read))
+}
+
+/// Takes a letter out because it was refused for good, and keeps it aside. The oldest make room.
+pub(super) fn park(
+    w: &mut Writer<'_>,
+    to: &TwinId,
+    counter: u64,
+    reason: Refusal,
+) -> Result<Option<Waiting>, store::Error> {
+    let row = w.vault_get(&vault::numbered(vault::OUT, to, counter))?;
+    if let Some(row) = &row {
+        let parked = [&reason.number().to_be_bytes()[..], row].concat();
+        w.vault_put(&vault::numbered(vault::PARKED, to, counter), &parked)?;
+        let all = w.vault_prefix(&vault::of(vault::PARKED, to))?;
+        for (key, _) in all.iter().take(all.len().saturating_sub(MAX_PARKED)) {
+            w.vault_delete(key)?;
+        }
+    }
+    clear(w, to, counter)
+}
+
+fn next_number(w: &mut Writer<'_>, to: &TwinId) -> Result<u64, store::Error> {
+    let key = vault::of(vault::LAST, to);
+    let number = vault::number(w.vault_get(&key)?).saturating_add(1);
+    w.vault_put(&key, &number.to_be_bytes())?;
+    Ok(number)
+}
+
+/// Parked letters for one person.
+const MAX_PARKED: usize = 200;

@@ -1,0 +1,397 @@
+//! The receiving end of links: opens envelopes, proves their senders, judges their order, and lets
+//! the capabilities apply them; body, mark and any reply are one change of the store. Only then it
+//! answers.
+
+use super::{
+    Apply, Failure, Peers, PeersError, known,
+    several::together,
+    vault,
+    wire::{Broken, Wire},
+};
+use link::{
+    Digest, Frame, Inner, Introduction, Judgement, Marks, Opened, Person, Proof, Refusal, TwinId,
+};
+use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
+use store::Writer;
+use tokio::net::UnixStream;
+
+impl Peers {
+    /// Serves one link until it ends. Says whether a contact proved themselves on it.
+    pub(crate) async fn serve(&self, stream: UnixStream) -> bool {
+        if self.0.serving.get() >= MAX_SERVED {
+            return false;
+        }
+        self.0.serving.set(self.0.serving.get() + 1);
+        let mut session = Session {
+            peers: self,
+            wire: Wire::new(stream),
+            sender: None,
+            refusals: BTreeMap::new(),
+            strikes: 0,
+            contact: false,
+            _served: Served(self),
+        };
+        if let Err(broken) = session.run().await {
+            tracing::debug!(broken = &broken as &dyn std::error::Error, "link ended");
+        }
+        session.count().await;
+        session.contact
+    }
+}
+
+/// Gives effect to what was held by a version that could not read it, in the order it came.
+pub(super) async fn release_held(peers: &Peers) -> Result<(), PeersError> {
+    let held = peers
+        .0
+        .store
+        .read(|r| r.vault_prefix(&vault::all(vault::HELD)))?;
+    for (key, row) in held {
+        let (seq, inner) = row
+            .split_first_chunk::<8>()
+            .and_then(|(seq, inner)| Some((u64::from_be_bytes(*seq), Inner::from_bytes(inner)?)))
+            .ok_or(PeersError::Damaged("held"))?;
+        if !peers.0.apply.understands(&inner.capability, inner.major) {
+            continue;
+        }
+        let (apply, now_ms, done) = (peers.0.apply.clone(), peers.now_ms(), key.clone());
+        let write = peers.0.store.write(move |w| {
+            w.vault_delete(&done)?;
+            match w.content(seq)? {
+                Some(body) => apply.release(w, seq, &Inner { body, ..inner }, now_ms),
+                // The person has erased it unread.
+                None => Ok(()),
+            }
+        });
+        match write.await {
+            Ok(()) => {}
+            Err(Failure::Refused(reason)) => {
+                let give_up = peers.0.store.write(move |w| {
+                    w.vault_delete(&key)?;
+                    vault::count(w, vault::REFUSED, reason, 1)
+                });
+                give_up.await?;
+            }
+            Err(Failure::Store(error)) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+struct Session<'a> {
+    peers: &'a Peers,
+    wire: Wire,
+    /// The last sender who proved themselves here.
+    sender: Option<Person>,
+    refusals: BTreeMap<Refusal, u64>,
+    strikes: u32,
+    contact: bool,
+    _served: Served<'a>,
+}
+
+/// What an envelope came to.
+#[derive(Clone, Copy)]
+enum Taken {
+    Committed { contact: bool },
+    Held { contact: bool },
+}
+
+/// Why it came to nothing.
+enum No {
+    Gap(u64),
+    Refused(Refusal),
+    Store(store::Error),
+}
+
+impl Session<'_> {
+    async fn run(&mut self) -> Result<(), Broken> {
+        loop {
+            let Some(first) = self.wire.recv_within(QUIET_TIME).await? else {
+                return Ok(());
+            };
+            let (mut batch, mut over) = (Vec::new(), false);
+            let mut frame = Some(first);
+            let mut size = 0;
+            while let Some(next) = frame {
+                match next {
+                    Frame::Envelope(bytes) => {
+                        size += bytes.len();
+                        batch.push(bytes);
+                    }
+                    // Answers are as final as a farewell: nothing was said here to answer.
+                    Frame::Bye | Frame::Committed(_) | Frame::Held(_) | Frame::Refused { .. } => {
+                        over = true
+                    }
+                }
+                let more = !over && batch.len() < BATCH && size < BATCH_BYTES;
+                frame = if more { self.wire.ready()? } else { None };
+            }
+            self.take(batch).await?;
+            if over || (self.strikes >= MAX_STRIKES && !self.contact) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn take(&mut self, batch: Vec<Vec<u8>>) -> Result<(), Broken> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let _working = self.peers.working();
+        if let Err(error) = self.peers.renew_pre_key().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "pre-key not renewed"
+            );
+        }
+        let secrets = self.peers.0.pre_keys.borrow().secrets();
+        let (mut told, mut changes) = (Vec::new(), Vec::new());
+        for bytes in batch {
+            let digest = Digest::of(&bytes);
+            match link::open(&bytes, &secrets).and_then(|opened| self.proven(opened)) {
+                Ok((opened, keep)) => {
+                    told.push((
+                        digest,
+                        opened.committed(),
+                        opened.held(),
+                        *opened_from(&opened),
+                    ));
+                    changes.push(self.effect(opened, keep));
+                }
+                Err(reason) => self.refuse(digest, No::Refused(reason)).await?,
+            }
+        }
+        let results = together(changes).await;
+        let (mut committed, mut held, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for ((digest, done, kept, from), result) in told.into_iter().zip(results) {
+            match result {
+                Ok(taken) => {
+                    let (Taken::Committed { contact } | Taken::Held { contact }) = taken;
+                    self.contact |= contact;
+                    self.peers.reached(&from);
+                    match taken {
+                        Taken::Committed { .. } => committed.push(done),
+                        Taken::Held { .. } => held.push(kept),
+                    }
+                }
+                Err(no) => refused.push((digest, no)),
+            }
+        }
+        self.acknowledge(committed, held).await?;
+        for (digest, no) in refused {
+            self.refuse(digest, no).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds out who sent it, and whether their introduction is to be kept.
+    fn proven(&mut self, opened: Opened) -> Result<(Opened, bool), Refusal> {
+        let claimed = opened.claimed();
+        let me = &self.peers.0.me.id;
+        if let Some(sender) = &self.sender
+            && sender.id == claimed.from
+            && claimed.introduction.is_none()
+        {
+            opened.check(sender, me)?;
+            return Ok((opened, false));
+        }
+        let known = self.peers.0.store.read(|r| known::load(r, &claimed.from));
+        let known = known.map_err(|_| Refusal::Full)?;
+        let offered = claimed.introduction.as_ref();
+        let (person, keep) = known::judge(known.as_ref(), offered, &claimed.from)?;
+        opened.check(&person, me)?;
+        self.sender = Some(person);
+        Ok((opened, keep))
+    }
+
+    /// The change that one envelope makes. It begins when it is first polled, so polling several
+    /// in order queues them in order.
+    fn effect(
+        &self,
+        opened: Opened,
+        keep: bool,
+    ) -> Pin<Box<dyn Future<Output = Result<Taken, No>>>> {
+        let (apply, now_ms) = (self.peers.0.apply.clone(), self.peers.now_ms());
+        let store = self.peers.0.store.clone();
+        Box::pin(async move {
+            let inner = opened.claimed().clone();
+            store
+                .write(move |w| effect(w, &*apply, &inner, keep, now_ms))
+                .await
+        })
+    }
+
+    async fn acknowledge(&mut self, committed: Vec<Proof>, held: Vec<Proof>) -> Result<(), Broken> {
+        if !committed.is_empty() {
+            self.wire.send(&Frame::Committed(committed)).await?;
+        }
+        if !held.is_empty() {
+            self.wire.send(&Frame::Held(held)).await?;
+        }
+        Ok(())
+    }
+
+    async fn refuse(&mut self, digest: Digest, no: No) -> Result<(), Broken> {
+        let (reason, expected) = match no {
+            No::Gap(expected) => (Refusal::Gap, Some(expected)),
+            No::Refused(reason) => (reason, None),
+            No::Store(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "envelope not stored"
+                );
+                (Refusal::Full, None)
+            }
+        };
+        *self.refusals.entry(reason).or_default() += 1;
+        self.strikes += 1;
+        let pre_key = (reason == Refusal::UnknownPreKey).then(|| self.peers.pre_key());
+        self.wire
+            .send(&Frame::Refused {
+                digest,
+                reason,
+                pre_key,
+                expected,
+            })
+            .await
+    }
+
+    /// Counts this link's refusals in one write: a stranger cannot make us write more often.
+    async fn count(&mut self) {
+        let refusals = std::mem::take(&mut self.refusals);
+        if refusals.is_empty() {
+            return;
+        }
+        let write = self.peers.0.store.write(move |w| {
+            refusals
+                .iter()
+                .try_for_each(|(r, n)| vault::count(w, vault::REFUSED, *r, *n))
+        });
+        if let Err(error) = write.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "refusals not counted"
+            );
+        }
+    }
+}
+
+fn opened_from(opened: &Opened) -> &TwinId {
+    &opened.claimed().from
+}
+
+/// Everything that one proven envelope does, in one change.
+fn effect(
+    w: &mut Writer<'_>,
+    apply: &dyn Apply,
+    inner: &Inner,
+    keep: bool,
+    now_ms: i64,
+) -> Result<Taken, No> {
+    let from = &inner.from;
+    let contact = apply.is_contact(&w.reader(), from)?;
+    let key = vault::of(vault::MARK, from);
+    let row = w.vault_get(&key)?;
+    let marks = match &row {
+        Some(row) => Marks::from_bytes(row).ok_or(No::Refused(Refusal::Full))?,
+        None => Marks::default(),
+    };
+    let introduction: Option<&Introduction> = inner.introduction.as_ref().filter(|_| keep);
+    match marks.judge(inner.epoch, inner.counter, inner.after) {
+        Judgement::OldEpoch => Err(No::Refused(Refusal::OldEpoch)),
+        Judgement::Gap { expected } => Err(No::Gap(expected)),
+        Judgement::Duplicate => {
+            // New keys count even when their first bearer says nothing new.
+            if let Some(introduction) = introduction.filter(|_| row.is_some()) {
+                known::keep(w, from, introduction, contact)?;
+            }
+            let held = w.vault_get(&held_key(inner))?.is_some();
+            Ok(if held {
+                Taken::Held { contact }
+            } else {
+                Taken::Committed { contact }
+            })
+        }
+        Judgement::Next => {
+            if let Some(introduction) = introduction {
+                known::keep(w, from, introduction, contact)?;
+            }
+            w.vault_put(&key, &marks.advanced(inner.epoch, inner.counter).to_bytes())?;
+            if apply.understands(&inner.capability, inner.major) {
+                apply.receive(w, from, inner, now_ms)?;
+                Ok(Taken::Committed { contact })
+            } else if contact {
+                hold(w, apply, inner, now_ms)?;
+                Ok(Taken::Held { contact })
+            } else {
+                Err(No::Refused(Refusal::NotContact))
+            }
+        }
+    }
+}
+
+/// Keeps what this version cannot read. The body is in the journal, where the person can erase it.
+fn hold(w: &mut Writer<'_>, apply: &dyn Apply, inner: &Inner, now_ms: i64) -> Result<(), No> {
+    if inner.body.len() > store::CONTENT_LIMIT {
+        return Err(No::Refused(Refusal::TooLarge));
+    }
+    if w.vault_prefix(&vault::of(vault::HELD, &inner.from))?.len() >= MAX_HELD {
+        return Err(No::Refused(Refusal::Full));
+    }
+    let seq = apply.hold(w, inner, now_ms)?;
+    let rest = Inner {
+        body: Vec::new(),
+        introduction: None,
+        ..inner.clone()
+    };
+    let row = [&seq.to_be_bytes()[..], &rest.to_bytes()].concat();
+    Ok(w.vault_put(&held_key(inner), &row)?)
+}
+
+fn held_key(inner: &Inner) -> Vec<u8> {
+    let from = vault::of(vault::HELD, &inner.from);
+    [
+        &from[..],
+        &inner.epoch.to_be_bytes(),
+        &inner.counter.to_be_bytes(),
+    ]
+    .concat()
+}
+
+impl From<store::Error> for No {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for No {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(reason) => Self::Refused(reason),
+            Failure::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// One of a limited number of places, given back when dropped.
+struct Served<'a>(&'a Peers);
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        self.0
+            .0
+            .serving
+            .set(self.0.0.serving.get().saturating_sub(1));
+    }
+}
+
+/// Links served at one time; each may take up to two largest frames of memory.
+const MAX_SERVED: usize = 16;
+/// Envelopes taken together.
+const BATCH: usize = 64;
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// For a frame to begin and end.
+const QUIET_TIME: Duration = Duration::from_secs(15);
+/// Refusals after which a link that no contact uses is closed.
+const MAX_STRIKES: u32 = 64;
+/// Envelopes of one person that wait for an update.
+const MAX_HELD: usize = 200;

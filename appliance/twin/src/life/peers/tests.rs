@@ -1,0 +1,1 @@
+//! Two twins over socket pairs, with and without accidents.
