@@ -23,6 +23,8 @@ pub struct Config {
     pub people: Vec<String>,
     /// Folders of experiences that every new twin gets a copy of.
     pub experiences: Vec<PathBuf>,
+    /// The only variables that the node's other processes see: how to log.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Config {
@@ -33,6 +35,7 @@ impl Default for Config {
             sleep_after: Some(Duration::from_secs(60)),
             people: Vec::new(),
             experiences: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }

@@ -207,8 +207,14 @@ impl Node {
             ended: |instance, _| Event::GatewayEnded(instance),
             events: self.events.clone(),
         };
-        let gateway = Process::start(&self.folder, &["gateway-process"], self.next, ears)
-            .map_err(start_error)?;
+        let gateway = Process::start(
+            &self.folder,
+            &["gateway-process"],
+            &self.config.environment,
+            self.next,
+            ears,
+        )
+        .map_err(start_error)?;
         let listener = self.listener.try_clone().map_err(start_error)?;
         gateway.tell(
             ToGateway::Start {
@@ -325,7 +331,13 @@ impl Node {
         };
         let number = twin.to_string();
         let arguments = ["twin-process", number.as_str()];
-        let process = Process::start(&self.folder, &arguments, self.next, ears)?;
+        let process = Process::start(
+            &self.folder,
+            &arguments,
+            &self.config.environment,
+            self.next,
+            ears,
+        )?;
         let (ours, theirs) = Channel::pair()?;
         let name = self
             .registry

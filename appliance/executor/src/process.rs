@@ -1,6 +1,6 @@
 //! One child process: started from the main thread, spoken to over its standard input, reaped.
 //!
-//! A child gets an empty environment, no descriptor but the channel, the data folder's lock (as
+//! A child gets no environment but how to log, no descriptor but the channel, the data folder's lock (as
 //! its standard output) and standard error, and it dies with its parent. It is told nothing on its
 //! command line but what it is and its number.
 
@@ -42,6 +42,7 @@ impl<H: Serialize + 'static> Process<H> {
     pub(crate) fn start<R, E>(
         folder: &DataFolder,
         arguments: &[&str],
+        environment: &[(String, String)],
         instance: u64,
         ears: Ears<R, E>,
     ) -> io::Result<Self>
@@ -54,16 +55,14 @@ impl<H: Serialize + 'static> Process<H> {
         command
             .args(arguments)
             .env_clear()
+            .envs(environment.iter().cloned())
+            // Ctrl-C is for the executor: it ends its children in order.
+            .process_group(0)
             .stdin(Stdio::from(theirs))
             .stdout(folder.lock_for_child()?)
             .stderr(Stdio::inherit())
             .current_dir(folder.path())
             .kill_on_drop(true);
-        for name in PASSED_ON {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
         let mut child = command.spawn()?;
         // The command still holds our copy of the child's end.
         drop(command);
@@ -143,6 +142,3 @@ async fn listen<R: DeserializeOwned, E>(
         }
     }
 }
-
-/// The only variables that a child sees: how much to log, and where a crash is explained.
-const PASSED_ON: [&str; 3] = ["HOMETWIN_LOG", "HOMETWIN_LOG_FORMAT", "RUST_BACKTRACE"];

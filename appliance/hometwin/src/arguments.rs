@@ -1,0 +1,282 @@
+//! The command line: what was typed ([`Typed`]), and what it means ([`Arguments`]).
+//!
+//! Nothing here reads a file or decides anything for the node.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::ValueExt;
+use lexopt::prelude::{Long, Short, Value};
+
+use crate::logging::Logging;
+
+/// A whole command line.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) command: Command,
+    pub(crate) logging: Logging,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Started by the executor only.
+    Gateway,
+    Help,
+    Run(Box<Run>),
+    /// Started by the executor only.
+    Twin,
+    Verb(Verb),
+    Version,
+}
+
+/// `hometwin run`.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) ephemeral: bool,
+    pub(crate) experiences: Vec<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) people: Vec<String>,
+    /// `Some(None)` is "never".
+    pub(crate) sleep_after: Option<Option<Duration>>,
+    pub(crate) zone: Option<String>,
+}
+
+/// A verb for the node that runs on a data folder, or for the folder itself.
+#[derive(Debug)]
+pub(crate) struct Verb {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) what: What,
+}
+
+/// Which verb.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Create {
+        name: String,
+    },
+    List,
+    Pair {
+        name: String,
+    },
+    /// `confirm` is the name, said a second time; asked on the terminal when it is missing.
+    Remove {
+        name: String,
+        confirm: Option<String>,
+    },
+    Rename {
+        name: String,
+        to: String,
+    },
+    Status,
+    Verify {
+        name: String,
+    },
+}
+
+impl Arguments {
+    /// Reads a command line.
+    pub(crate) fn read(parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let typed = Typed::read(parser)?;
+        let logging = typed.logging;
+        let words: Vec<&str> = typed.words.iter().map(String::as_str).collect();
+        let command = match words[..] {
+            _ if typed.help => Command::Help,
+            _ if typed.version => Command::Version,
+            [] | ["run"] => Command::Run(Box::new(typed.run())),
+            ["help"] => Command::Help,
+            ["gateway-process"] => Command::Gateway,
+            ["twin-process", _number] => Command::Twin,
+            ["status"] => Command::Verb(typed.verb(What::Status)),
+            ["twin", "list"] => Command::Verb(typed.verb(What::List)),
+            ["twin", verb, name] => {
+                let name = name.to_owned();
+                let what = match verb {
+                    "create" => What::Create { name },
+                    "pair" => What::Pair { name },
+                    "remove" => What::Remove {
+                        name,
+                        confirm: typed.confirm.clone(),
+                    },
+                    "verify" => What::Verify { name },
+                    _ => return Err(unexpected(verb)),
+                };
+                Command::Verb(typed.verb(what))
+            }
+            ["twin", "rename", name, to] => {
+                let what = What::Rename {
+                    name: name.to_owned(),
+                    to: to.to_owned(),
+                };
+                Command::Verb(typed.verb(what))
+            }
+            ["twin", "create" | "pair" | "remove" | "rename" | "verify"] => {
+                return Err(lexopt::Error::MissingValue {
+                    option: Some("NAME".to_owned()),
+                });
+            }
+            [.., last] => return Err(unexpected(last)),
+        };
+        Ok(Self { command, logging })
+    }
+}
+
+/// Every option and word, as it was typed.
+#[derive(Debug, Default)]
+struct Typed {
+    words: Vec<String>,
+    confirm: Option<String>,
+    data: Option<PathBuf>,
+    ephemeral: bool,
+    experiences: Vec<PathBuf>,
+    help: bool,
+    json: bool,
+    listen: Option<SocketAddr>,
+    logging: Logging,
+    people: Vec<String>,
+    sleep_after: Option<Option<Duration>>,
+    version: bool,
+    zone: Option<String>,
+}
+
+impl Typed {
+    fn read(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut typed = Self {
+            logging: Logging::from_environment(),
+            ..Self::default()
+        };
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Short('h') | Long("help") => typed.help = true,
+                Short('V') | Long("version") => typed.version = true,
+                Long("confirm") => typed.confirm = Some(parser.value()?.string()?),
+                Long("data") => typed.data = Some(parser.value()?.into()),
+                Long("ephemeral") => typed.ephemeral = true,
+                Long("experience") => typed.experiences.push(parser.value()?.into()),
+                Long("json") => typed.json = true,
+                Long("listen") => typed.listen = Some(parser.value()?.parse()?),
+                Long("log") => typed.logging.format = parser.value()?.parse_with(str::parse)?,
+                Long("people") => {
+                    let names = parser.value()?.string()?;
+                    typed.people.extend(names.split(',').map(str::to_owned));
+                }
+                Long("sleep-after") => {
+                    typed.sleep_after = Some(parser.value()?.parse_with(duration)?);
+                }
+                Long("zone") => typed.zone = Some(parser.value()?.string()?),
+                Value(word) => typed.words.push(word.string()?),
+                Short(_) | Long(_) => return Err(argument.unexpected()),
+            }
+        }
+        Ok(typed)
+    }
+
+    fn run(self) -> Run {
+        Run {
+            data: self.data,
+            ephemeral: self.ephemeral,
+            experiences: self.experiences,
+            json: self.json,
+            listen: self.listen,
+            people: self.people,
+            sleep_after: self.sleep_after,
+            zone: self.zone,
+        }
+    }
+
+    fn verb(&self, what: What) -> Verb {
+        Verb {
+            data: self.data.clone(),
+            json: self.json,
+            what,
+        }
+    }
+}
+
+/// `90s`, `500ms`, `5m`, or `off`.
+fn duration(text: &str) -> Result<Option<Duration>, String> {
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: Option<u64> = number.parse().ok();
+    match (number, unit) {
+        (None, "off") => Ok(None),
+        (Some(n), "ms") => Ok(Some(Duration::from_millis(n))),
+        (Some(n), "s") => Ok(Some(Duration::from_secs(n))),
+        (Some(n), "m") => Ok(Some(Duration::from_secs(n.saturating_mul(60)))),
+        _ => Err(format!("{text}: 60s, 500ms, 5m, off")),
+    }
+}
+
+fn unexpected(word: &str) -> lexopt::Error {
+    lexopt::Error::UnexpectedArgument(word.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, String> {
+        let words = std::iter::once("hometwin").chain(line.split_whitespace());
+        let read = Arguments::read(lexopt::Parser::from_iter(words));
+        read.map(|arguments| arguments.command)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_typed_runs() {
+        assert!(matches!(read(""), Ok(Command::Run(_))));
+        let Ok(Command::Run(run)) = read("--ephemeral --people ann,bob --listen 127.0.0.1:0")
+        else {
+            panic!("options alone are for `run`")
+        };
+        assert_eq!(run.people, ["ann", "bob"]);
+        assert!(run.ephemeral);
+    }
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [
+            ("off", Some(None)),
+            ("500ms", Some(Some(Duration::from_millis(500)))),
+            ("90s", Some(Some(Duration::from_secs(90)))),
+            ("5m", Some(Some(Duration::from_secs(300)))),
+            ("5", None),
+            ("-1s", None),
+            ("", None),
+        ] {
+            assert_eq!(duration(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn verbs_and_their_words() {
+        assert!(matches!(
+            read("twin list --json"),
+            Ok(Command::Verb(Verb { json: true, .. }))
+        ));
+        let renamed = read("twin rename ann anna");
+        assert!(matches!(
+            renamed,
+            Ok(Command::Verb(Verb {
+                what: What::Rename { .. },
+                ..
+            }))
+        ));
+        for wrong in [
+            "twin",
+            "twin create",
+            "twin fly ann",
+            "run now",
+            "--lisen x",
+            "--listen x",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Everything that is said to a person on the terminal, in their language; and exit codes.
+//!
+//! Data goes to standard output, talk about what went wrong to standard error. With `--json` the
+//! data is one JSON object a line, whose names are stable.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use executor::control::Answer;
+use executor::{Notice, Refusal};
+use twin::messages::{Language, Messages};
+
+const ENGLISH: &str = include_str!("../messages/en.json");
+const GERMAN: &str = include_str!("../messages/de.json");
+
+/// Why a command failed; each has its sentence and its exit code.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Executor(#[from] executor::Error),
+    #[error("{0}")]
+    Inside(String),
+    #[error("no data folder")]
+    NoDataFolder,
+    #[error("the name was not confirmed")]
+    NotConfirmed,
+    #[error("no node runs on the data folder")]
+    NotRunning,
+    #[error("refused")]
+    Refused(Refusal),
+    #[error("started by hand")]
+    StartedByHand,
+}
+
+impl Failure {
+    /// Something that nobody can do anything about but the operator.
+    pub(crate) fn inside(error: impl std::error::Error) -> Self {
+        Self::Inside(chain(&error))
+    }
+}
+
+/// The voice of the program.
+pub(crate) struct Say {
+    messages: Messages,
+    locale: String,
+}
+
+impl Say {
+    /// Speaks the language of `LC_ALL`, `LC_MESSAGES` or `LANG`.
+    pub(crate) fn from_environment() -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|locale| !locale.is_empty()));
+        let messages = Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap_or_default();
+        Self {
+            messages,
+            locale: set.unwrap_or_default(),
+        }
+    }
+
+    fn language(&self) -> Language<'_> {
+        self.messages.of_locale(&self.locale)
+    }
+
+    pub(crate) fn help(&self) -> Result<ExitCode, crate::say::Failure> {
+        self.print(&self.language().fill("help", &[]));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    pub(crate) fn version(&self) -> Result<ExitCode, Failure> {
+        self.print(concat!("hometwin ", env!("CARGO_PKG_VERSION")));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    pub(crate) fn usage_error(&self, error: &lexopt::Error) -> ExitCode {
+        self.complain(
+            &self
+                .language()
+                .fill("usage_error", &[("reason", &error.to_string())]),
+        );
+        ExitCode::from(2)
+    }
+
+    /// Says what went wrong and what to do.
+    pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
+        let (key, values, code) = sentence(failure);
+        let values: Vec<(&str, &str)> = values.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        self.complain(&self.language().fill(key, &values));
+        ExitCode::from(code)
+    }
+
+    /// Says an answer of the node, or of the folder.
+    pub(crate) fn answer(&self, name: &str, answer: &Answer, json: bool) -> ExitCode {
+        if json {
+            let value = match answer {
+                Answer::List { twins } => serde_json::json!(twins),
+                other => serde_json::json!(other),
+            };
+            self.print(&value.to_string());
+            return code_of(answer);
+        }
+        let language = self.language();
+        match answer {
+            Answer::Created { address } | Answer::Renamed { address } => {
+                self.print(&language.fill("twin_at", &[("name", name), ("address", address)]));
+            }
+            Answer::Differs { text } => {
+                self.complain(&language.fill("differs", &[("name", name), ("text", text)]));
+            }
+            Answer::Failed { text } => {
+                self.complain(&language.fill("failed", &[("reason", text)]));
+            }
+            Answer::List { twins } if twins.is_empty() => self.print(language.text("no_twins")),
+            Answer::List { twins } => {
+                for twin in twins {
+                    let state = language.text(if twin.awake { "awake" } else { "asleep" });
+                    self.print(&format!("{:<12} {:<8} {}", twin.name, state, twin.address));
+                }
+            }
+            Answer::Pair { url } => {
+                self.print(&language.fill("pair", &[("name", name), ("url", url)]));
+            }
+            Answer::Refused { refusal } => return self.failure(&Failure::Refused(*refusal)),
+            Answer::Removed { export } => {
+                let export = export.display().to_string();
+                self.print(&language.fill("removed", &[("name", name), ("export", &export)]));
+            }
+            Answer::Status {
+                executor,
+                gateway,
+                listen,
+            } => {
+                let gateway = gateway.map_or("-".to_owned(), |pid| pid.to_string());
+                let values = [
+                    ("executor", executor.to_string()),
+                    ("gateway", gateway),
+                    ("listen", listen.to_string()),
+                ];
+                let values = values.each_ref().map(|(key, value)| (*key, value.as_str()));
+                self.print(&language.fill("status", &values));
+            }
+            Answer::Verified { entries } => {
+                let entries = entries.to_string();
+                self.print(&language.fill("verified", &[("name", name), ("entries", &entries)]));
+            }
+        }
+        code_of(answer)
+    }
+
+    /// What a running node tells its console.
+    pub(crate) fn notifier(&self, json: bool, ephemeral: bool) -> impl Fn(&Notice) + 'static {
+        let say = Self {
+            messages: Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap_or_default(),
+            locale: self.locale.clone(),
+        };
+        if ephemeral && !json {
+            say.print(say.language().text("ephemeral"));
+        }
+        move |notice| {
+            if json {
+                say.print(&notice_json(notice).to_string());
+            } else {
+                say.notice(notice);
+            }
+        }
+    }
+
+    fn notice(&self, notice: &Notice) {
+        let language = self.language();
+        match notice {
+            Notice::Broken { name, text } => {
+                self.complain(&language.fill("broken", &[("name", name), ("text", text)]));
+            }
+            Notice::Crashing { name, wait_s } => {
+                let wait = wait_s.to_string();
+                self.complain(&language.fill("crashing", &[("name", name), ("seconds", &wait)]));
+            }
+            Notice::Listening { address } => {
+                self.print(&language.fill("listening", &[("address", &address.to_string())]));
+            }
+            Notice::Pair { name, url } => {
+                self.print(&language.fill("pair", &[("name", name), ("url", url)]));
+            }
+            Notice::Twin {
+                name,
+                address,
+                fingerprint,
+            } => {
+                self.print(&language.fill("twin_at", &[("name", name), ("address", address)]));
+                if let Some(fingerprint) = fingerprint {
+                    let values = [
+                        ("name", name.as_str()),
+                        ("fingerprint", fingerprint.as_str()),
+                    ];
+                    self.print(&language.fill("fingerprint", &values));
+                }
+            }
+            Notice::Welcome {
+                url,
+                elsewhere,
+                again,
+            } => {
+                let key = if *again { "welcome_again" } else { "welcome" };
+                self.print(&language.fill(key, &[("url", url)]));
+                if *elsewhere && let Ok(code) = qrcode::QrCode::new(url) {
+                    use qrcode::render::unicode::Dense1x2;
+                    self.print(&code.render::<Dense1x2>().quiet_zone(true).build());
+                }
+            }
+        }
+    }
+
+    /// Standard output may be closed: then nobody listens, and that is no failure.
+    pub(crate) fn print(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "{text}");
+        let _ = out.flush();
+    }
+
+    pub(crate) fn complain(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Asks on the terminal for a name; `None` when nobody is there to answer.
+    pub(crate) fn ask_name(&self, name: &str) -> Option<String> {
+        if !rustix::termios::isatty(io::stdin()) {
+            return None;
+        }
+        self.complain(&self.language().fill("confirm_remove", &[("name", name)]));
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).ok()?;
+        Some(line.trim().to_owned())
+    }
+}
+
+type Sentence = (&'static str, Vec<(&'static str, String)>, u8);
+
+/// The message, its values, and the exit code of a failure.
+fn sentence(failure: &Failure) -> Sentence {
+    use executor::Error;
+    match failure {
+        Failure::Executor(Error::InUse { folder }) => {
+            ("in_use", vec![("folder", folder.display().to_string())], 5)
+        }
+        Failure::Executor(Error::Settings { file, line, reason }) => {
+            let file = file.display().to_string();
+            let values = vec![
+                ("file", file),
+                ("line", line.to_string()),
+                ("reason", reason.clone()),
+            ];
+            ("settings", values, 1)
+        }
+        Failure::Executor(Error::Registry { file, reason }) => (
+            "registry",
+            vec![
+                ("file", file.display().to_string()),
+                ("reason", reason.clone()),
+            ],
+            1,
+        ),
+        Failure::Executor(Error::Listen { address, source }) => (
+            "listen",
+            vec![
+                ("address", address.to_string()),
+                ("reason", source.to_string()),
+            ],
+            1,
+        ),
+        Failure::Executor(Error::File { path, source }) => (
+            "file",
+            vec![
+                ("path", path.display().to_string()),
+                ("reason", source.to_string()),
+            ],
+            1,
+        ),
+        Failure::Executor(Error::Refused(refusal)) | Failure::Refused(refusal) => refused(*refusal),
+        Failure::Executor(error @ Error::Start { .. }) => {
+            ("failed", vec![("reason", chain(error))], 1)
+        }
+        Failure::Inside(reason) => ("failed", vec![("reason", reason.clone())], 1),
+        Failure::NoDataFolder => ("no_data_folder", vec![], 2),
+        Failure::NotConfirmed => ("not_confirmed", vec![], 3),
+        Failure::NotRunning => ("not_running", vec![], 5),
+        Failure::StartedByHand => ("started_by_hand", vec![], 2),
+    }
+}
+
+fn refused(refusal: Refusal) -> Sentence {
+    match refusal {
+        Refusal::AlreadyPaired => ("refused_already_paired", vec![], 3),
+        Refusal::Crashing => ("refused_crashing", vec![], 1),
+        Refusal::Failed => ("refused_failed", vec![], 1),
+        Refusal::NameForm => ("refused_name_form", vec![], 3),
+        Refusal::NameReserved => ("refused_name_reserved", vec![], 3),
+        Refusal::NameTaken => ("refused_name_taken", vec![], 3),
+        Refusal::NameUnknown => ("refused_name_unknown", vec![], 4),
+        Refusal::WrongCode => ("refused_wrong_code", vec![], 3),
+    }
+}
+
+/// Exit codes are part of the help text: 0 done, 1 failed, 2 typed wrong, 3 refused, 4 no such
+/// twin, 5 the node runs or does not run, 6 a twin's journal and tables differ.
+fn code_of(answer: &Answer) -> ExitCode {
+    match answer {
+        Answer::Differs { .. } => ExitCode::from(6),
+        Answer::Failed { .. } => ExitCode::from(1),
+        Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
+        Answer::Created { .. }
+        | Answer::List { .. }
+        | Answer::Pair { .. }
+        | Answer::Removed { .. }
+        | Answer::Renamed { .. }
+        | Answer::Status { .. }
+        | Answer::Verified { .. } => ExitCode::SUCCESS,
+    }
+}
+
+fn notice_json(notice: &Notice) -> serde_json::Value {
+    use serde_json::json;
+    match notice {
+        Notice::Broken { name, text } => json!({"event": "broken", "name": name, "text": text}),
+        Notice::Crashing { name, wait_s } => {
+            json!({"event": "crashing", "name": name, "wait_s": wait_s})
+        }
+        Notice::Listening { address } => json!({"event": "listening", "address": address}),
+        Notice::Pair { name, url } => json!({"event": "pair", "name": name, "url": url}),
+        Notice::Twin {
+            name,
+            address,
+            fingerprint,
+        } => {
+            json!({"event": "twin", "name": name, "address": address, "fingerprint": fingerprint})
+        }
+        Notice::Welcome { url, .. } => json!({"event": "welcome", "url": url}),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_say_the_same_things() {
+        let messages = Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap();
+        let placeholders = |text: &str| {
+            let mut names: Vec<_> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split('}').next())
+                .collect();
+            names.sort_unstable();
+            names.join(",")
+        };
+        let [(_, english), (_, german)] = messages.languages() else {
+            panic!("two languages")
+        };
+        let shape = |texts: &twin::messages::Texts| -> Vec<_> {
+            texts
+                .iter()
+                .map(|(key, text)| (key.clone(), placeholders(text)))
+                .collect()
+        };
+        assert_eq!(shape(english), shape(german));
+    }
+
+    #[test]
+    fn every_refusal_has_its_sentence() {
+        let messages = Messages::parse(&[("en", ENGLISH)]).unwrap();
+        for refusal in [
+            Refusal::AlreadyPaired,
+            Refusal::Crashing,
+            Refusal::Failed,
+            Refusal::NameForm,
+            Refusal::NameReserved,
+            Refusal::NameTaken,
+            Refusal::NameUnknown,
+            Refusal::WrongCode,
+        ] {
+            let (key, ..) = refused(refusal);
+            assert_ne!(messages.of_locale("en").text(key), key);
+        }
+    }
+}

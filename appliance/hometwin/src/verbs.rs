@@ -1,0 +1,132 @@
+//! `hometwin twin ...` and `hometwin status`: asked of the running node through its control
+//! socket, and done on the folder itself where that makes sense without one.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use executor::control::{self, Answer, Listed};
+use executor::{DataFolder, Entry, Registry};
+use handover::Number;
+
+use crate::arguments::{Verb, What};
+use crate::run::data_folder;
+use crate::say::{Failure, Say};
+
+/// Does one verb and says what came of it.
+pub(crate) fn verb(verb: Verb, say: &Say) -> Result<ExitCode, Failure> {
+    let folder = data_folder(verb.data)?;
+    let name = verb.what.name().to_owned();
+    if let What::Remove { confirm, .. } = &verb.what {
+        let confirmed = confirm.clone().or_else(|| say.ask_name(&name));
+        if confirmed.as_deref() != Some(&name) {
+            return Err(Failure::NotConfirmed);
+        }
+    }
+    let answer = match control::ask(&folder, &verb.what.asked())? {
+        Some(answer) => answer,
+        None => without_node(&folder, &verb.what)?,
+    };
+    let shown = if let What::Rename { to, .. } = &verb.what {
+        to
+    } else {
+        &name
+    };
+    Ok(say.answer(shown, &answer, verb.json))
+}
+
+impl What {
+    fn name(&self) -> &str {
+        match self {
+            Self::Create { name }
+            | Self::Pair { name }
+            | Self::Remove { name, .. }
+            | Self::Rename { name, .. }
+            | Self::Verify { name } => name,
+            Self::List | Self::Status => "",
+        }
+    }
+
+    fn asked(&self) -> control::Verb {
+        match self.clone() {
+            Self::Create { name } => control::Verb::Create { name },
+            Self::List => control::Verb::List,
+            Self::Pair { name } => control::Verb::Pair { name },
+            Self::Remove { name, .. } => control::Verb::Remove { name },
+            Self::Rename { name, to } => control::Verb::Rename { name, to },
+            Self::Status => control::Verb::Status,
+            Self::Verify { name } => control::Verb::Verify { name },
+        }
+    }
+}
+
+/// What can be done on the folder of a node that does not run.
+fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
+    let folder = DataFolder::open(folder)?;
+    let mut registry = Registry::open(&folder)?;
+    let config = executor::Config::load(folder.path())?;
+    let place = handover::Place {
+        zone: config.zone,
+        listen: config.listen,
+    };
+    let address = |name: &str| format!("{}/", place.origin(name));
+    match what {
+        What::Create { name } => {
+            let twin = registry.add(name)?;
+            folder.make_twin(twin)?;
+            Ok(Answer::Created {
+                address: address(name),
+            })
+        }
+        What::List => {
+            let listed = |entry: &Entry| Listed {
+                number: entry.number,
+                name: entry.name.clone(),
+                id: entry.id.clone(),
+                address: address(&entry.name),
+                owner: entry.owner,
+                awake: false,
+                pid: None,
+                starts: 0,
+                folder: folder.twin(Number(entry.number)),
+            };
+            Ok(Answer::List {
+                twins: registry.twins().iter().map(listed).collect(),
+            })
+        }
+        What::Rename { name, to } => {
+            registry.rename(name, to)?;
+            Ok(Answer::Renamed {
+                address: address(to),
+            })
+        }
+        What::Verify { name } => {
+            let life = life(&folder, &registry, name)?;
+            Ok(match twin::offline::verify(&life) {
+                Ok(entries) => Answer::Verified { entries },
+                Err(text) => Answer::Differs { text },
+            })
+        }
+        What::Remove { name, .. } => {
+            let life = life(&folder, &registry, name)?;
+            let (export, file) = folder.new_export(name)?;
+            if let Err(text) = twin::offline::export(&life, file) {
+                let _ = std::fs::remove_file(export);
+                return Ok(Answer::Failed { text });
+            }
+            let number = registry.find(name).map_err(Failure::Refused)?.number;
+            registry.remove(Number(number))?;
+            folder.remove_twin(Number(number))?;
+            Ok(Answer::Removed { export })
+        }
+        What::Pair { .. } | What::Status => Err(Failure::NotRunning),
+    }
+}
+
+fn life(
+    folder: &DataFolder,
+    registry: &Registry,
+    name: &str,
+) -> Result<std::path::PathBuf, Failure> {
+    let entry = registry.find(name).map_err(Failure::Refused)?;
+    Ok(folder.twin(Number(entry.number)).join("life"))
+}
