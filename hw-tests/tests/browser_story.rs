@@ -3,27 +3,19 @@
 //! Runs the stories of `hw-tests/browser` in Chromium; says so when there is none.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use hw_tests::{Result, long, program, skip};
+use hw_tests::{Result, program, skip};
 
 fn story(name: &str) -> Result<()> {
     let browser = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
-    if std::env::var_os("HOMETWIN_FAST").is_some() && !long() {
-        return Ok(skip(name, "no browsers with --fast"));
-    }
-    let Some(chromium) = chromium() else {
-        return Ok(skip(
-            name,
-            "no Chromium: apt install chromium, or set CHROMIUM",
-        ));
+    let chromium = match ready(&browser) {
+        Ok(chromium) => chromium,
+        Err(reason) => {
+            skip(name, reason);
+            return Ok(());
+        }
     };
-    if !browser.join("node_modules/playwright-core").is_dir() {
-        return Ok(skip(
-            name,
-            "browser packages are missing: cargo verify fetches them",
-        ));
-    }
     let screenshots = browser.join("../../target/screenshots");
     std::fs::create_dir_all(&screenshots)?;
     let told = Command::new("node")
@@ -31,12 +23,8 @@ fn story(name: &str) -> Result<()> {
         .env("CHROMIUM", chromium)
         .env("HOMETWIN", program()?)
         .env("SCREENSHOTS", screenshots)
-        .stdin(std::process::Stdio::null())
-        .output();
-    let told = match told {
-        Ok(told) => told,
-        Err(error) => return Ok(skip(name, &format!("node can't be started: {error}"))),
-    };
+        .stdin(Stdio::null())
+        .output()?;
     let (out, err) = (
         String::from_utf8_lossy(&told.stdout),
         String::from_utf8_lossy(&told.stderr),
@@ -45,17 +33,30 @@ fn story(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn chromium() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CHROMIUM") {
-        return Some(path.into());
+/// The browser, or why there will be no story.
+fn ready(browser: &Path) -> std::result::Result<PathBuf, &'static str> {
+    if std::env::var_os("HOMETWIN_FAST").is_some() {
+        return Err("no browsers with --fast");
     }
+    if on_path(&["node"]).is_none() {
+        return Err("no node: apt install nodejs");
+    }
+    if !browser.join("node_modules/playwright-core").is_dir() {
+        return Err("browser packages are missing: cargo verify fetches them");
+    }
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    named
+        .or_else(|| on_path(&["chromium", "chromium-browser", "google-chrome"]))
+        .ok_or("no Chromium: apt install chromium, or set CHROMIUM")
+}
+
+fn on_path(programs: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    names
+    let all = programs
         .iter()
-        .flat_map(|name| folders.iter().map(move |f| f.join(name)))
-        .find(|p| p.is_file())
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    all.into_iter().find(|program| program.is_file())
 }
 
 #[test]

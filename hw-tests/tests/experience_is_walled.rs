@@ -42,8 +42,8 @@ impl Frame {
     }
 
     /// A page as a frame without an origin gets it: no cookie.
-    fn get(&self, person: &Person, path: &str) -> Answer {
-        person.get(path, &[("cookie", "")]).unwrap()
+    fn get(person: &Person, path: &str) -> Result<Answer> {
+        person.get(path, &[("cookie", "")])
     }
 }
 
@@ -70,12 +70,12 @@ fn every_experience_answer_carries_the_wall() {
     let ann = node.pair("ann").unwrap();
     let frame = Frame::open(&ann).unwrap();
     let inside = format!("/x/{}/", frame.frame);
-    let page = frame.get(&ann, &frame.path);
+    let page = Frame::get(&ann, &frame.path).unwrap();
     assert_eq!(page.status, 200, "{}", page.text());
-    let missing = frame.get(&ann, &format!("{inside}no-such-file"));
-    let unknown = frame.get(&ann, "/x/AAAAAAAAAAAAAAAAAAAAAA/index.html");
-    let thing = frame.get(&ann, &format!("{inside}t/AAAA"));
-    let sdk = frame.get(&ann, &format!("{inside}sdk/twin.js"));
+    let missing = Frame::get(&ann, &format!("{inside}no-such-file")).unwrap();
+    let unknown = Frame::get(&ann, "/x/AAAAAAAAAAAAAAAAAAAAAA/index.html").unwrap();
+    let thing = Frame::get(&ann, &format!("{inside}t/AAAA")).unwrap();
+    let sdk = Frame::get(&ann, &format!("{inside}sdk/twin.js")).unwrap();
     assert_eq!(sdk.status, 200);
     for (what, answer) in [
         ("page", &page),
@@ -278,7 +278,7 @@ fn a_closed_frame_is_dead() {
     assert!(open.frame.len() >= 22, "{} can be guessed", open.frame);
     ann.call("experiences", "close", json!({ "frame": closed.frame }))
         .unwrap();
-    assert_eq!(closed.get(&ann, &closed.path).status, 404);
+    assert_eq!(Frame::get(&ann, &closed.path).unwrap().status, 404);
     closed.call(&ann, "identity", "me", &json!({})).unwrap_err();
     open.call(&ann, "identity", "me", &json!({})).unwrap();
 
@@ -294,7 +294,7 @@ fn a_closed_frame_is_dead() {
 
     ann.call("identity", "sign_out", json!({})).unwrap();
     assert_eq!(
-        open.get(&ann, &open.path).status,
+        Frame::get(&ann, &open.path).unwrap().status,
         404,
         "a frame outlived its session"
     );
@@ -306,7 +306,7 @@ fn one_twins_frame_and_token_are_worth_nothing_at_another() {
     let node = Node::start(&Options::people(&["ann", "bob"])).unwrap();
     let (ann, bob) = (node.pair("ann").unwrap(), node.pair("bob").unwrap());
     let frame = Frame::open(&ann).unwrap();
-    assert_eq!(frame.get(&bob, &frame.path).status, 404);
+    assert_eq!(Frame::get(&bob, &frame.path).unwrap().status, 404);
     frame.call(&bob, "identity", "me", &json!({})).unwrap_err();
     let guessed = Frame {
         token: "A".repeat(frame.token.len()),

@@ -1,0 +1,132 @@
+/**
+ * A node and browsers for a story. Knows the product by its command line only.
+ * Never leaves a process behind: whatever was started here ends with the story.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const { HOMETWIN, CHROMIUM, SCREENSHOTS } = process.env;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export const DESKTOP = { viewport: { width: 1280, height: 800 } };
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+/** @param {string[]} args further arguments of `hometwin run` */
+export async function startNode(args) {
+  const data = mkdtempSync(join(tmpdir(), 'hometwin-story-'));
+  const where = args.includes('--ephemeral') ? [] : ['--data', data];
+  const child = spawn(HOMETWIN, ['run', '--listen', '127.0.0.1:0', '--log', 'json', '--json', ...where, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (text) => (log += text));
+  const events = [];
+  const waiting = new Set();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    events.push(JSON.parse(line));
+    for (const look of waiting) look();
+  });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const node = {
+    child,
+    log: () => log,
+    /** Waits for an event that fits. */
+    event: (fits) =>
+      new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`no such event; log:\n${log}`)), 30_000);
+        const look = () => {
+          const found = events.find(fits);
+          if (!found) return;
+          clearTimeout(late);
+          waiting.delete(look);
+          resolve(found);
+        };
+        waiting.add(look);
+        look();
+      }),
+    /** Runs a verb against this node; gives what it printed. */
+    verb: (...words) => {
+      const said = spawnSync(HOMETWIN, [...words, '--data', data, '--json'], { encoding: 'utf8' });
+      if (said.status !== 0) throw new Error(`${words.join(' ')}: ${said.stdout}${said.stderr}`);
+      return JSON.parse(said.stdout);
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+  await node.event(({ event }) => event === 'listening');
+  return node;
+}
+
+export function startBrowser() {
+  // Chromium refuses its own sandbox to root; the tests of the wall don't rest on it.
+  const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
+  return chromium.launch({ executablePath: CHROMIUM, args });
+}
+
+/** A page of its own browser profile that fails the story on errors of our scripts and on CSP reports. */
+export async function newPage(browser, options, complaints) {
+  const context = await browser.newContext({ locale: 'en-GB', ...options });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  watch(page, complaints);
+  return page;
+}
+
+export function watch(page, complaints) {
+  page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error}`));
+  page.on('console', (message) => {
+    if (/Content Security Policy|Uncaught/.test(message.text())) complaints.push(`${page.url()}: ${message.text()}`);
+  });
+}
+
+/** Waits until something is true. */
+export async function until(what, ask, limit = 15_000) {
+  const end = Date.now() + limit;
+  while (!(await ask())) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Keeps a picture, and fails on serious accessibility findings and on a page wider than its window. */
+export async function inspect(page, name, { axe = true } = {}) {
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  const problems = [];
+  for (const frame of page.frames()) {
+    if (frame !== page.mainFrame() && !frame.url().includes('/x/')) continue;
+    const wide = await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 1) problems.push(`${name}: ${wide} px wider than its window`);
+    if (!axe) continue;
+    await frame.evaluate(AXE);
+    // Each document by itself: a frame without origin can't be asked from outside.
+    const { violations } = await frame.evaluate(() => window.axe.run(document, { iframes: false }));
+    for (const { id, impact, nodes } of violations) {
+      if (!['serious', 'critical'].includes(impact)) continue;
+      problems.push(`${name}: ${impact} ${id}: ${nodes.map((node) => node.html).slice(0, 3).join(' | ')}`);
+    }
+  }
+  return problems;
+}
+
+/** Runs a story: says each step, ends everything, fails with the node's log. */
+export async function story(name, tell) {
+  const things = [];
+  const step = (text) => console.log(`${name}: ${text}`);
+  try {
+    await tell({ step, ending: (end) => things.push(end) });
+    console.log(`${name}: done`);
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+  } finally {
+    for (const end of things.reverse()) await end().catch((error) => console.error(error));
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Two people meet and talk, each in their own browser: a desktop and a phone.
+ * Everything is done as a person would: by what is on the screen and by the keyboard.
+ */
+import assert from 'node:assert/strict';
+import { DESKTOP, PHONE, inspect, newPage, startBrowser, startNode, story, until, watch } from './node.mjs';
+
+await story('story', async ({ step, ending }) => {
+  const node = await startNode(['--sleep-after', '2s']);
+  ending(() => node.stop());
+  const browser = await startBrowser();
+  ending(() => browser.close());
+  const complaints = [];
+
+  step('two people come in');
+  const pairing = (name) => JSON.stringify([node.verb('twin', 'create', name), node.verb('twin', 'pair', name)]).match(/http[^"]+#[^"]+/)[0];
+  const ann = await newPage(browser, DESKTOP, complaints);
+  let bob = await newPage(browser, PHONE, complaints);
+  await ann.goto(pairing('ann'));
+  await bob.goto(pairing('bob'));
+  for (const page of [ann, bob]) {
+    await page.getByRole('heading', { name: /^Hello/ }).waitFor();
+    assert(!page.url().includes('#'), 'the code stays in the address');
+  }
+
+  step('they say who they are');
+  await rename(ann, 'Ann');
+  await rename(bob, 'Bob');
+
+  step('cards are exchanged');
+  await go(ann, 'Contacts');
+  await go(bob, 'Contacts');
+  const link = bob.getByLabel('Your card as a link');
+  await until('a card', async () => (await link.inputValue()).length > 50);
+  await ann.getByLabel('Their card').fill(await link.inputValue());
+  await ann.getByLabel('A few words for them').fill("It's Ann from next door");
+  await ann.getByRole('button', { name: 'Ask to be in touch' }).click();
+  await bob.getByText("It's Ann from next door").waitFor();
+  complaints.push(...(await inspect(bob, 'request-phone')));
+  await bob.getByRole('button', { name: 'Accept' }).click();
+  await bob.getByText('You and Ann are contacts now.').waitFor();
+  await ann.getByRole('button', { name: /Bob/ }).waitFor();
+
+  step('both choose what the chat may see');
+  const annChat = await openChat(ann);
+  let bobChat = await openChat(bob);
+
+  step('they talk, live, both ways');
+  await annChat.getByRole('button', { name: /^Bob/ }).click();
+  await bobChat.getByRole('button', { name: /^Ann/ }).click();
+  await write(annChat, 'Bob', 'Are you in tonight?');
+  await says(bobChat, 'Are you in tonight?');
+  await write(bobChat, 'Ann', 'From eight on. Bring the drll?');
+  await says(annChat, 'From eight on. Bring the drll?');
+  await annChat.getByText(/read/).waitFor();
+
+  step('edit, reply, delete');
+  await tool(bobChat, 'Bring the drll?', 'Edit');
+  await write(bobChat, 'Ann', 'From eight on. Bring the drill?');
+  await says(annChat, 'From eight on. Bring the drill?');
+  await annChat.getByText('edited').waitFor();
+  await tool(annChat, 'Bring the drill?', 'Reply');
+  await write(annChat, 'Bob', 'Will do');
+  await says(bobChat, 'Will do');
+  await write(annChat, 'Bob', 'wrong window');
+  await says(bobChat, 'wrong window');
+  await tool(annChat, 'wrong window', 'Delete');
+  await annChat.getByRole('button', { name: 'Delete for everybody?' }).click();
+  await bobChat.getByText('This message was deleted.').waitFor();
+  await annChat.getByText('This message was deleted.').waitFor();
+
+  step('history finds it and takes it back');
+  await write(annChat, 'Bob', 'the surprise party is on Friday');
+  await says(bobChat, 'surprise party');
+  await go(ann, 'Home');
+  await go(ann, 'History');
+  await ann.getByLabel('Words').fill('surprise');
+  const entry = ann.getByRole('listitem').filter({ hasText: 'surprise' });
+  await entry.locator('summary').click();
+  await entry.getByRole('button', { name: 'Undo' }).click();
+  complaints.push(...(await inspect(ann, 'undo-desktop')));
+  await ann.getByRole('dialog').getByRole('button', { name: 'Undo' }).click();
+  await until('the message to be taken back', async () => (await bobChat.getByText('surprise party').count()) === 0);
+
+  step('the laptop closes, the twin sleeps, a message comes, the laptop opens');
+  const address = bob.url();
+  const profile = bob.context();
+  await bob.close();
+  const asleep = (name) => node.verb('twin', 'list').some((twin) => twin.name === name && !twin.awake);
+  await until('Bob to sleep', () => asleep('bob'), 60_000);
+  await go(ann, 'Home');
+  const again = await openChat(ann);
+  await again.getByRole('button', { name: /^Bob/ }).click();
+  await write(again, 'Bob', 'Sleep well');
+  bob = await profile.newPage();
+  watch(bob, complaints);
+  await bob.goto(address);
+  bobChat = frameOf(bob);
+  await says(bobChat, 'Sleep well');
+
+  step('twin and gateway are killed under open pages, which come back by themselves');
+  const { pid } = node.verb('twin', 'list').find((twin) => twin.name === 'bob');
+  process.kill(pid, 'SIGKILL');
+  await write(again, 'Bob', 'still there?');
+  await says(bobChat, 'still there?', 40_000);
+  process.kill(node.verb('status').gateway, 'SIGKILL');
+  await write(bobChat, 'Ann', 'of course');
+  await says(again, 'of course', 40_000);
+
+  step('by keyboard alone');
+  await go(ann, 'Home');
+  await ann.keyboard.press('Tab');
+  const focused = () => ann.evaluate(() => document.activeElement.textContent);
+  for (let tabs = 0; tabs < 20 && !/Chat/.test(await focused()); tabs += 1) await ann.keyboard.press('Tab');
+  assert.match(await focused(), /Chat/);
+  await ann.keyboard.press('Enter');
+  await frameOf(ann).getByRole('button', { name: /^Bob/ }).waitFor();
+
+  step('pictures in both sizes, colours and all languages');
+  const state = await ann.context().storageState();
+  const origin = new URL(ann.url()).origin;
+  const conversation = new URL(ann.url()).hash || new URL(address).hash;
+  const views = { home: '/', contacts: '/contacts', history: '/history', settings: '/settings', chat: `/open/chat${conversation}` };
+  for (const [size, device] of Object.entries({ desktop: DESKTOP, phone: PHONE, narrow: { viewport: { width: 320, height: 640 } } })) {
+    for (const [looks, options] of Object.entries({
+      light: {},
+      dark: { colorScheme: 'dark' },
+      de: { locale: 'de-DE' },
+      qps: { query: '?lang=qps' },
+    })) {
+      const { query = '', ...context } = options;
+      const page = await newPage(browser, { ...device, ...context, storageState: state }, complaints);
+      for (const [view, path] of Object.entries(views)) {
+        const [place, hash = ''] = path.split('#');
+        await page.goto(`${origin}${place}${query}${hash && `#${hash}`}`);
+        await page.locator('h1').first().waitFor();
+        if (view === 'chat') await frameOf(page).locator('textarea, .row').first().waitFor();
+        await page.evaluate(() => document.fonts.ready);
+        complaints.push(...(await inspect(page, `${view}-${size}-${looks}`, { axe: looks !== 'qps' })));
+        if (looks === 'qps') assert.equal(await page.evaluate(() => document.documentElement.dir), 'rtl');
+        if (looks === 'de') assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
+      }
+      await page.context().close();
+    }
+  }
+
+  assert.deepEqual(complaints, []);
+});
+
+function go(page, name) {
+  if (name === 'Home' && page.url().includes('/open/')) return page.getByRole('link', { name: 'Back to home' }).or(page.getByRole('link', { name: 'Home' })).first().click();
+  return page.getByRole('navigation', { name: 'Twin' }).getByRole('link', { name: new RegExp(`^${name}`) }).click();
+}
+
+async function rename(page, name) {
+  await go(page, 'Settings');
+  await page.getByLabel('What you are called').fill(name);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved.').waitFor();
+  await go(page, 'Home');
+  await page.getByRole('heading', { name: `Hello, ${name}` }).waitFor();
+}
+
+function frameOf(page) {
+  return page.frameLocator('iframe');
+}
+
+/** Opens the chat; the first time it sees nothing until the person chooses. */
+async function openChat(page) {
+  if (!page.url().includes('/open/')) {
+    if (new URL(page.url()).pathname !== '/') await go(page, 'Home');
+    await page.getByRole('link', { name: /^Chat/ }).click();
+  }
+  const chat = frameOf(page);
+  const choose = chat.getByRole('button', { name: 'Choose conversations' });
+  const first = chat.locator('.row').first();
+  await choose.or(first).first().waitFor();
+  if (await choose.isVisible()) {
+    assert.equal(await chat.locator('.row').count(), 0, 'the chat sees something before the choice');
+    await choose.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Choose' }).click();
+    await first.waitFor();
+  }
+  return chat;
+}
+
+async function write(chat, name, text) {
+  const field = chat.getByLabel(`Write to ${name}`);
+  await field.fill(text);
+  await field.press('Enter');
+  await says(chat, text);
+}
+
+function says(chat, text, timeout = 15_000) {
+  return chat.locator('.message .text', { hasText: text }).last().waitFor({ timeout });
+}
+
+async function tool(chat, text, name) {
+  const message = chat.locator('.message', { hasText: text }).last();
+  await message.hover();
+  await message.getByRole('button', { name, exact: true }).click({ force: true });
+}
