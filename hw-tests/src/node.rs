@@ -268,15 +268,7 @@ impl Node {
     /// # Errors
     /// If the program can't be started.
     pub fn verb(&self, arguments: &[&str]) -> Result<Spoken> {
-        say_to(&self.data, arguments, "")
-    }
-
-    /// The same with something typed on standard input.
-    ///
-    /// # Errors
-    /// If the program can't be started.
-    pub fn verb_with_input(&self, arguments: &[&str], input: &str) -> Result<Spoken> {
-        say_to(&self.data, arguments, input)
+        say_to(&self.data, arguments)
     }
 
     /// Pairs a new client with a twin that has no device yet.
@@ -329,21 +321,14 @@ impl Drop for Node {
 }
 
 /// Runs a verb against a data folder, with or without a node on it.
-fn say_to(data: &Path, arguments: &[&str], input: &str) -> Result<Spoken> {
-    let mut child = Command::new(program()?)
+fn say_to(data: &Path, arguments: &[&str]) -> Result<Spoken> {
+    let said = Command::new(program()?)
         .args(arguments)
         .arg("--data")
         .arg(data)
         .arg("--json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    if let Some(mut to) = child.stdin.take() {
-        // A program that refuses at once doesn't read.
-        let _ = to.write_all(input.as_bytes());
-    }
-    let said = child.wait_with_output()?;
+        .stdin(Stdio::null())
+        .output()?;
     Ok(Spoken {
         code: said.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&said.stdout).into_owned(),

@@ -21,7 +21,7 @@ pub struct Process {
 pub enum Role {
     /// `hometwin run`.
     Executor,
-    /// `hometwin gateway`.
+    /// `hometwin gateway-process`.
     Gateway,
     /// Something else, such as a browser's helper.
     Other,
@@ -72,7 +72,7 @@ impl Process {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         match line.split(|byte| *byte == 0).nth(1) {
             Some(b"run") => Role::Executor,
-            Some(b"gateway") => Role::Gateway,
+            Some(b"gateway-process") => Role::Gateway,
             Some(b"twin-process") => Role::Twin,
             _ => Role::Other,
         }

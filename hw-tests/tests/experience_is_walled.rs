@@ -73,7 +73,7 @@ fn every_experience_answer_carries_the_wall() {
     let page = Frame::get(&ann, &frame.path).unwrap();
     assert_eq!(page.status, 200, "{}", page.text());
     let missing = Frame::get(&ann, &format!("{inside}no-such-file")).unwrap();
-    let unknown = Frame::get(&ann, "/x/AAAAAAAAAAAAAAAAAAAAAA/index.html").unwrap();
+    let unknown = Frame::get(&ann, "/x/00112233445566778899aabbccddeeff/index.html").unwrap();
     let thing = Frame::get(&ann, &format!("{inside}t/AAAA")).unwrap();
     let sdk = Frame::get(&ann, &format!("{inside}sdk/twin.js")).unwrap();
     assert_eq!(sdk.status, 200);

@@ -91,7 +91,7 @@ fn broken_data_stops_one_twin_and_is_left_as_it_is() {
     node.stop().unwrap();
     drop(node);
 
-    let file = format!("{folder}/life/data.mdb");
+    let file = largest_file(&format!("{folder}/life")).unwrap();
     let whole = fs::read(&file).unwrap();
     let broken = vec![0x5a; whole.len().min(64 * 1024)];
     fs::write(&file, &broken).unwrap();
@@ -154,6 +154,17 @@ fn a_stuck_twin_is_replaced() {
     let me = answered(&ann).unwrap();
     assert_eq!(me["name"], "ann");
     assert!(!stuck.alive());
+}
+
+/// The journal, whatever it's called.
+fn largest_file(folder: &str) -> Result<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        files.push((entry.metadata()?.len(), entry.path()));
+    }
+    let largest = files.into_iter().max();
+    Ok(largest.ok_or_else(|| format!("nothing in {folder}"))?.1)
 }
 
 fn answered(person: &Person) -> Result<serde_json::Value> {

@@ -177,7 +177,7 @@ function ways(out) {
     'the shell files': () => text(`${twin}/shell/main.js`, { mode: 'no-cors' }),
     'the api with cookies': () => text(`${twin}/api/identity/1/me`, { method: 'POST', credentials: 'include', body: '{}' }),
     'the api without': () => text(`${twin}/api/identity/1/me`, { method: 'POST', mode: 'no-cors', body: '{}' }),
-    'a guessed frame': () => text(`${twin}/x/AAAAAAAAAAAAAAAAAAAAAA/index.html`),
+    'a guessed frame': () => text(`${twin}/x/00112233445566778899aabbccddeeff/index.html`),
     'out of the frame': () => text(new URL('../../shell/main.js', own)),
     'encoded out of the frame': () => text(new URL('./%2e%2e/%2e%2e/shell/main.js', own)),
     'another twin': () => text(twin.replace('//ann.', '//bob.')),
