@@ -1,0 +1,225 @@
+//! Calls of capabilities: who calls is found out here, what happens is decided by the life half.
+//!
+//! The door itself answers what is about signing in and about open frames, and nothing else.
+
+use capability::experiences::v1 as experiences;
+use capability::identity::v1 as identity;
+use capability::wire::{BATCH_MAX, Batch, BatchResults, Nothing, SessionId};
+use handover::FromTwinExecutor;
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, USER_AGENT};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::person::{Visit, json, set_cookie};
+use super::problem::Trouble;
+use super::route::Called;
+use super::{Answer, body, files, head};
+use crate::clock_ms;
+use crate::life::{Caller, Fault};
+use crate::session::{NotPaired, Session, device_of};
+
+/// Answers one call.
+pub(crate) async fn call(
+    visit: &Visit<'_>,
+    called: Called<'_>,
+    body: Incoming,
+) -> Result<Answer, Trouble> {
+    check_sender(visit)?;
+    if (called.capability, called.major, called.method) == ("identity", 1, "pair") {
+        let body = body::read(body, body::MAX_OF_STRANGER).await?;
+        return pair(visit, body::parse(&body)?);
+    }
+    let (session, _hold) = visit.session()?;
+    let caller = caller(visit, &session)?;
+    let body = body::read(body, body::MAX_OF_CALL).await?;
+    if session.has_ended() {
+        return Err(Trouble::signed_out());
+    }
+    if let Some(method) = Own::find(called.capability, called.major, called.method) {
+        if matches!(caller, Caller::Experience { .. }) {
+            return Err(Trouble::only_shell());
+        }
+        return own(visit, &session, method, &body);
+    }
+    let Called { capability, major, method } = called;
+    let answer = visit.person.life.call(&caller, capability, major, method, &body).await?;
+    Ok(json(answer))
+}
+
+/// Answers several calls that happen together.
+pub(crate) async fn batch(visit: &Visit<'_>, body: Incoming) -> Result<Answer, Trouble> {
+    check_sender(visit)?;
+    let (session, _hold) = visit.session()?;
+    let caller = caller(visit, &session)?;
+    let body = body::read(body, body::MAX_OF_CALL).await?;
+    if session.has_ended() {
+        return Err(Trouble::signed_out());
+    }
+    let Batch { calls } = body::parse(&body)?;
+    if calls.is_empty() || calls.len() > BATCH_MAX {
+        return Err(Trouble::malformed());
+    }
+    for (call, number) in calls.iter().zip(0_u16..) {
+        if Own::find(call.capability.as_str(), call.major, call.method.as_str()).is_some() {
+            let mut trouble = Trouble::not_in_batch();
+            trouble.call = Some(number);
+            return Err(trouble);
+        }
+    }
+    let results = visit.person.life.batch(&caller, calls).await?;
+    let results = results.iter().map(|result| serde_json::from_slice(result));
+    let results: Vec<Value> =
+        results.collect::<Result<_, _>>().map_err(|error| Trouble::inside(&error))?;
+    answer(&BatchResults { results })
+}
+
+fn check_sender(visit: &Visit<'_>) -> Result<(), Trouble> {
+    visit.at.check_origin(visit.head).map_err(Trouble::closing)?;
+    head::check_json(&visit.head.headers).map_err(Trouble::closing)
+}
+
+/// Who calls: the person's own pages, or an experience on whose behalf they do.
+fn caller(visit: &Visit<'_>, session: &Session) -> Result<Caller, Trouble> {
+    let mut tokens = visit.head.headers.get_all(EXPERIENCE).iter();
+    let Some(token) = tokens.next() else {
+        return Ok(Caller::Person { session: session.id.clone() });
+    };
+    // Never falls back to the person: an unreadable token is nobody's.
+    let token = token.to_str().ok().filter(|_| tokens.next().is_none());
+    experience(visit, session, token.unwrap_or_default())
+}
+
+/// The experience of a frame's token.
+pub(crate) fn experience(
+    visit: &Visit<'_>,
+    session: &Session,
+    token: &str,
+) -> Result<Caller, Trouble> {
+    let frame = visit.person.frames.of_token(&session.id, token);
+    let frame = frame.ok_or_else(Trouble::frame_closed)?;
+    Ok(Caller::Experience { name: frame.experience.clone(), session: session.id.clone() })
+}
+
+/// What the door answers itself.
+#[derive(Clone, Copy)]
+enum Own {
+    Sessions,
+    EndSession,
+    SignOut,
+    Pair,
+    Open,
+    Close,
+}
+
+impl Own {
+    fn find(capability: &str, major: u32, method: &str) -> Option<Self> {
+        match (capability, major, method) {
+            ("identity", 1, "sessions") => Some(Self::Sessions),
+            ("identity", 1, "end_session") => Some(Self::EndSession),
+            ("identity", 1, "sign_out") => Some(Self::SignOut),
+            ("identity", 1, "pair") => Some(Self::Pair),
+            ("experiences", 1, "open") => Some(Self::Open),
+            ("experiences", 1, "close") => Some(Self::Close),
+            _ => None,
+        }
+    }
+}
+
+fn own(visit: &Visit<'_>, session: &Session, method: Own, body: &[u8]) -> Result<Answer, Trouble> {
+    match method {
+        Own::Sessions => {
+            let Nothing {} = body::parse(body)?;
+            answer(&sessions(visit, session)?)
+        }
+        Own::EndSession => {
+            let asked: identity::EndSession = body::parse(body)?;
+            let other = visit.person.sessions.of_id(asked.session.as_str());
+            let other = other.ok_or_else(Trouble::not_found)?;
+            end(visit, &other)?;
+            answer(&Nothing {})
+        }
+        Own::SignOut => {
+            let Nothing {} = body::parse(body)?;
+            end(visit, session)?;
+            let mut answer = answer(&Nothing {})?;
+            set_cookie(&mut answer, None);
+            Ok(answer)
+        }
+        Own::Open => open(visit, session, &body::parse(body)?),
+        Own::Close => {
+            let asked: experiences::Close = body::parse(body)?;
+            let closed = visit.person.frames.close(&asked.frame, &session.id);
+            closed.map_err(|error| Trouble::inside(&error))?;
+            answer(&Nothing {})
+        }
+        // Answered before there is a session.
+        Own::Pair => Err(Trouble::not_found()),
+    }
+}
+
+fn pair(visit: &Visit<'_>, asked: identity::Pair) -> Result<Answer, Trouble> {
+    let agent = head::text(&visit.head.headers, &USER_AGENT).unwrap_or_default();
+    let person = visit.person;
+    let paired = person.sessions.pair(&asked.code, device_of(agent), clock_ms());
+    let (_, token) = paired.map_err(|error| match error {
+        NotPaired::BadCode => Trouble::bad_code(),
+        NotPaired::Door(error) => Trouble::inside(&error),
+    })?;
+    visit.arrival.is_known();
+    drop(visit.site.idle.hold());
+    person.executor.tell(FromTwinExecutor::Paired);
+    let mut answer = answer(&identity::Paired { next: "/".to_owned() })?;
+    set_cookie(&mut answer, Some(&token));
+    Ok(answer)
+}
+
+fn sessions(visit: &Visit<'_>, this: &Session) -> Result<identity::Sessions, Trouble> {
+    let all = visit.person.sessions.list().into_iter().map(|session| {
+        let id: SessionId = session.id.parse().map_err(|error| Trouble::inside(&error))?;
+        Ok(identity::Session {
+            session: id,
+            this: session.id == this.id,
+            device: session.device.clone(),
+            since_ms: session.since_ms,
+            last_used_ms: session.last_used_ms(),
+        })
+    });
+    Ok(identity::Sessions { sessions: all.collect::<Result<_, Trouble>>()? })
+}
+
+fn end(visit: &Visit<'_>, session: &Session) -> Result<(), Trouble> {
+    // First the session: a frame without one is dropped at the next start.
+    visit.person.sessions.end(session).map_err(|error| Trouble::inside(&error))?;
+    visit.person.frames.end_session(&session.id).map_err(|error| Trouble::inside(&error))
+}
+
+fn open(
+    visit: &Visit<'_>,
+    session: &Session,
+    asked: &experiences::Open,
+) -> Result<Answer, Trouble> {
+    let installed = files::manifests().into_iter().find(|one| one.name == asked.name.as_str());
+    let installed = installed.ok_or_else(Trouble::not_found)?;
+    let opened = visit.person.frames.add(&installed.name, &session.id);
+    let opened = opened.map_err(|error| Trouble::inside(&error))?;
+    let url = format!("/x/{}/{}", opened.id, installed.entry);
+    answer(&experiences::Opened { frame: opened.id, token: opened.token, url })
+}
+
+fn answer(value: &impl Serialize) -> Result<Answer, Trouble> {
+    serde_json::to_vec(value).map(json).map_err(|error| Trouble::inside(&error))
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        let mut trouble = Self::new(fault.code, fault.status, fault.retry);
+        trouble.values = fault.args;
+        trouble.fields = fault.fields;
+        trouble.rev = fault.rev;
+        trouble.call = fault.call;
+        trouble
+    }
+}
+
+const EXPERIENCE: HeaderName = HeaderName::from_static("experience");

@@ -1,0 +1,156 @@
+//! Requests to a person's twin: checked, led to files, calls, frames or the event socket.
+//!
+//! Never answers under a name that is not the twin's, and never looks at cookies under `/x/`.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
+use hyper::http::request::Parts;
+use hyper::{Request, Response};
+
+use super::head::{self, Authority};
+use super::problem::Trouble;
+use super::route::{Route, route};
+use super::{Answer, api, files, headers};
+use crate::idle::Hold;
+use crate::messages::Language;
+use crate::session::Session;
+use crate::site::{Arrival, Person, Site};
+use crate::{clock_ms, events};
+
+/// One request and all it may touch.
+pub(crate) struct Visit<'a> {
+    /// The twin.
+    pub site: &'a Rc<Site>,
+    /// Its person's part.
+    pub person: &'a Person,
+    /// The connection.
+    pub arrival: &'a Rc<Arrival>,
+    /// The head of the request.
+    pub head: &'a Parts,
+    /// Where it was meant to go.
+    pub at: Authority,
+    /// The language of its problems.
+    pub language: Language<'static>,
+}
+
+/// Answers a request to a person's twin.
+pub(crate) async fn answer(
+    site: &Rc<Site>,
+    person: &Person,
+    arrival: &Rc<Arrival>,
+    request: Request<Incoming>,
+    language: Language<'static>,
+) -> Answer {
+    let (mut head, body) = request.into_parts();
+    let at = match check_authority(site, arrival, &head) {
+        Ok(at) => at,
+        Err(trouble) => return dressed(trouble.response(language), headers::data),
+    };
+    let upgrade = head.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let visit = Visit { site, person, arrival, head: &head, at, language };
+    match route(&head.method, head.uri.path()) {
+        Ok(Route::Shell(path)) => visit.page(files::shell(path).or_else(|| other_page(path))),
+        Ok(Route::Sdk(path)) => visit.page(files::sdk(path)),
+        Ok(Route::Frame { id, path }) => visit.frame(id, path),
+        Ok(Route::Call(called)) => visit.data(api::call(&visit, called, body).await),
+        Ok(Route::Batch) => visit.data(api::batch(&visit, body).await),
+        Ok(Route::Events) => visit.data(events::upgrade(&visit, upgrade)),
+        Err(trouble) if head.uri.path().starts_with("/x/") => {
+            dressed(trouble.response(language), headers::no_frame)
+        }
+        Err(trouble) => visit.data(Err(trouble)),
+    }
+}
+
+/// The name must be this twin's own, in the hello and in the head.
+fn check_authority(site: &Site, arrival: &Arrival, head: &Parts) -> Result<Authority, Trouble> {
+    let at = Authority::of(head, arrival)?;
+    let own = site.host();
+    let hello_fits = !arrival.tls || arrival.sni.as_deref() == Some(&*own);
+    if at.host() == own && hello_fits { Ok(at) } else { Err(Trouble::misdirected().closing()) }
+}
+
+/// Addresses that have no file of their own open the shell, which shows what belongs there.
+fn other_page(path: &str) -> Option<files::File> {
+    if path == "pair.html" { files::shell("index.html") } else { None }
+}
+
+impl Visit<'_> {
+    /// The session of whoever asks. A known browser keeps the twin awake while it is served.
+    pub(crate) fn session(&self) -> Result<(Rc<Session>, Hold), Trouble> {
+        let token = head::token(&self.head.headers).ok_or_else(Trouble::signed_out)?;
+        let session = self.person.sessions.of_token(token).ok_or_else(Trouble::signed_out)?;
+        let used = self.person.sessions.used(&session, clock_ms());
+        used.map_err(|error| Trouble::inside(&error))?;
+        Ok((session, self.used()))
+    }
+
+    /// Whoever asks is known.
+    fn used(&self) -> Hold {
+        self.arrival.is_known();
+        self.site.idle.hold()
+    }
+
+    fn page(&self, file: Option<files::File>) -> Answer {
+        let Some(file) = file else { return self.data(Err(Trouble::not_found())) };
+        // A known browser that loads a page is about to use it.
+        let _hold = self.session();
+        let answer = self.site.tags.answer(file, &self.head.headers);
+        dressed(answer, |headers| headers::shell(headers, &self.at))
+    }
+
+    fn data(&self, outcome: Result<Answer, Trouble>) -> Answer {
+        let answer = outcome.unwrap_or_else(|trouble| trouble.response(self.language));
+        dressed(answer, headers::data)
+    }
+
+    fn frame(&self, id: &str, path: &str) -> Answer {
+        let Some(frame) = self.person.frames.find(id) else { return self.no_frame() };
+        let _hold = self.used();
+        let file = match path.split_once('/') {
+            Some(("sdk", path)) => files::sdk(path),
+            // Addresses of things, such as pictures, will be below this.
+            Some(("t", _)) => None,
+            Some(_) | None => files::experience(&frame.experience, path),
+        };
+        let Some(file) = file else { return self.no_frame() };
+        let answer = self.site.tags.answer(file, &self.head.headers);
+        dressed(answer, |headers| headers::frame(headers, &self.at, id))
+    }
+
+    fn no_frame(&self) -> Answer {
+        dressed(Trouble::not_found().response(self.language), headers::no_frame)
+    }
+}
+
+/// JSON as an answer.
+pub(crate) fn json(bytes: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::from(Bytes::from(bytes)));
+    let kind = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}
+
+/// Sets or removes the session cookie.
+pub(crate) fn set_cookie(answer: &mut Answer, token: Option<&str>) {
+    let (token, age) = token.map_or(("", 0), |token| (token, COOKIE_LIVES_S));
+    let name = head::COOKIE_NAME;
+    let text =
+        format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}");
+    // A token has only letters that a header may have.
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        answer.headers_mut().insert(SET_COOKIE, value);
+    }
+}
+
+fn dressed(mut answer: Answer, dress: impl FnOnce(&mut hyper::HeaderMap)) -> Answer {
+    dress(answer.headers_mut());
+    answer
+}
+
+/// As long as browsers keep a cookie at most: 400 days.
+const COOKIE_LIVES_S: u32 = 400 * 24 * 60 * 60;

@@ -1,0 +1,116 @@
+//! When a twin was last used, and waiting until that is long enough ago.
+//!
+//! Never wakes up while something is in use: one timer runs, and only while nothing is.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The idle clock. Only what people and known twins do moves it.
+pub(crate) struct Idle {
+    in_use: Cell<usize>,
+    awake_until: Cell<Instant>,
+    after: Duration,
+    released: Notify,
+}
+
+/// As long as it lives the twin is in use.
+pub(crate) struct Hold(Rc<Idle>);
+
+impl Idle {
+    /// A twin that is idle after this time without use; counted from now.
+    pub(crate) fn new(after: Duration) -> Rc<Self> {
+        Rc::new(Self {
+            in_use: Cell::new(0),
+            awake_until: Cell::new(Instant::now() + after),
+            after,
+            released: Notify::new(),
+        })
+    }
+
+    /// Something is in use until the hold is dropped.
+    pub(crate) fn hold(self: &Rc<Self>) -> Hold {
+        self.in_use.set(self.in_use.get() + 1);
+        Hold(self.clone())
+    }
+
+    /// Something is due within this time.
+    pub(crate) fn stay(&self, time: Duration) {
+        self.awake_until.set(self.awake_until.get().max(Instant::now() + time));
+    }
+
+    /// Waits until nothing is in use, `busy` says no, and all was quiet for the set time.
+    pub(crate) async fn over(&self, busy: impl Fn() -> bool) {
+        loop {
+            if self.in_use.get() > 0 {
+                self.released.notified().await;
+            } else if Instant::now() < self.awake_until.get() {
+                tokio::time::sleep_until(self.awake_until.get()).await;
+            } else if busy() {
+                self.stay(self.after.clamp(BUSY_LEAST, BUSY_MOST));
+            } else {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let in_use = self.0.in_use.get().saturating_sub(1);
+        self.0.in_use.set(in_use);
+        self.0.stay(self.0.after);
+        if in_use == 0 {
+            self.0.released.notify_one();
+        }
+    }
+}
+
+/// How soon to look again while messages are on their way out.
+const BUSY_LEAST: Duration = Duration::from_millis(200);
+const BUSY_MOST: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(test);
+    }
+
+    async fn is_over_within(idle: &Idle, time: Duration) -> bool {
+        tokio::time::timeout(time, idle.over(|| false)).await.is_ok()
+    }
+
+    #[test]
+    fn a_hold_keeps_a_twin_awake_and_its_end_starts_the_clock_anew() {
+        run(async {
+            let idle = Idle::new(Duration::from_millis(50));
+            let hold = idle.hold();
+            let second = idle.hold();
+            drop(second);
+            assert!(!is_over_within(&idle, Duration::from_millis(200)).await);
+            drop(hold);
+            assert!(!is_over_within(&idle, Duration::from_millis(10)).await);
+            assert!(is_over_within(&idle, Duration::from_secs(20)).await);
+        });
+    }
+
+    #[test]
+    fn a_busy_life_is_asked_again() {
+        run(async {
+            let idle = Idle::new(Duration::from_millis(1));
+            let asked = Cell::new(0);
+            idle.over(|| {
+                asked.set(asked.get() + 1);
+                asked.get() < 3
+            })
+            .await;
+            assert_eq!(asked.get(), 3);
+        });
+    }
+}

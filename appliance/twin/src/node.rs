@@ -1,0 +1,334 @@
+//! The node's own twin: explains itself to whoever comes without a twin's name, says why a twin
+//! can't be reached, and sets up the first twin.
+//!
+//! Never holds a person's data or credentials, and offers nothing to anyone without the console's
+//! one-time code.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use capability::node::v1::{Claim, Claimed};
+use capability::wire::Retry;
+use handover::{FromTwinExecutor, Place, Reason, Refusal};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::oneshot;
+
+use crate::http::head::{self, Authority};
+use crate::http::problem::Trouble;
+use crate::http::{Answer, body, files, headers, person};
+use crate::messages::Language;
+use crate::site::{Arrival, Site, Speaker};
+
+/// What the node twin has besides its name: a way to ask the executor.
+pub(crate) struct Node {
+    executor: Speaker<FromTwinExecutor>,
+    waiting: RefCell<HashMap<u64, oneshot::Sender<Outcome>>>,
+    request: Cell<u64>,
+    tries: RefCell<VecDeque<Instant>>,
+}
+
+type Outcome = Result<String, Refusal>;
+
+impl Node {
+    pub(crate) fn new(executor: Speaker<FromTwinExecutor>) -> Self {
+        Self {
+            executor,
+            waiting: RefCell::default(),
+            request: Cell::new(0),
+            tries: RefCell::default(),
+        }
+    }
+
+    /// The executor's answer to a claim.
+    pub(crate) fn claimed(&self, request: u64, outcome: Outcome) {
+        if let Some(waiting) = self.waiting.borrow_mut().remove(&request) {
+            let _ = waiting.send(outcome);
+        }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(
+        &self,
+        site: &Site,
+        arrival: &Arrival,
+        request: Request<Incoming>,
+        language: Language<'static>,
+    ) -> Answer {
+        let (head, body) = request.into_parts();
+        let mut answer = match self.act(site, arrival, &head, body, language).await {
+            Ok(answer) => answer,
+            Err(trouble) => explain(&head, &trouble, language),
+        };
+        headers::node(answer.headers_mut());
+        if arrival.reason.is_some() {
+            // The next request shall find its twin again, and not this page.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    async fn act(
+        &self,
+        site: &Site,
+        arrival: &Arrival,
+        head: &Parts,
+        body: Incoming,
+        language: Language<'static>,
+    ) -> Result<Answer, Trouble> {
+        let at = Authority::of(head, arrival)?;
+        if let Some(reason) = arrival.reason {
+            return refer(&site.place, reason, &at, head);
+        }
+        if at.host() != site.host() {
+            return Err(Trouble::misdirected().closing());
+        }
+        let path = head.uri.path();
+        match (&head.method, path) {
+            (&Method::POST, "/api/node/1/claim") => self.claim(site, arrival, &at, head, body).await,
+            (&(Method::GET | Method::HEAD), _) => page(site, head, path, language),
+            _ => Err(Trouble::not_found()),
+        }
+    }
+
+    async fn claim(
+        &self,
+        site: &Site,
+        arrival: &Arrival,
+        at: &Authority,
+        head: &Parts,
+        body: Incoming,
+    ) -> Result<Answer, Trouble> {
+        at.check_origin(head).map_err(Trouble::closing)?;
+        head::check_json(&head.headers).map_err(Trouble::closing)?;
+        let asked: Claim = body::parse(&body::read(body, body::MAX_OF_STRANGER).await?)?;
+        self.count_try()?;
+        let request = self.request.get() + 1;
+        self.request.set(request);
+        let (sender, outcome) = oneshot::channel();
+        self.waiting.borrow_mut().insert(request, sender);
+        let (code, name) = (asked.code.to_string(), asked.name.to_string());
+        self.executor.tell(FromTwinExecutor::Claim { request, code, name });
+        let outcome = tokio::time::timeout(CLAIMED_WITHIN, outcome).await;
+        self.waiting.borrow_mut().remove(&request);
+        let next = match outcome {
+            Ok(Ok(Ok(next))) => next,
+            Ok(Ok(Err(refusal))) => return Err(refused(refusal)),
+            Ok(Err(_)) | Err(_) => return Err(Trouble::failed()),
+        };
+        arrival.is_known();
+        drop(site.idle.hold());
+        let claimed = serde_json::to_vec(&Claimed { next });
+        claimed.map(person::json).map_err(|error| Trouble::inside(&error))
+    }
+
+    /// The executor counts tries per code; this keeps a flood away from it.
+    fn count_try(&self) -> Result<(), Trouble> {
+        let mut tries = self.tries.borrow_mut();
+        while tries.front().is_some_and(|time| time.elapsed() > TRIES_WITHIN) {
+            tries.pop_front();
+        }
+        if tries.len() >= MAX_TRIES {
+            return Err(Trouble::too_often());
+        }
+        tries.push_back(Instant::now());
+        Ok(())
+    }
+}
+
+/// A page or file for whoever opens the node's own address.
+fn page(
+    site: &Site,
+    head: &Parts,
+    path: &str,
+    language: Language<'static>,
+) -> Result<Answer, Trouble> {
+    match path {
+        "/" => {
+            let example = site.place.origin(EXAMPLE);
+            let say = |part: &str| language.fill(&format!("page.node.{part}"), &[("example", &example)]);
+            Ok(plain_page(StatusCode::OK, language, say))
+        }
+        "/pair" => Ok(html(StatusCode::OK, &filled(PAIR, language, |key| language.text(key).into()))),
+        "/node/pair.js" => Ok(file("text/javascript; charset=utf-8", PAIR_JS)),
+        "/node/page.css" => Ok(file("text/css; charset=utf-8", PAGE_CSS)),
+        _ => {
+            let sdk = path.strip_prefix("/sdk/").and_then(files::sdk);
+            let sdk = sdk.or_else(|| files::shell(path.strip_prefix("/shell/")?));
+            sdk.map(|file| site.tags.answer(file, &head.headers)).ok_or_else(Trouble::not_found)
+        }
+    }
+}
+
+/// Says why the twin that was asked for does not answer.
+fn refer(
+    place: &Place,
+    reason: Reason,
+    at: &Authority,
+    head: &Parts,
+) -> Result<Answer, Trouble> {
+    let zone = at.host().strip_suffix(&place.zone).and_then(|label| label.strip_suffix('.'));
+    if let (Reason::PlainHttp, Some(label)) = (reason, zone) {
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let secure = format!("{}{path}", place.origin(label));
+        if let Ok(secure) = HeaderValue::from_str(&secure) {
+            let mut answer = Response::new(Full::default());
+            *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+            answer.headers_mut().insert(LOCATION, secure);
+            return Ok(answer);
+        }
+    }
+    let (status, retry) = match reason {
+        Reason::Crashing | Reason::Stopping => (503, Retry::Later),
+        Reason::NotHere => (404, Retry::No),
+        // Plain HTTP to an address that has no secure form either.
+        Reason::PlainHttp => (404, Retry::No),
+        Reason::TooOften => (429, Retry::Later),
+    };
+    let mut trouble = Trouble::new(reason_code(reason), status, retry).closing();
+    trouble.values.push(("example", place.origin(EXAMPLE)));
+    Err(trouble)
+}
+
+fn refused(refusal: Refusal) -> Trouble {
+    let (status, retry) = match refusal {
+        Refusal::WrongCode => (403, Retry::No),
+        Refusal::NameForm | Refusal::NameReserved => (400, Retry::No),
+        Refusal::NameTaken | Refusal::AlreadyPaired => (409, Retry::No),
+        Refusal::NameUnknown => (404, Retry::No),
+        Refusal::Crashing => (503, Retry::Later),
+        Refusal::Failed => (500, Retry::Later),
+    };
+    Trouble::new(refusal_code(refusal), status, retry)
+}
+
+/// The code whose sentences explain a refusal.
+pub(crate) fn refusal_code(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::AlreadyPaired => "claimed",
+        Refusal::Crashing => "crashing",
+        Refusal::Failed => "failed",
+        Refusal::NameForm | Refusal::NameReserved => "bad_name",
+        Refusal::NameTaken => "name_taken",
+        Refusal::NameUnknown => "not_here",
+        Refusal::WrongCode => "bad_code",
+    }
+}
+
+/// The code whose sentences explain a reason.
+pub(crate) fn reason_code(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Crashing => "crashing",
+        Reason::NotHere => "not_here",
+        Reason::PlainHttp => "plain_http",
+        Reason::Stopping => "stopping",
+        Reason::TooOften => "too_often",
+    }
+}
+
+/// A problem as a page where a person looks at it, else as a document.
+fn explain(head: &Parts, trouble: &Trouble, language: Language<'static>) -> Answer {
+    let document = trouble.response(language);
+    let accept = head::text(&head.headers, &ACCEPT).unwrap_or_default();
+    if head.method != Method::GET || !accept.contains("text/html") {
+        return document;
+    }
+    let problem = trouble.document(language);
+    let page = plain_page(document.status(), language, |part| match part {
+        "detail" => problem.detail.clone(),
+        "do" => problem.what_to_do.clone(),
+        _ => problem.title.clone(),
+    });
+    let (mut parts, _) = document.into_parts();
+    parts.headers.extend(page.headers().clone());
+    Response::from_parts(parts, page.into_body())
+}
+
+fn plain_page(
+    status: StatusCode,
+    language: Language<'static>,
+    say: impl Fn(&str) -> String,
+) -> Answer {
+    html(status, &filled(PLAIN, language, |key| say(key)))
+}
+
+/// Fills a page's `{{key}}` places with texts; what is filled in can't become markup.
+fn filled(page: &str, language: Language<'_>, say: impl Fn(&str) -> String) -> String {
+    let mut filled = String::new();
+    let mut rest = page;
+    while let Some((before, (key, after))) =
+        rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
+    {
+        filled.push_str(before);
+        let text = if key == "lang" { language.tag().to_owned() } else { say(key) };
+        for letter in text.chars() {
+            match letter {
+                '&' => filled.push_str("&amp;"),
+                '<' => filled.push_str("&lt;"),
+                '>' => filled.push_str("&gt;"),
+                '"' => filled.push_str("&quot;"),
+                '\'' => filled.push_str("&#39;"),
+                _ => filled.push(letter),
+            }
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+fn html(status: StatusCode, text: &str) -> Answer {
+    let mut answer = Response::new(Full::from(Bytes::copy_from_slice(text.as_bytes())));
+    *answer.status_mut() = status;
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}
+
+fn file(kind: &'static str, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::from(Bytes::from_static(text.as_bytes())));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+const PLAIN: &str = include_str!("../pages/plain.html");
+const PAIR: &str = include_str!("../pages/pair.html");
+const PAIR_JS: &str = include_str!("../pages/pair.js");
+const PAGE_CSS: &str = include_str!("../pages/page.css");
+
+/// The name in examples of addresses.
+const EXAMPLE: &str = "ann";
+const MAX_TRIES: usize = 20;
+const TRIES_WITHIN: Duration = Duration::from_secs(60);
+/// A new twin's process is started before the answer comes.
+const CLAIMED_WITHIN: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::Messages;
+
+    #[test]
+    fn a_filled_text_can_not_become_markup() {
+        let english = Messages::shipped().accepted("");
+        let page = filled("<p>{{a}} {{lang}}</p>{{", english, |_| "<b>\"&'".into());
+        assert_eq!(page, "<p>&lt;b&gt;&quot;&amp;&#39; en</p>{{");
+    }
+
+    #[test]
+    fn every_text_of_the_pages_exists() {
+        let (_, english) = &Messages::shipped().languages()[0];
+        for key in PAIR.split("{{").skip(1).filter_map(|part| part.split("}}").next()) {
+            assert!(key == "lang" || english.contains_key(key), "{key}");
+        }
+        for part in ["title", "heading", "detail", "do"] {
+            assert!(PLAIN.contains(&format!("{{{{{part}}}}}")), "{part}");
+            assert!(english.contains_key(&format!("page.node.{part}")), "{part}");
+        }
+    }
+}

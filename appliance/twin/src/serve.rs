@@ -1,0 +1,371 @@
+//! The life of a twin's process: start, taking what the gateway hands over, sleep, stop.
+//!
+//! Never reads a connection itself and never decides who may do what.
+
+mod connections;
+mod opens;
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use handover::{
+    Channel, FromTwin, FromTwinExecutor, HandOver, Number, Refusal, ToTwin, ToTwinExecutor,
+};
+use store::Door;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_local;
+
+use self::connections::Connections;
+use self::opens::Opens;
+use crate::frames::Frames;
+use crate::idle::Idle;
+use crate::life::Life;
+use crate::node::Node;
+use crate::session::{CODE_LIVES, Sessions};
+use crate::site::{Kind, Person, Site, Speaker};
+use crate::{Error, chain};
+
+/// Runs one twin; needs a `LocalSet`.
+pub(crate) async fn run(channel: Channel) -> Result<(), Error> {
+    let start = Start::receive(&channel).await?;
+    let channel = Rc::new(channel);
+    let executor = Speaker::new(channel.clone());
+    let gateway = Channel::from_fd(start.gateway).map_err(Error::Gateway)?;
+    let gateway = Rc::new(gateway);
+    let (new_gateway, gateways) = mpsc::unbounded_channel();
+    let to_gateway = Speaker::new(gateway.clone());
+
+    let opened = open(start.about, executor.clone(), to_gateway.clone(), new_gateway);
+    let served = match opened {
+        Ok(served) => served,
+        Err((name, why)) => {
+            executor.tell(FromTwinExecutor::Broken { text: why.clone() });
+            executor.flush().await;
+            return Err(Error::Broken { name, why });
+        }
+    };
+    let ended = served.until_end(&channel, gateway, gateways).await;
+    served.finish().await;
+    executor.flush().await;
+    to_gateway.flush().await;
+    ended
+}
+
+/// What the executor said first.
+struct Start {
+    gateway: OwnedFd,
+    about: About,
+}
+
+struct About {
+    twin: Number,
+    name: String,
+    place: handover::Place,
+    folder: String,
+    sleep_after: Option<Duration>,
+}
+
+impl Start {
+    async fn receive(channel: &Channel) -> Result<Self, Error> {
+        let first = channel.recv::<ToTwinExecutor>().await.map_err(Error::Executor)?;
+        let Some((header, mut descriptors)) = first else { return Err(Error::NoStart) };
+        let ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms } = header else {
+            return Err(Error::NoStart);
+        };
+        let gateway = descriptors.pop().ok_or(Error::NoStart)?;
+        let sleep_after = (sleep_after_ms > 0).then(|| Duration::from_millis(sleep_after_ms));
+        Ok(Self { gateway, about: About { twin, name, place, folder, sleep_after } })
+    }
+}
+
+/// A twin that is open for work.
+struct Served {
+    site: Rc<Site>,
+    sleep_after: Option<Duration>,
+    /// Set once sleep was asked for.
+    sleepy: Cell<bool>,
+    connections: Connections,
+    opens: Rc<Opens>,
+    executor: Speaker<FromTwinExecutor>,
+    gateway: Speaker<FromTwin>,
+    new_gateway: mpsc::UnboundedSender<Rc<Channel>>,
+}
+
+type Unopened = (String, String);
+type Gateways = mpsc::UnboundedReceiver<Rc<Channel>>;
+
+fn open(
+    about: About,
+    executor: Speaker<FromTwinExecutor>,
+    gateway: Speaker<FromTwin>,
+    new_gateway: mpsc::UnboundedSender<Rc<Channel>>,
+) -> Result<Served, Unopened> {
+    let About { twin, name, place, folder, sleep_after } = about;
+    let broken = |what: &str, error: &dyn std::error::Error| {
+        (name.clone(), format!("{what} in {folder} can't be opened: {}", chain(error)))
+    };
+    let folder_path = Path::new(&folder);
+    let door = Door::open(&folder_path.join("door")).map_err(|error| broken("door", &error))?;
+    let door = Rc::new(door);
+    let (kind, id, paired) = if twin == Number::NODE {
+        (Kind::Node(Node::new(executor.clone())), None, false)
+    } else {
+        let sessions = Sessions::open(door.clone()).map_err(|error| broken("sessions", &error))?;
+        let frames =
+            Frames::open(door.clone(), &sessions).map_err(|error| broken("frames", &error))?;
+        let life = Life::open(&folder_path.join("life"), &name, place.clone())
+            .map_err(|error| broken("life", &error))?;
+        let (id, paired) = (*life.id().as_bytes(), sessions.paired());
+        let life = Rc::new(life);
+        let sockets = crate::events::Sockets::default();
+        let executor = executor.clone();
+        (Kind::Person(Person { sessions, frames, sockets, life, executor }), Some(id), paired)
+    };
+    let site = Rc::new(Site {
+        name: RefCell::new(name.clone()),
+        place,
+        idle: Idle::new(sleep_after.unwrap_or_default()),
+        tags: Default::default(),
+        closing: watch::Sender::new(false),
+        kind,
+    });
+    let connections = Connections::new(site.clone(), door, gateway.clone());
+    // Everywhere but on loopback the first connection needs it, and the executor prints it.
+    let fingerprint = if site.place.tls() {
+        let certificate = connections.certificate();
+        Some(certificate.map_err(|error| broken("certificate", &error))?.fingerprint)
+    } else {
+        None
+    };
+    executor.tell(FromTwinExecutor::Ready { id, fingerprint, paired });
+    let opens = Rc::new(Opens::new(gateway.clone()));
+    let sleepy = Cell::new(false);
+    Ok(Served { site, sleep_after, sleepy, connections, opens, executor, gateway, new_gateway })
+}
+
+impl Served {
+    /// Serves until there is a reason to end.
+    async fn until_end(
+        &self,
+        executor: &Channel,
+        gateway: Rc<Channel>,
+        gateways: Gateways,
+    ) -> Result<(), Error> {
+        tokio::select! {
+            ended = self.follow_executor(executor) => ended,
+            () = self.follow_gateways(gateway, gateways) => Ok(()),
+            () = self.ask_for_sleep() => Ok(()),
+            () = self.pump() => Ok(()),
+        }
+    }
+
+    async fn follow_executor(&self, executor: &Channel) -> Result<(), Error> {
+        while let Some((header, mut descriptors)) =
+            executor.recv().await.map_err(Error::Executor)?
+        {
+            match header {
+                ToTwinExecutor::Start { .. } => tracing::warn!("a second start was ignored"),
+                ToTwinExecutor::Gateway => self.meet_gateway(descriptors.pop()),
+                ToTwinExecutor::Renamed { name } => self.rename(name),
+                ToTwinExecutor::Pair { request } => self.make_code(request),
+                ToTwinExecutor::Verify { request } => self.verify(request),
+                ToTwinExecutor::Export { request } => self.export(request, descriptors.pop()),
+                ToTwinExecutor::Claimed { request, outcome } => match &self.site.kind {
+                    Kind::Node(node) => node.claimed(request, outcome),
+                    Kind::Person(_) => tracing::warn!("an answer for the node twin was ignored"),
+                },
+                ToTwinExecutor::Stop => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows one gateway after the other; returns when one says that nothing more comes.
+    async fn follow_gateways(&self, mut gateway: Rc<Channel>, mut more: Gateways) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = more.recv() => next,
+                quiet = self.follow_gateway(&gateway) => {
+                    if quiet {
+                        return;
+                    }
+                    // What was taken goes on; the executor brings the next gateway.
+                    self.opens.none_will_come();
+                    more.recv().await
+                }
+            };
+            // The sender lives in `self`, so there is always a next one to wait for.
+            let Some(next) = next else { return };
+            gateway = next;
+            self.opens.none_will_come();
+            self.gateway.switch(gateway.clone());
+            if self.sleepy.get() {
+                self.gateway.tell(FromTwin::Sleep);
+            }
+        }
+    }
+
+    fn meet_gateway(&self, descriptor: Option<OwnedFd>) {
+        match descriptor.map(Channel::from_fd) {
+            // Its receiver lives as long as this twin serves.
+            Some(Ok(channel)) => drop(self.new_gateway.send(Rc::new(channel))),
+            Some(Err(_)) | None => tracing::error!("no usable channel to the new gateway"),
+        }
+    }
+
+    /// Takes what a gateway hands over, until it says that nothing more comes (`true`) or is gone.
+    async fn follow_gateway(&self, gateway: &Channel) -> bool {
+        loop {
+            let (header, mut descriptors) = match gateway.recv::<ToTwin>().await {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    tracing::info!("the gateway is gone");
+                    return false;
+                }
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "the gateway can't be understood");
+                    return false;
+                }
+            };
+            match header {
+                ToTwin::Connection { hand_over, peer, tls, reason } => {
+                    self.connections.take(hand_over, descriptors.pop(), peer, tls, reason);
+                    self.gateway.tell(FromTwin::Taken { hand_over });
+                }
+                ToTwin::Link { hand_over } => self.take_link(hand_over, descriptors.pop()),
+                ToTwin::Opened { request } => self.opens.opened(request, descriptors.pop()),
+                ToTwin::Refused { request, reason } => self.opens.refused(request, reason),
+                ToTwin::Quiet if self.sleepy.get() => return true,
+                ToTwin::Quiet => tracing::warn!("a quiet that nobody asked for was ignored"),
+            }
+        }
+    }
+
+    /// Asks for sleep after the idle time; the gateway's answer ends the serving.
+    async fn ask_for_sleep(&self) {
+        if self.sleep_after.is_none() {
+            return std::future::pending().await;
+        }
+        let busy = || match &self.site.kind {
+            Kind::Person(person) => person.life.busy(),
+            Kind::Node(_) => false,
+        };
+        self.site.idle.over(busy).await;
+        tracing::debug!("idle: asking for sleep");
+        self.say_when_due();
+        self.sleepy.set(true);
+        self.gateway.tell(FromTwin::Sleep);
+        std::future::pending().await
+    }
+
+    /// Delivers to other twins for ever.
+    async fn pump(&self) {
+        if let Kind::Person(person) = &self.site.kind {
+            let opens = self.opens.clone();
+            let open = move |to: link::TwinId| {
+                let opens = opens.clone();
+                async move { opens.open(*to.as_bytes()).await }
+            };
+            person.life.pump(open).await;
+        }
+        std::future::pending().await
+    }
+
+    /// Lets everything end that was taken: requests are answered, event sockets say goodbye and
+    /// come back to whoever runs next.
+    async fn finish(&self) {
+        self.site.closing.send_replace(true);
+        if tokio::time::timeout(FINISH_WITHIN, self.connections.all_ended()).await.is_err() {
+            tracing::info!("connections that did not end in time were dropped");
+        }
+        self.say_when_due();
+    }
+
+    fn say_when_due(&self) {
+        if let Kind::Person(person) = &self.site.kind {
+            self.executor.tell(FromTwinExecutor::WakeAt { time_ms: person.life.due_ms() });
+        }
+    }
+
+    fn take_link(&self, hand_over: HandOver, descriptor: Option<OwnedFd>) {
+        let stream = descriptor.map(into_stream);
+        self.gateway.tell(FromTwin::Taken { hand_over });
+        let Kind::Person(person) = &self.site.kind else { return };
+        let Some(Ok(stream)) = stream else {
+            tracing::error!("a link came without a usable socket");
+            return;
+        };
+        let (life, site, gateway) =
+            (person.life.clone(), self.site.clone(), self.gateway.clone());
+        spawn_local(async move {
+            if life.serve_link(stream).await {
+                gateway.tell(FromTwin::Known { hand_over });
+                drop(site.idle.hold());
+            }
+        });
+    }
+
+    fn rename(&self, name: String) {
+        if let Kind::Person(person) = &self.site.kind {
+            person.life.rename(&name);
+        }
+        self.site.name.replace(name);
+        self.connections.forget_certificate();
+    }
+
+    fn make_code(&self, request: u64) {
+        let outcome = match &self.site.kind {
+            Kind::Person(person) => person.sessions.new_code().ok_or(Refusal::AlreadyPaired),
+            Kind::Node(_) => Err(Refusal::NameReserved),
+        };
+        // Codes live in memory, so the twin stays awake as long as its code.
+        self.site.idle.stay(CODE_LIVES);
+        self.executor.tell(FromTwinExecutor::Code { request, outcome });
+    }
+
+    fn verify(&self, request: u64) {
+        let Kind::Person(person) = &self.site.kind else {
+            let outcome = Err("the node twin has no journal".to_owned());
+            return self.executor.tell(FromTwinExecutor::Verified { request, outcome });
+        };
+        let (life, executor) = (person.life.clone(), self.executor.clone());
+        let hold = self.site.idle.hold();
+        spawn_local(async move {
+            let outcome = life.verify().await;
+            executor.tell(FromTwinExecutor::Verified { request, outcome });
+            drop(hold);
+        });
+    }
+
+    fn export(&self, request: u64, descriptor: Option<OwnedFd>) {
+        let (Kind::Person(person), Some(file)) = (&self.site.kind, descriptor) else {
+            let outcome = Err("there is nothing to export, or no file to write to".to_owned());
+            return self.executor.tell(FromTwinExecutor::Exported { request, outcome });
+        };
+        let (life, executor) = (person.life.clone(), self.executor.clone());
+        let hold = self.site.idle.hold();
+        spawn_local(async move {
+            let outcome = life.export(file.into()).await;
+            executor.tell(FromTwinExecutor::Exported { request, outcome });
+            drop(hold);
+        });
+    }
+}
+
+/// A stream that another process made.
+fn into_stream(descriptor: OwnedFd) -> std::io::Result<UnixStream> {
+    let stream = std::os::unix::net::UnixStream::from(descriptor);
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
+}
+
+/// How long what was taken may take to end.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

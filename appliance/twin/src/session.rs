@@ -1,0 +1,360 @@
+//! Which browsers are signed in, and the one-time codes that sign in the first one.
+//!
+//! Never keeps a token: a browser's token is found again by its hash, so neither the door's folder
+//! nor a timing difference gives one away. A pairing code lives in memory only.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use serde::{Deserialize, Serialize};
+use store::Door;
+use tokio::sync::watch;
+
+/// All sessions of one twin.
+pub(crate) struct Sessions {
+    door: Rc<Door>,
+    by_hash: RefCell<HashMap<Hash, Rc<Session>>>,
+    code: RefCell<Option<Code>>,
+}
+
+/// What a token is kept as.
+pub(crate) type Hash = [u8; 32];
+
+/// A browser that is signed in.
+pub(crate) struct Session {
+    /// Its public id.
+    pub id: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// What the browser said it is, in two words.
+    pub device: String,
+    last_used_ms: Cell<i64>,
+    hash: Hash,
+    ended: watch::Sender<bool>,
+}
+
+/// How a session is kept in the door.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    id: String,
+    since_ms: i64,
+    device: String,
+    last_used_ms: i64,
+}
+
+impl Sessions {
+    pub(crate) fn open(door: Rc<Door>) -> Result<Self, store::Error> {
+        let mut by_hash = HashMap::new();
+        for (key, value) in door.prefix(PREFIX)? {
+            let hash = key.get(PREFIX.len()..).and_then(|hash| Hash::try_from(hash).ok());
+            let kept = serde_json::from_slice::<Kept>(&value).ok();
+            if let (Some(hash), Some(kept)) = (hash, kept) {
+                by_hash.insert(hash, Rc::new(Session::from_kept(hash, kept)));
+            } else {
+                tracing::error!("a session that can't be read was left out");
+            }
+        }
+        Ok(Self { door, by_hash: RefCell::new(by_hash), code: RefCell::new(None) })
+    }
+
+    /// Whether a device is paired.
+    pub(crate) fn paired(&self) -> bool {
+        !self.by_hash.borrow().is_empty()
+    }
+
+    /// Makes the one code that is valid from now on; `None` while a device is paired.
+    pub(crate) fn new_code(&self) -> Option<String> {
+        if self.paired() {
+            return None;
+        }
+        let text = random_code();
+        let made = Code { text: text.clone(), made: Instant::now(), tries: 0 };
+        *self.code.borrow_mut() = Some(made);
+        Some(text)
+    }
+
+    /// Signs a browser in for a code: its session and the token for its cookie.
+    pub(crate) fn pair(
+        &self,
+        code: &str,
+        device: String,
+        now_ms: i64,
+    ) -> Result<(Rc<Session>, String), NotPaired> {
+        self.use_code(code)?;
+        let token = random::<32>();
+        let hash = hash_of(&token);
+        let kept = Kept {
+            id: HEXLOWER.encode(&random::<8>()),
+            since_ms: now_ms,
+            device,
+            last_used_ms: hour_of(now_ms),
+        };
+        self.door.put(&key_of(&hash), &kept.bytes()).map_err(NotPaired::Door)?;
+        let session = Rc::new(Session::from_kept(hash, kept));
+        self.by_hash.borrow_mut().insert(hash, session.clone());
+        Ok((session, BASE64URL_NOPAD.encode(&token)))
+    }
+
+    /// The session of a cookie's token.
+    pub(crate) fn of_token(&self, token: &str) -> Option<Rc<Session>> {
+        let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
+        if token.len() != 32 {
+            return None;
+        }
+        self.by_hash.borrow().get(&hash_of(&token)).cloned()
+    }
+
+    /// The session of a public id.
+    pub(crate) fn of_id(&self, id: &str) -> Option<Rc<Session>> {
+        self.by_hash.borrow().values().find(|session| session.id == id).cloned()
+    }
+
+    /// All of them, the newest first.
+    pub(crate) fn list(&self) -> Vec<Rc<Session>> {
+        let mut all: Vec<_> = self.by_hash.borrow().values().cloned().collect();
+        all.sort_by(|a, b| b.since_ms.cmp(&a.since_ms).then_with(|| a.id.cmp(&b.id)));
+        all
+    }
+
+    /// Remembers that a session was used; written at most once an hour.
+    pub(crate) fn used(&self, session: &Session, now_ms: i64) -> Result<(), store::Error> {
+        let hour = hour_of(now_ms);
+        if session.last_used_ms.replace(hour) == hour || session.has_ended() {
+            return Ok(());
+        }
+        self.door.put(&key_of(&session.hash), &session.to_kept().bytes())
+    }
+
+    /// Signs a browser out, at once and for good.
+    pub(crate) fn end(&self, session: &Session) -> Result<(), store::Error> {
+        self.door.delete(&key_of(&session.hash))?;
+        self.by_hash.borrow_mut().remove(&session.hash);
+        session.ended.send_replace(true);
+        Ok(())
+    }
+
+    fn use_code(&self, typed: &str) -> Result<(), NotPaired> {
+        let mut slot = self.code.borrow_mut();
+        let Some(code) = slot.as_mut() else { return Err(NotPaired::BadCode) };
+        code.tries += 1;
+        let right = code.fits(typed);
+        if right || code.tries >= TRIES || code.made.elapsed() >= CODE_LIVES {
+            *slot = None;
+        }
+        if right { Ok(()) } else { Err(NotPaired::BadCode) }
+    }
+}
+
+impl Session {
+    /// Last use, to the hour.
+    pub(crate) fn last_used_ms(&self) -> i64 {
+        self.last_used_ms.get()
+    }
+
+    /// Whether it was signed out.
+    pub(crate) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Waits until it is signed out.
+    pub(crate) async fn ended(&self) {
+        // The sender lives in `self`, so waiting can't fail while somebody waits.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    fn from_kept(hash: Hash, kept: Kept) -> Self {
+        Self {
+            id: kept.id,
+            since_ms: kept.since_ms,
+            device: kept.device,
+            last_used_ms: Cell::new(kept.last_used_ms),
+            hash,
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    fn to_kept(&self) -> Kept {
+        Kept {
+            id: self.id.clone(),
+            since_ms: self.since_ms,
+            device: self.device.clone(),
+            last_used_ms: self.last_used_ms.get(),
+        }
+    }
+}
+
+impl Kept {
+    fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// Why a browser was not signed in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPaired {
+    /// Wrong, used, or too old; which one is nobody's business.
+    #[error("pairing code is not valid")]
+    BadCode,
+    /// The session could not be kept.
+    #[error("session could not be kept")]
+    Door(#[source] store::Error),
+}
+
+struct Code {
+    text: String,
+    made: Instant,
+    tries: u8,
+}
+
+impl Code {
+    fn fits(&self, typed: &str) -> bool {
+        // Hashes are compared, so the time taken tells nothing about the code.
+        let same = blake3::hash(typed.trim().to_ascii_uppercase().as_bytes())
+            == blake3::hash(self.text.as_bytes());
+        same && self.tries <= TRIES && self.made.elapsed() < CODE_LIVES
+    }
+}
+
+/// Random bytes from the system.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    while let Err(error) = getrandom::fill(&mut bytes) {
+        // Nothing safe can be done without randomness; the system gives it once it has some.
+        tracing::error!(%error, "the system gives no random bytes");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bytes
+}
+
+/// What a token or id is kept as.
+pub(crate) fn hash_of(token: &[u8]) -> Hash {
+    blake3::derive_key("hometwin door token 1", token)
+}
+
+fn random_code() -> String {
+    // 32 letters, so that a byte's lowest five bits choose one evenly.
+    random::<CODE_LENGTH>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}
+
+fn key_of(hash: &Hash) -> Vec<u8> {
+    [PREFIX, hash].concat()
+}
+
+fn hour_of(time_ms: i64) -> i64 {
+    time_ms - time_ms.rem_euclid(3_600_000)
+}
+
+/// What a person recognises a browser by, from its `User-Agent`: `Firefox, Android`.
+pub(crate) fn device_of(user_agent: &str) -> String {
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)
+    };
+    // Order matters: nearly all browsers also claim to be the ones below them.
+    let browser = first(&[
+        ("Firefox/", "Firefox"),
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = first(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "Mac"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
+    [browser, system].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+const PREFIX: &[u8] = b"session/";
+/// No letters or digits that look alike.
+const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const CODE_LENGTH: usize = 10;
+const TRIES: u8 = 5;
+/// How long a pairing code is valid.
+pub(crate) const CODE_LIVES: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sessions(folder: &std::path::Path) -> Sessions {
+        Sessions::open(Rc::new(Door::open(folder).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_code_signs_in_once_and_the_session_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = {
+            let sessions = sessions(folder.path());
+            let code = sessions.new_code().unwrap();
+            assert_eq!(code.len(), 10);
+            let typed = format!(" {} ", code.to_lowercase());
+            let (_, token) = sessions.pair(&typed, "Firefox".into(), 5).unwrap();
+            assert!(sessions.pair(&code, String::new(), 6).is_err(), "one use");
+            assert!(sessions.new_code().is_none(), "a device is paired");
+            token
+        };
+        let sessions = sessions(folder.path());
+        let session = sessions.of_token(&token).unwrap();
+        assert_eq!((session.since_ms, session.device.as_str()), (5, "Firefox"));
+        sessions.end(&session).unwrap();
+        assert!(session.has_ended());
+        assert!(sessions.of_token(&token).is_none() && !sessions.paired());
+    }
+
+    #[test]
+    fn five_wrong_tries_use_a_code_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path());
+        let code = sessions.new_code().unwrap();
+        for _ in 0..4 {
+            assert!(sessions.pair("WRONGWRONG", String::new(), 0).is_err());
+        }
+        let other = sessions.new_code().unwrap();
+        assert!(sessions.pair(&code, String::new(), 0).is_err(), "replaced");
+        for _ in 0..4 {
+            assert!(sessions.pair("WRONGWRONG", String::new(), 0).is_err());
+        }
+        assert!(sessions.pair(&other, String::new(), 0).is_err(), "five tries");
+        assert!(!sessions.paired());
+    }
+
+    #[test]
+    fn an_old_code_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path());
+        let code = sessions.new_code().unwrap();
+        sessions.code.borrow_mut().as_mut().unwrap().made -= CODE_LIVES;
+        assert!(sessions.pair(&code, String::new(), 0).is_err());
+    }
+
+    #[test]
+    fn the_door_holds_no_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path());
+        let code = sessions.new_code().unwrap();
+        let (_, token) = sessions.pair(&code, String::new(), 0).unwrap();
+        let raw = BASE64URL_NOPAD.decode(token.as_bytes()).unwrap();
+        for (key, value) in sessions.door.prefix(b"").unwrap() {
+            for bytes in [key, value] {
+                assert!(!bytes.windows(raw.len()).any(|part| part == raw));
+                assert!(!bytes.windows(token.len()).any(|part| part == token.as_bytes()));
+            }
+        }
+    }
+
+    #[test]
+    fn devices_are_named_in_two_words() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                      Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(device_of(chrome), "Chrome, Linux");
+        assert_eq!(device_of("<script>alert(1)</script>"), "");
+    }
+}
