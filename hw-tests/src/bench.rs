@@ -1,5 +1,80 @@
-//! placeholder
-use std::process::ExitCode;
+//! `cargo bench-node`: what a node costs, as a table for the docs.
+//!
+//! Processor time and memory come from `/proc` of the release build. Nothing here passes or fails:
+//! figures are compared by people, with the machine and the commit they were made on beside them.
+
+mod measure;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// One line of the table.
+pub(crate) struct Figure {
+    what: &'static str,
+    value: String,
+}
+
+impl Figure {
+    fn new(what: &'static str, value: String) -> Self {
+        Self { what, value }
+    }
+}
+
+/// Builds the product and measures it.
 pub(crate) fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let Some(program) = build() else {
+        println!("the release build failed");
+        return ExitCode::FAILURE;
+    };
+    println!("{}\n", surroundings());
+    println!("| what | measured |\n|---|---|");
+    let mut failed = false;
+    for measure in measure::ALL {
+        match measure(&program) {
+            Ok(figures) => {
+                for Figure { what, value } in figures {
+                    println!("| {what} | {value} |");
+                }
+            }
+            Err(error) => {
+                failed = true;
+                println!("| failed | {error} |");
+            }
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn build() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--package", "hometwin", "--quiet"]).current_dir(&root);
+    let built = cargo.status().is_ok_and(|status| status.success());
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| root.join("target"));
+    built.then(|| target.join("release/hometwin"))
+}
+
+/// Where and of what these figures are.
+fn surroundings() -> String {
+    let said = |program: &str, arguments: &[&str]| {
+        let said = Command::new(program).args(arguments).output().ok();
+        said.map_or_else(String::new, |said| {
+            String::from_utf8_lossy(&said.stdout).trim().to_owned()
+        })
+    };
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    format!(
+        "`cargo bench-node` at {} on {}, {} processors,{}, Linux {}",
+        said("git", &["rev-parse", "--short", "HEAD"]),
+        said("date", &["--iso-8601"]),
+        std::thread::available_parallelism().map_or(1, usize::from),
+        model
+            .trim_start_matches([' ', '\t', ':'])
+            .split('@')
+            .next()
+            .map_or_else(String::new, |m| format!(" {}", m.trim())),
+        said("uname", &["-r"]),
+    )
 }

@@ -27,9 +27,7 @@ impl Events {
         let url = format!("ws://{}/events", person.authority());
         let mut request = url.into_client_request()?;
         request.headers_mut().insert("origin", origin.parse()?);
-        request
-            .headers_mut()
-            .insert("cookie", person.cookie.parse()?);
+        request.headers_mut().insert("cookie", person.cookie.parse()?);
         let (socket, _) = tungstenite::client(request, stream).map_err(|e| e.to_string())?;
         Ok(Self { socket })
     }

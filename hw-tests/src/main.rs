@@ -1,10 +1,7 @@
 //! `cargo verify` and `cargo bench-node`: everything that is checked, and what is measured.
 //!
 //! Runs other programs and reads what they say; holds no check of its own.
-#![expect(
-    clippy::print_stdout,
-    reason = "what this program prints is its result"
-)]
+#![expect(clippy::print_stdout, reason = "what this program prints is its result")]
 
 mod bench;
 mod verify;

@@ -25,23 +25,21 @@ pub struct Options {
     pub listen: String,
     /// Further arguments.
     pub arguments: Vec<String>,
+    /// The program file; the built one if `None`.
+    pub program: Option<PathBuf>,
 }
 
 impl Options {
     /// Fresh data with twins of these names.
     #[must_use]
     pub fn people(names: &[&str]) -> Self {
-        Self {
-            people: names.iter().map(|name| (*name).to_owned()).collect(),
-            ..Self::default()
-        }
+        Self { people: names.iter().map(|name| (*name).to_owned()).collect(), ..Self::default() }
     }
 
     /// Adds arguments to the command line.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments
-            .extend(arguments.iter().map(|text| (*text).to_owned()));
+        self.arguments.extend(arguments.iter().map(|text| (*text).to_owned()));
         self
     }
 
@@ -67,6 +65,7 @@ impl Default for Options {
             data: None,
             listen: "127.0.0.1:0".to_owned(),
             arguments: Vec::new(),
+            program: None,
         }
     }
 }
@@ -94,16 +93,9 @@ impl Spoken {
     /// # Errors
     /// If there is none.
     pub fn url(&self) -> Result<String> {
-        let from = self
-            .out
-            .find("http")
-            .ok_or_else(|| format!("no address in {self:?}"))?;
+        let from = self.out.find("http").ok_or_else(|| format!("no address in {self:?}"))?;
         let end = |c: char| c.is_whitespace() || c == '"';
-        Ok(self.out[from..]
-            .split(end)
-            .next()
-            .unwrap_or_default()
-            .to_owned())
+        Ok(self.out[from..].split(end).next().unwrap_or_default().to_owned())
     }
 }
 
@@ -112,6 +104,7 @@ pub struct Node {
     child: Child,
     executor: Process,
     data: PathBuf,
+    program: PathBuf,
     port: u16,
     events: Receiver<Value>,
     seen: Vec<Value>,
@@ -138,7 +131,8 @@ impl Node {
         };
         let log_folder = tempfile::tempdir()?;
         let log = log_folder.path().join("log");
-        let mut child = Command::new(program()?)
+        let program = options.program.clone().map_or_else(program, Ok)?;
+        let mut child = Command::new(&program)
             .arg("run")
             .arg("--data")
             .arg(&data)
@@ -154,6 +148,7 @@ impl Node {
             child,
             executor,
             data,
+            program,
             port: 0,
             events,
             seen: Vec::new(),
@@ -164,9 +159,7 @@ impl Node {
         let listening = node.event("listening")?;
         let address = listening["address"].as_str().unwrap_or_default();
         let port = address.rsplit_once(':').map_or("", |(_, port)| port);
-        node.port = port
-            .parse()
-            .map_err(|_| format!("no port in {listening}"))?;
+        node.port = port.parse().map_err(|_| format!("no port in {listening}"))?;
         for name in &options.people {
             let made = node.verb(&["twin", "create", name])?;
             if made.code != 0 {
@@ -228,9 +221,7 @@ impl Node {
     pub fn gateway(&self) -> Result<Process> {
         until("a gateway", Duration::from_secs(20), || {
             let all = self.executor.descendants();
-            Ok(all
-                .into_iter()
-                .find(|process| process.role() == Role::Gateway))
+            Ok(all.into_iter().find(|process| process.role() == Role::Gateway))
         })
     }
 
@@ -241,14 +232,8 @@ impl Node {
     pub fn twin(&self, name: &str) -> Result<Value> {
         let listed = self.verb(&["twin", "list"])?;
         let all = listed.json();
-        let found = all
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|twin| twin["name"] == name);
-        found
-            .cloned()
-            .ok_or_else(|| format!("{name} is not in {listed:?}").into())
+        let found = all.as_array().into_iter().flatten().find(|twin| twin["name"] == name);
+        found.cloned().ok_or_else(|| format!("{name} is not in {listed:?}").into())
     }
 
     /// A twin's process, if it's awake.
@@ -258,9 +243,7 @@ impl Node {
     pub fn awake(&self, name: &str) -> Result<Option<Process>> {
         let twin = self.twin(name)?;
         let pid = twin["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
-        Ok(pid
-            .and_then(|pid| Process::of(pid).ok())
-            .filter(|process| process.alive()))
+        Ok(pid.and_then(|pid| Process::of(pid).ok()).filter(|process| process.alive()))
     }
 
     /// Runs a verb against this node's data.
@@ -268,7 +251,7 @@ impl Node {
     /// # Errors
     /// If the program can't be started.
     pub fn verb(&self, arguments: &[&str]) -> Result<Spoken> {
-        say_to(&self.data, arguments)
+        say_to(&self.program, &self.data, arguments)
     }
 
     /// Pairs a new client with a twin that has no device yet.
@@ -294,9 +277,7 @@ impl Node {
     /// If it goes on for too long.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         let child = &mut self.child;
-        until("the node's end", Duration::from_secs(20), || {
-            Ok(child.try_wait()?)
-        })
+        until("the node's end", Duration::from_secs(20), || Ok(child.try_wait()?))
     }
 }
 
@@ -321,8 +302,8 @@ impl Drop for Node {
 }
 
 /// Runs a verb against a data folder, with or without a node on it.
-fn say_to(data: &Path, arguments: &[&str]) -> Result<Spoken> {
-    let said = Command::new(program()?)
+fn say_to(program: &Path, data: &Path, arguments: &[&str]) -> Result<Spoken> {
+    let said = Command::new(program)
         .args(arguments)
         .arg("--data")
         .arg(data)
@@ -340,10 +321,7 @@ fn say_to(data: &Path, arguments: &[&str]) -> Result<Spoken> {
 fn listen_to(out: std::process::ChildStdout) -> Receiver<Value> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
-        for line in BufReader::new(out)
-            .lines()
-            .map_while(std::result::Result::ok)
-        {
+        for line in BufReader::new(out).lines().map_while(std::result::Result::ok) {
             let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
             if send.send(event).is_err() {
                 return;
@@ -362,15 +340,9 @@ pub fn program() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let me = std::env::current_exe()?;
-    let beside = me
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|folder| folder.join("hometwin"));
+    let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join("hometwin"));
     let mut built = beside.filter(|path| path.is_file());
-    built
-        .next()
-        .ok_or_else(|| "hometwin isn't built: cargo build --package hometwin".into())
+    built.next().ok_or_else(|| "hometwin isn't built: cargo build --package hometwin".into())
 }
 
 /// A port that nobody listens on just now.

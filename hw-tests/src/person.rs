@@ -87,9 +87,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Lost(why) => write!(f, "connection lost: {why}"),
-            Self::Problem {
-                status, document, ..
-            } => write!(f, "{status}: {document}"),
+            Self::Problem { status, document, .. } => write!(f, "{status}: {document}"),
         }
     }
 }
@@ -102,9 +100,8 @@ impl Person {
     /// # Errors
     /// If the code is refused or no session is made.
     pub fn pair(url: &str) -> Result<Self> {
-        let (place, code) = url
-            .split_once("/pair#")
-            .ok_or_else(|| format!("{url} pairs nothing"))?;
+        let (place, code) =
+            url.split_once("/pair#").ok_or_else(|| format!("{url} pairs nothing"))?;
         let mut person = Self::stranger(place)?;
         let answer = person.post("/api/identity/1/pair", &[], &json!({ "code": code }))?;
         if answer.status != 200 {
@@ -135,12 +132,7 @@ impl Person {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .new_agent();
-        Ok(Self {
-            name: name.to_owned(),
-            port: port.parse()?,
-            cookie: String::new(),
-            agent,
-        })
+        Ok(Self { name: name.to_owned(), port: port.parse()?, cookie: String::new(), agent })
     }
 
     /// Keeps its connection open between calls, as a browser does.
@@ -172,10 +164,7 @@ impl Person {
     ///
     /// # Errors
     /// A problem of the twin's, or a broken connection.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers write `json!` in place"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
     pub fn call(
         &self,
         capability: &str,
@@ -197,19 +186,13 @@ impl Person {
         body: &Value,
     ) -> std::result::Result<Value, Fault> {
         let path = format!("/api/{capability}/1/{method}");
-        let answer = self
-            .post(&path, headers, body)
-            .map_err(|e| Fault::Lost(e.to_string()))?;
+        let answer = self.post(&path, headers, body).map_err(|e| Fault::Lost(e.to_string()))?;
         let document = answer.json();
         if answer.status == 200 {
             return Ok(document);
         }
         let code = document["code"].as_str().unwrap_or_default().to_owned();
-        Err(Fault::Problem {
-            status: answer.status,
-            code,
-            document,
-        })
+        Err(Fault::Problem { status: answer.status, code, document })
     }
 
     /// Posts JSON with cookie and the own origin; a header given here replaces the usual one.
@@ -217,15 +200,9 @@ impl Person {
     /// # Errors
     /// If the connection breaks.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer> {
-        let usual = [
-            ("origin", self.origin()),
-            ("content-type", "application/json".to_owned()),
-        ];
+        let usual = [("origin", self.origin()), ("content-type", "application/json".to_owned())];
         let mut request = Request::post(self.url(path));
-        for (name, value) in usual
-            .iter()
-            .filter(|(name, _)| headers.iter().all(|h| h.0 != *name))
-        {
+        for (name, value) in usual.iter().filter(|(name, _)| headers.iter().all(|h| h.0 != *name)) {
             request = request.header(*name, value);
         }
         let request = self.dress(request, headers).body(body.to_string())?;
@@ -266,20 +243,14 @@ impl Person {
         }
         // An empty value leaves the header out.
         let set = headers.iter().filter(|(_, value)| !value.is_empty());
-        set.fold(request, |request, (name, value)| {
-            request.header(*name, *value)
-        })
+        set.fold(request, |request, (name, value)| request.header(*name, *value))
     }
 }
 
 fn read(mut response: Response<ureq::Body>) -> Result<Answer> {
     let headers = response.headers().iter();
-    let headers = headers.map(|(k, v)| {
-        (
-            k.to_string(),
-            String::from_utf8_lossy(v.as_bytes()).into_owned(),
-        )
-    });
+    let headers =
+        headers.map(|(k, v)| (k.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()));
     Ok(Answer {
         status: response.status().as_u16(),
         headers: headers.collect(),
@@ -313,10 +284,7 @@ pub fn raw(port: u16, bytes: &[u8], patience: Duration) -> Result<Vec<u8>> {
 /// # Panics
 /// If the system has no random numbers.
 #[must_use]
-#[expect(
-    clippy::expect_used,
-    reason = "a test machine without random numbers tests nothing"
-)]
+#[expect(clippy::expect_used, reason = "a test machine without random numbers tests nothing")]
 pub fn fresh_id() -> String {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).expect("the system gives random numbers");

@@ -113,11 +113,9 @@ impl Process {
     /// If it's still there after some seconds.
     pub fn kill(self) -> Result<()> {
         self.signal(Signal::KILL);
-        until(
-            "a killed process to be gone",
-            Duration::from_secs(10),
-            || Ok((!self.alive()).then_some(())),
-        )
+        until("a killed process to be gone", Duration::from_secs(10), || {
+            Ok((!self.alive()).then_some(()))
+        })
     }
 
     /// How often it went to sleep by itself so far: every one of them needed a wake-up.
@@ -141,11 +139,7 @@ impl Process {
         let mut sum = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
             let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-            sum += stat
-                .split_whitespace()
-                .next()
-                .unwrap_or("0")
-                .parse::<u64>()?;
+            sum += stat.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
         }
         Ok(Duration::from_nanos(sum))
     }
@@ -168,10 +162,7 @@ impl Process {
     /// # Errors
     /// If it's gone.
     pub fn written(self) -> Result<u64> {
-        number(
-            &fs::read_to_string(format!("/proc/{}/io", self.pid))?,
-            "write_bytes:",
-        )
+        number(&fs::read_to_string(format!("/proc/{}/io", self.pid))?, "write_bytes:")
     }
 
     /// Where its open descriptors lead.
@@ -221,10 +212,7 @@ fn writable(line: &str) -> Option<(u64, u64)> {
     let mut parts = line.split_whitespace();
     let (from, to) = parts.next()?.split_once('-')?;
     let rights = parts.next()?;
-    let range = (
-        u64::from_str_radix(from, 16).ok()?,
-        u64::from_str_radix(to, 16).ok()?,
-    );
+    let range = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
     (rights.starts_with("rw") && range.1 - range.0 < 1 << 30).then_some(range)
 }
 
@@ -262,10 +250,7 @@ mod tests {
 
     #[test]
     fn a_child_is_found_and_a_killed_one_is_gone() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let me = Process::of(std::process::id()).unwrap();
         let process = Process::of(child.id()).unwrap();
         assert!(me.descendants().contains(&process));

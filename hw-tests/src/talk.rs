@@ -36,11 +36,7 @@ impl Pair {
             let with_bob = items.into_iter().find(|c| c["with"]["me"] == false);
             Ok(with_bob.and_then(|c| c["conversation"].as_str().map(str::to_owned)))
         })?;
-        Ok(Self {
-            ann,
-            bob,
-            conversation,
-        })
+        Ok(Self { ann, bob, conversation })
     }
 
     /// Sends as one of the two; gives the message's id.
@@ -70,15 +66,11 @@ impl Pair {
 
 /// Waits for a contact in this state.
 fn contact(person: &Person, state: &str) -> Result<Value> {
-    until(
-        &format!("a contact that is {state}"),
-        Duration::from_secs(20),
-        || {
-            let all = person.call("contacts", "list", json!({}))?;
-            let items = all["items"].as_array().cloned().unwrap_or_default();
-            Ok(items.into_iter().find(|contact| contact["state"] == state))
-        },
-    )
+    until(&format!("a contact that is {state}"), Duration::from_secs(20), || {
+        let all = person.call("contacts", "list", json!({}))?;
+        let items = all["items"].as_array().cloned().unwrap_or_default();
+        Ok(items.into_iter().find(|contact| contact["state"] == state))
+    })
 }
 
 /// All messages of a conversation as (id, text), oldest first, read page by page.

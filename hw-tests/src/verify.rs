@@ -34,11 +34,7 @@ pub(crate) fn run(depth: Depth) -> ExitCode {
         count.failed = count.failed.max(1);
     }
     println!("\n{count} ({})", seconds(begin.elapsed()));
-    if count.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if count.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The name of the step that failed is the error.
@@ -50,15 +46,7 @@ fn steps(depth: Depth, count: &mut Count) -> Result<(), &'static str> {
             true
         })?;
     }
-    let lints = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     cargo("lints", &lints)?;
     cargo("build", &["build", "--package", "hometwin", "--quiet"])?;
     timed("tests", || tests(depth, count))
@@ -67,10 +55,7 @@ fn steps(depth: Depth, count: &mut Count) -> Result<(), &'static str> {
 fn cargo(step: &'static str, arguments: &[&str]) -> Result<(), &'static str> {
     timed(step, || {
         let mut command = Command::new("cargo");
-        command
-            .args(arguments)
-            .current_dir(root())
-            .stdin(Stdio::null());
+        command.args(arguments).current_dir(root()).stdin(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
 }
@@ -79,11 +64,7 @@ fn timed(step: &'static str, run: impl FnOnce() -> bool) -> Result<(), &'static 
     println!("== {step}");
     let begin = Instant::now();
     let ok = run();
-    println!(
-        "== {step}: {} in {}",
-        if ok { "ok" } else { "failed" },
-        seconds(begin.elapsed())
-    );
+    println!("== {step}: {} in {}", if ok { "ok" } else { "failed" }, seconds(begin.elapsed()));
     if ok { Ok(()) } else { Err(step) }
 }
 

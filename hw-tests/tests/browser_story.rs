@@ -25,10 +25,7 @@ fn story(name: &str) -> Result<()> {
         .env("SCREENSHOTS", screenshots)
         .stdin(Stdio::null())
         .output()?;
-    let (out, err) = (
-        String::from_utf8_lossy(&told.stdout),
-        String::from_utf8_lossy(&told.stderr),
-    );
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
     assert!(told.status.success(), "{out}\n{err}");
     Ok(())
 }
@@ -53,9 +50,7 @@ fn ready(browser: &Path) -> std::result::Result<PathBuf, &'static str> {
 fn on_path(programs: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let all = programs
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let all = programs.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     all.into_iter().find(|program| program.is_file())
 }
 

@@ -19,15 +19,8 @@ impl Frame {
         let opened = person.call("experiences", "open", json!({ "name": "chat" }))?;
         let text = |key: &str| opened[key].as_str().unwrap_or_default().to_owned();
         let url = text("url");
-        let path = url
-            .strip_prefix(&person.origin())
-            .unwrap_or(&url)
-            .to_owned();
-        Ok(Self {
-            frame: text("frame"),
-            token: text("token"),
-            path,
-        })
+        let path = url.strip_prefix(&person.origin()).unwrap_or(&url).to_owned();
+        Ok(Self { frame: text("frame"), token: text("token"), path })
     }
 
     /// A call as the shell makes it on the experience's behalf.
@@ -54,14 +47,12 @@ fn grant(person: &Person, thing: &str, from: &str) -> Result<String> {
     });
     let given = person.call("experiences", "grant", wish)?;
     let id = given["grant"]["grant"].as_str().or(given["grant"].as_str());
-    id.map(str::to_owned)
-        .ok_or_else(|| format!("no grant in {given}").into())
+    id.map(str::to_owned).ok_or_else(|| format!("no grant in {given}").into())
 }
 
 fn directive<'a>(policy: &'a str, name: &str) -> &'a str {
     let mut all = policy.split(';').map(str::trim);
-    all.find(|part| part.split_whitespace().next() == Some(name))
-        .unwrap_or_default()
+    all.find(|part| part.split_whitespace().next() == Some(name)).unwrap_or_default()
 }
 
 #[test]
@@ -87,47 +78,25 @@ fn every_experience_answer_carries_the_wall() {
         let policy = answer.header("content-security-policy");
         let sandbox = directive(policy, "sandbox");
         assert!(sandbox.starts_with("sandbox"), "{what}: {policy:?}");
-        for never in [
-            "allow-same-origin",
-            "allow-top-navigation",
-            "allow-popups",
-            "allow-modals",
-        ] {
+        for never in ["allow-same-origin", "allow-top-navigation", "allow-popups", "allow-modals"] {
             assert!(!sandbox.contains(never), "{what}: {sandbox}");
         }
-        assert_eq!(
-            directive(policy, "default-src"),
-            "default-src 'none'",
-            "{what}"
-        );
+        assert_eq!(directive(policy, "default-src"), "default-src 'none'", "{what}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{what}");
         assert_eq!(answer.header("set-cookie"), "", "{what}");
     }
     let policy = page.header("content-security-policy");
-    for name in [
-        "script-src",
-        "style-src",
-        "img-src",
-        "connect-src",
-        "font-src",
-        "media-src",
-    ] {
+    for name in ["script-src", "style-src", "img-src", "connect-src", "font-src", "media-src"] {
         let rule = directive(policy, name);
         assert!(rule.contains(&inside), "{name} is {rule:?}");
-        assert!(
-            !rule.contains('*') && !rule.contains("unsafe"),
-            "{name} is {rule:?}"
-        );
+        assert!(!rule.contains('*') && !rule.contains("unsafe"), "{name} is {rule:?}");
         assert!(!rule.contains("'self'"), "{name} is {rule:?}");
     }
     for name in ["frame-src", "form-action", "base-uri", "worker-src"] {
         assert_eq!(directive(policy, name), format!("{name} 'none'"));
     }
-    assert_eq!(
-        directive(policy, "frame-ancestors"),
-        format!("frame-ancestors {}", ann.origin())
-    );
+    assert_eq!(directive(policy, "frame-ancestors"), format!("frame-ancestors {}", ann.origin()));
     assert_eq!(page.header("access-control-allow-origin"), "*");
 }
 
@@ -138,16 +107,10 @@ fn the_shell_is_strict_too() {
     let page = ann.get("/", &[]).unwrap();
     assert_eq!(page.status, 200);
     let policy = page.header("content-security-policy");
-    assert!(
-        !policy.contains("unsafe") && !policy.contains('*'),
-        "{policy}"
-    );
+    assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
     let frames = directive(policy, "frame-src");
     assert_eq!(frames, format!("frame-src {}/x/", ann.origin()), "{policy}");
-    assert!(
-        directive(policy, "frame-ancestors").contains("'none'"),
-        "{policy}"
-    );
+    assert!(directive(policy, "frame-ancestors").contains("'none'"), "{policy}");
     assert_eq!(page.header("access-control-allow-origin"), "");
     assert_eq!(page.header("x-content-type-options"), "nosniff");
 }
@@ -158,14 +121,10 @@ fn without_a_choice_nothing_is_visible() {
     let pair = Pair::introduce(&node).unwrap();
     pair.send(&pair.ann, "private").unwrap();
     let frame = Frame::open(&pair.ann).unwrap();
-    let seen = frame
-        .call(&pair.ann, "chat", "conversations", &json!({}))
-        .unwrap();
+    let seen = frame.call(&pair.ann, "chat", "conversations", &json!({})).unwrap();
     assert_eq!(seen["items"].as_array().map(Vec::len), Some(0), "{seen}");
     let page = json!({ "conversation": pair.conversation });
-    frame
-        .call(&pair.ann, "chat", "messages", &page)
-        .unwrap_err();
+    frame.call(&pair.ann, "chat", "messages", &page).unwrap_err();
     let send = json!({ "id": fresh_id(), "conversation": pair.conversation, "text": "spam" });
     frame.call(&pair.ann, "chat", "send", &send).unwrap_err();
     for (capability, method) in [
@@ -177,28 +136,19 @@ fn without_a_choice_nothing_is_visible() {
         ("identity", "sessions"),
         ("identity", "sign_out"),
     ] {
-        let refused = frame
-            .call(&pair.ann, capability, method, &json!({}))
-            .unwrap_err();
-        let Fault::Problem { status, .. } = refused else {
-            panic!("{refused}")
-        };
+        let refused = frame.call(&pair.ann, capability, method, &json!({})).unwrap_err();
+        let Fault::Problem { status, .. } = refused else { panic!("{refused}") };
         assert_eq!(status, 403, "{capability}.{method}");
     }
     let wish = json!({
         "id": fresh_id(), "experience": "chat", "kind": "conversation", "thing": "all",
         "verbs": ["see"], "from": "history"
     });
-    frame
-        .call(&pair.ann, "experiences", "grant", &wish)
-        .unwrap_err();
+    frame.call(&pair.ann, "experiences", "grant", &wish).unwrap_err();
     // A batch is no way around it.
     let call = json!({ "capability": "contacts", "major": 1, "method": "list", "body": {} });
     let headers = [("experience", frame.token.as_str())];
-    let batch = pair
-        .ann
-        .post("/api/batch", &headers, &json!({ "calls": [call] }))
-        .unwrap();
+    let batch = pair.ann.post("/api/batch", &headers, &json!({ "calls": [call] })).unwrap();
     assert_ne!(batch.status, 200, "{}", batch.text());
 }
 
@@ -213,32 +163,14 @@ fn a_choice_gives_one_thing_and_ends_when_taken_back() {
     let given = grant(&pair.ann, &pair.conversation, "now").unwrap();
     let after = pair.send(&pair.ann, "after the choice").unwrap();
 
-    let seen = frame
-        .call(&pair.ann, "chat", "conversations", &json!({}))
-        .unwrap();
+    let seen = frame.call(&pair.ann, "chat", "conversations", &json!({})).unwrap();
     assert_eq!(seen["items"].as_array().map(Vec::len), Some(1), "{seen}");
     let page = json!({ "conversation": pair.conversation });
-    let messages = frame
-        .call(&pair.ann, "chat", "messages", &page)
-        .unwrap()
-        .to_string();
-    assert!(
-        messages.contains(&after) && !messages.contains(&before),
-        "{messages}"
-    );
-    frame
-        .call(
-            &pair.ann,
-            "chat",
-            "messages",
-            &json!({ "conversation": "self" }),
-        )
-        .unwrap_err();
+    let messages = frame.call(&pair.ann, "chat", "messages", &page).unwrap().to_string();
+    assert!(messages.contains(&after) && !messages.contains(&before), "{messages}");
+    frame.call(&pair.ann, "chat", "messages", &json!({ "conversation": "self" })).unwrap_err();
     let real = pair.bob.call("identity", "me", json!({})).unwrap()["id"].clone();
-    assert!(
-        !messages.contains(real.as_str().unwrap()),
-        "a twin id went through the wall"
-    );
+    assert!(!messages.contains(real.as_str().unwrap()), "a twin id went through the wall");
 
     let mut events = Events::open(&pair.ann, &pair.ann.origin()).unwrap();
     let subscribe = json!({
@@ -248,19 +180,13 @@ fn a_choice_gives_one_thing_and_ends_when_taken_back() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     let live = pair.send(&pair.bob, "live").unwrap();
     events
-        .wait("of a live message", |e| {
-            e["event"]["message"]["message"] == live.as_str()
-        })
+        .wait("of a live message", |e| e["event"]["message"]["message"] == live.as_str())
         .unwrap();
 
     let revoke = json!({ "id": fresh_id(), "grant": given });
     pair.ann.call("experiences", "revoke", revoke).unwrap();
-    events
-        .wait("that ends the subscription", |e| e["problem"].is_object())
-        .unwrap();
-    frame
-        .call(&pair.ann, "chat", "messages", &page)
-        .unwrap_err();
+    events.wait("that ends the subscription", |e| e["problem"].is_object()).unwrap();
+    frame.call(&pair.ann, "chat", "messages", &page).unwrap_err();
     pair.send(&pair.bob, "after the end").unwrap();
     let silence = events.next(std::time::Duration::from_secs(1)).unwrap();
     assert!(silence.is_none(), "{silence:?}");
@@ -276,28 +202,19 @@ fn a_closed_frame_is_dead() {
     assert_ne!(open.frame, closed.frame);
     assert_ne!(open.token, closed.token);
     assert!(open.frame.len() >= 22, "{} can be guessed", open.frame);
-    ann.call("experiences", "close", json!({ "frame": closed.frame }))
-        .unwrap();
+    ann.call("experiences", "close", json!({ "frame": closed.frame })).unwrap();
     assert_eq!(Frame::get(&ann, &closed.path).unwrap().status, 404);
     closed.call(&ann, "identity", "me", &json!({})).unwrap_err();
     open.call(&ann, "identity", "me", &json!({})).unwrap();
 
     let mut stranger = ann.clone();
     stranger.cookie.clear();
-    let refused = open
-        .call(&stranger, "identity", "me", &json!({}))
-        .unwrap_err();
-    let Fault::Problem { status, .. } = refused else {
-        panic!("{refused}")
-    };
+    let refused = open.call(&stranger, "identity", "me", &json!({})).unwrap_err();
+    let Fault::Problem { status, .. } = refused else { panic!("{refused}") };
     assert_eq!(status, 401, "a token without its session");
 
     ann.call("identity", "sign_out", json!({})).unwrap();
-    assert_eq!(
-        Frame::get(&ann, &open.path).unwrap().status,
-        404,
-        "a frame outlived its session"
-    );
+    assert_eq!(Frame::get(&ann, &open.path).unwrap().status, 404, "a frame outlived its session");
     open.call(&ann, "identity", "me", &json!({})).unwrap_err();
 }
 
@@ -308,11 +225,6 @@ fn one_twins_frame_and_token_are_worth_nothing_at_another() {
     let frame = Frame::open(&ann).unwrap();
     assert_eq!(Frame::get(&bob, &frame.path).unwrap().status, 404);
     frame.call(&bob, "identity", "me", &json!({})).unwrap_err();
-    let guessed = Frame {
-        token: "A".repeat(frame.token.len()),
-        ..frame
-    };
-    guessed
-        .call(&ann, "identity", "me", &json!({}))
-        .unwrap_err();
+    let guessed = Frame { token: "A".repeat(frame.token.len()), ..frame };
+    guessed.call(&ann, "identity", "me", &json!({})).unwrap_err();
 }

@@ -37,12 +37,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -51,12 +46,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -81,22 +71,14 @@ impl Client {
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             .with_no_client_auth();
         let name = format!("{name}.localhost");
-        Ok(Self {
-            port,
-            authority: format!("{name}:{port}"),
-            name,
-            config: Arc::new(config),
-        })
+        Ok(Self { port, authority: format!("{name}:{port}"), name, config: Arc::new(config) })
     }
 
     fn open(&self) -> Result<StreamOwned<ClientConnection, TcpStream>> {
         let name = ServerName::try_from(self.name.clone())?;
         let tcp = TcpStream::connect(("127.0.0.1", self.port))?;
         tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(StreamOwned::new(
-            ClientConnection::new(self.config.clone(), name)?,
-            tcp,
-        ))
+        Ok(StreamOwned::new(ClientConnection::new(self.config.clone(), name)?, tcp))
     }
 
     /// Head and body of the answer.
@@ -118,27 +100,21 @@ impl Client {
             Ok(_) | Err(_) => {}
         }
         let text = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .ok_or_else(|| format!("cut off: {text:?}"))?;
+        let (head, body) =
+            text.split_once("\r\n\r\n").ok_or_else(|| format!("cut off: {text:?}"))?;
         Ok((head.to_owned(), body.to_owned()))
     }
 }
 
 #[test]
 fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
-    let options = Options {
-        listen: "0.0.0.0:0".into(),
-        ..Options::people(&["ann"])
-    };
+    let options = Options { listen: "0.0.0.0:0".into(), ..Options::people(&["ann"]) };
     let node = Node::start(&options).unwrap();
     let url = node.verb(&["twin", "pair", "ann"]).unwrap().url().unwrap();
     assert!(url.starts_with("https://ann."), "{url}");
     let client = Client::new(node.port(), "ann").unwrap();
     let (_, code) = url.split_once('#').unwrap();
-    let (head, _) = client
-        .post("/api/identity/1/pair", "", &json!({ "code": code }))
-        .unwrap();
+    let (head, _) = client.post("/api/identity/1/pair", "", &json!({ "code": code })).unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let from = head.find("__Host-twin=").unwrap();
     let cookie = head[from..].split(';').next().unwrap();
@@ -155,24 +131,12 @@ fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
     let gateway = node.gateway().unwrap();
     let token = cookie.split_once('=').unwrap().1;
     // The search finds it where it has to be; that it finds nothing elsewhere then means something.
-    assert!(
-        twin.remembers(mark.as_bytes()).unwrap(),
-        "the search finds nothing anywhere"
-    );
-    assert!(
-        !gateway.remembers(mark.as_bytes()).unwrap(),
-        "the gateway saw a message"
-    );
-    assert!(
-        !gateway.remembers(token.as_bytes()).unwrap(),
-        "the gateway saw a session"
-    );
+    assert!(twin.remembers(mark.as_bytes()).unwrap(), "the search finds nothing anywhere");
+    assert!(!gateway.remembers(mark.as_bytes()).unwrap(), "the gateway saw a message");
+    assert!(!gateway.remembers(token.as_bytes()).unwrap(), "the gateway saw a session");
     let data = node.data().canonicalize().unwrap();
     for file in gateway.open_files().unwrap() {
-        assert!(
-            !file.starts_with(&*data.to_string_lossy()),
-            "the gateway holds {file}"
-        );
+        assert!(!file.starts_with(&*data.to_string_lossy()), "the gateway holds {file}");
     }
 
     let plain = raw(
@@ -181,18 +145,12 @@ fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
         Duration::from_secs(10),
     );
     let plain = String::from_utf8_lossy(&plain.unwrap()).into_owned();
-    assert!(
-        !plain.starts_with("HTTP/1.1 200"),
-        "a person's page over plain HTTP: {plain}"
-    );
+    assert!(!plain.starts_with("HTTP/1.1 200"), "a person's page over plain HTTP: {plain}");
 }
 
 #[test]
 fn a_twin_is_served_only_under_its_own_name() {
-    let options = Options {
-        listen: "0.0.0.0:0".into(),
-        ..Options::people(&["ann", "bob"])
-    };
+    let options = Options { listen: "0.0.0.0:0".into(), ..Options::people(&["ann", "bob"]) };
     let node = Node::start(&options).unwrap();
     let mut client = Client::new(node.port(), "ann").unwrap();
     client.authority = format!("bob.localhost:{}", node.port());
@@ -213,10 +171,7 @@ fn a_twin_killed_before_it_answers_loses_no_connection() {
             std::thread::sleep(Duration::from_millis(300));
             assert!(!asking.is_finished(), "a stopped twin answered");
             twin.kill().unwrap();
-            let me = asking
-                .join()
-                .unwrap()
-                .expect("the connection was lost with the twin");
+            let me = asking.join().unwrap().expect("the connection was lost with the twin");
             assert_eq!(me["name"], "ann");
         });
     }

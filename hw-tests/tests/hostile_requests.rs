@@ -25,21 +25,14 @@ impl Target {
         ann.call("identity", "me", json!({}))?;
         let twin = node.awake("ann")?.ok_or("the twin sleeps already")?;
         let gateway = node.gateway()?;
-        Ok(Self {
-            node,
-            ann,
-            twin,
-            gateway,
-        })
+        Ok(Self { node, ann, twin, gateway })
     }
 
     /// The status of a raw request; 0 if the connection was closed without one.
     fn status(&self, request: &[u8]) -> Result<u16> {
         let answer = raw(self.node.port(), request, PATIENCE)?;
         let text = String::from_utf8_lossy(&answer);
-        let status = text
-            .strip_prefix("HTTP/1.1 ")
-            .and_then(|rest| rest.get(..3));
+        let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
         Ok(status.and_then(|status| status.parse().ok()).unwrap_or(0))
     }
 
@@ -103,10 +96,7 @@ fn another_name_gets_nothing_of_the_twin() {
         format!("ann.else.where:{port}"),
         format!("xann.localhost:{port}"),
     ] {
-        let headers = [
-            ("host", host.as_str()),
-            ("origin", &format!("http://{host}")),
-        ];
+        let headers = [("host", host.as_str()), ("origin", &format!("http://{host}"))];
         let me = target.ann.post("/api/identity/1/me", &headers, &json!({}));
         if let Ok(answer) = me {
             assert_ne!(answer.status, 200, "{host}: {}", answer.text());
@@ -118,10 +108,7 @@ fn another_name_gets_nothing_of_the_twin() {
     let second =
         format!("GET / HTTP/1.1\r\nHost: node.localhost:{port}\r\nConnection: close\r\n\r\n");
     let both = raw(port, (first + &second).as_bytes(), PATIENCE).unwrap();
-    assert!(
-        String::from_utf8_lossy(&both).contains("HTTP/1.1 421"),
-        "a second name was served"
-    );
+    assert!(String::from_utf8_lossy(&both).contains("HTTP/1.1 421"), "a second name was served");
     target.unharmed("other names");
 }
 
@@ -140,42 +127,20 @@ fn only_the_own_page_with_the_own_session_may_write() {
         format!("http://ann.localhost:{}", port ^ 1),
         "http://ann.localhost".to_owned(),
     ] {
-        let answer = ann
-            .post("/api/chat/1/send", &[("origin", &origin)], &note())
-            .unwrap();
+        let answer = ann.post("/api/chat/1/send", &[("origin", &origin)], &note()).unwrap();
         assert_eq!(answer.status, 403, "from {origin:?}: {}", answer.text());
     }
-    for cookie in [
-        "",
-        "__Host-twin=",
-        "__Host-twin=AAAA",
-        "twin=x",
-        &"a=b; ".repeat(500),
-    ] {
-        let answer = ann
-            .post("/api/chat/1/send", &[("cookie", cookie)], &note())
-            .unwrap();
+    for cookie in ["", "__Host-twin=", "__Host-twin=AAAA", "twin=x", &"a=b; ".repeat(500)] {
+        let answer = ann.post("/api/chat/1/send", &[("cookie", cookie)], &note()).unwrap();
         assert_eq!(answer.status, 401, "with {cookie:?}: {}", answer.text());
     }
-    for origin in [
-        "https://else.where",
-        "null",
-        &format!("http://bob.localhost:{port}"),
-    ] {
-        assert!(
-            Events::open(ann, origin).is_err(),
-            "an event socket for {origin}"
-        );
+    for origin in ["https://else.where", "null", &format!("http://bob.localhost:{port}")] {
+        assert!(Events::open(ann, origin).is_err(), "an event socket for {origin}");
     }
     let mut stranger = ann.clone();
     stranger.cookie = "__Host-twin=AAAA".to_owned();
-    assert!(
-        stranger.events().is_err(),
-        "an event socket without a session"
-    );
-    let notes = ann
-        .call("chat", "messages", json!({ "conversation": "self" }))
-        .unwrap();
+    assert!(stranger.events().is_err(), "an event socket without a session");
+    let notes = ann.call("chat", "messages", json!({ "conversation": "self" })).unwrap();
     assert_eq!(notes["items"].as_array().map(Vec::len), Some(0), "{notes}");
 }
 
@@ -186,11 +151,7 @@ fn wrong_calls_are_told_apart_and_do_nothing() {
         let answer = target.ann.post(path, &[], body).unwrap();
         if answer.status != 200 {
             let problem = answer.json();
-            assert_eq!(
-                answer.header("content-type"),
-                "application/problem+json",
-                "{path}"
-            );
+            assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
             for key in ["type", "title", "detail", "code", "what_to_do", "retry"] {
                 assert!(problem[key].is_string(), "{path}: no {key} in {problem}");
             }
@@ -202,43 +163,15 @@ fn wrong_calls_are_told_apart_and_do_nothing() {
         ("/api/chat/99/send", json!({}), 404),
         ("/api/chat/4294967296/send", json!({}), 404),
         ("/api/chess/1/move", json!({}), 404),
-        (
-            "/api/node/1/claim",
-            json!({ "code": "00000000", "name": "eve" }),
-            404,
-        ),
+        ("/api/node/1/claim", json!({ "code": "00000000", "name": "eve" }), 404),
         ("/api/chat/1/send", json!({}), 400),
         ("/api/chat/1/send", json!([]), 400),
-        (
-            "/api/chat/1/send",
-            json!({ "id": "x", "conversation": "self", "text": "a" }),
-            400,
-        ),
-        (
-            "/api/chat/1/messages",
-            json!({ "conversation": "self", "colour": "red" }),
-            400,
-        ),
-        (
-            "/api/chat/1/messages",
-            json!({ "conversation": "self", "limit": 100_000 }),
-            400,
-        ),
-        (
-            "/api/chat/1/messages",
-            json!({ "conversation": "self", "limit": -1 }),
-            400,
-        ),
-        (
-            "/api/chat/1/messages",
-            json!({ "conversation": "self", "cursor": "\u{0}bad" }),
-            400,
-        ),
-        (
-            "/api/chat/1/messages",
-            json!({ "conversation": fresh_id() }),
-            404,
-        ),
+        ("/api/chat/1/send", json!({ "id": "x", "conversation": "self", "text": "a" }), 400),
+        ("/api/chat/1/messages", json!({ "conversation": "self", "colour": "red" }), 400),
+        ("/api/chat/1/messages", json!({ "conversation": "self", "limit": 100_000 }), 400),
+        ("/api/chat/1/messages", json!({ "conversation": "self", "limit": -1 }), 400),
+        ("/api/chat/1/messages", json!({ "conversation": "self", "cursor": "\u{0}bad" }), 400),
+        ("/api/chat/1/messages", json!({ "conversation": fresh_id() }), 404),
         ("/api/batch", json!({ "calls": [] }), 400),
         ("/api/identity/1/pair", json!({ "code": "zzzzzzzz" }), 403),
     ] {
@@ -247,10 +180,7 @@ fn wrong_calls_are_told_apart_and_do_nothing() {
     let huge = json!({ "id": fresh_id(), "conversation": "self", "text": "x".repeat(9_000) });
     assert_eq!(status("/api/chat/1/send", &huge), 400);
     let call = json!({ "capability": "identity", "major": 1, "method": "me", "body": {} });
-    assert_eq!(
-        status("/api/batch", &json!({ "calls": vec![call; 33] })),
-        400
-    );
+    assert_eq!(status("/api/batch", &json!({ "calls": vec![call; 33] })), 400);
     target.unharmed("wrong calls");
 }
 
@@ -266,21 +196,15 @@ fn bodies_have_a_limit_and_no_depth_that_kills() {
         )
     };
     let deep = "[".repeat(100_000);
-    let status = target
-        .status((head(deep.len()) + &deep).as_bytes())
-        .unwrap();
+    let status = target.status((head(deep.len()) + &deep).as_bytes()).unwrap();
     assert_eq!(status, 400);
     target.unharmed("deep JSON");
-    let status = target
-        .status(&[head(4).as_bytes(), &[0xff, 0xfe, 0, 1]].concat())
-        .unwrap();
+    let status = target.status(&[head(4).as_bytes(), &[0xff, 0xfe, 0, 1]].concat()).unwrap();
     assert_eq!(status, 400);
     let status = target.status(head(100 << 30).as_bytes()).unwrap();
     assert_eq!(status, 413);
     let large = " ".repeat(2 << 20);
-    let status = target
-        .status((head(large.len()) + &large).as_bytes())
-        .unwrap();
+    let status = target.status((head(large.len()) + &large).as_bytes()).unwrap();
     assert!(matches!(status, 0 | 413), "{status}");
     target.unharmed("large bodies");
 }
@@ -288,33 +212,20 @@ fn bodies_have_a_limit_and_no_depth_that_kills() {
 #[test]
 fn slow_and_silent_connections_hold_nobody_up() {
     let target = Target::new().unwrap();
-    let silent: Vec<TcpStream> = (0..200)
-        .map(|_| TcpStream::connect(("127.0.0.1", target.node.port())).unwrap())
-        .collect();
+    let silent: Vec<TcpStream> =
+        (0..200).map(|_| TcpStream::connect(("127.0.0.1", target.node.port())).unwrap()).collect();
     let mut slow = TcpStream::connect(("127.0.0.1", target.node.port())).unwrap();
     slow.write_all(b"GET / HTT").unwrap();
     let begin = Instant::now();
     target.unharmed("200 silent connections");
-    assert!(
-        begin.elapsed() < Duration::from_secs(5),
-        "a person had to wait for silent strangers"
-    );
+    assert!(begin.elapsed() < Duration::from_secs(5), "a person had to wait for silent strangers");
     // They are closed, not kept for ever.
     let mut first = silent.into_iter().next().unwrap();
-    first
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    first.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut rest = Vec::new();
-    assert!(
-        first.read_to_end(&mut rest).is_ok(),
-        "a silent connection was kept for 30 s"
-    );
-    slow.set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
-    assert!(
-        slow.read_to_end(&mut rest).is_ok(),
-        "a slow connection was kept for 30 s"
-    );
+    assert!(first.read_to_end(&mut rest).is_ok(), "a silent connection was kept for 30 s");
+    slow.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert!(slow.read_to_end(&mut rest).is_ok(), "a slow connection was kept for 30 s");
 }
 
 #[test]
@@ -366,11 +277,7 @@ fn the_event_socket_takes_no_nonsense() {
         let said = events.send_text(&text).and_then(|()| events.next(PATIENCE));
         if let Ok(said) = said {
             let said = said.unwrap_or_default();
-            assert!(
-                said["problem"].is_object(),
-                "{}: {said}",
-                &text[..text.len().min(60)]
-            );
+            assert!(said["problem"].is_object(), "{}: {said}", &text[..text.len().min(60)]);
         }
         target.unharmed("nonsense on the event socket");
     }
@@ -378,17 +285,11 @@ fn the_event_socket_takes_no_nonsense() {
     for sub in 0..40 {
         events.subscribe(sub, "chat", &json!({}), None).unwrap();
     }
-    let refused = events
-        .wait("that refuses the 33rd", |e| e["problem"].is_object())
-        .unwrap();
+    let refused = events.wait("that refuses the 33rd", |e| e["problem"].is_object()).unwrap();
     assert_eq!(refused["sub"], 32, "{refused}");
     let mut events = target.ann.events().unwrap();
     events.subscribe(1, "chess", &json!({}), None).unwrap();
-    events
-        .wait("that refuses chess", |e| e["problem"].is_object())
-        .unwrap();
-    events
-        .subscribe(2, "chat", &json!({ "conversation": fresh_id() }), None)
-        .unwrap();
+    events.wait("that refuses chess", |e| e["problem"].is_object()).unwrap();
+    events.subscribe(2, "chat", &json!({ "conversation": fresh_id() }), None).unwrap();
     target.unharmed("wrong subscriptions");
 }

@@ -27,23 +27,14 @@ fn a_card_makes_a_contact_only_when_both_want_it() {
     let contacts = ann.call("contacts", "list", json!({})).unwrap();
     assert_eq!(contacts["items"][0]["state"], "asked", "{contacts}");
 
-    for broken in [
-        "hometwin:",
-        "hometwin:AAAA",
-        "https://else.where/",
-        "ann",
-        "\u{202e}",
-    ] {
+    for broken in ["hometwin:", "hometwin:AAAA", "https://else.where/", "ann", "\u{202e}"] {
         let asked = json!({ "id": fresh_id(), "card": broken });
         let refused = ann.call("contacts", "request", asked).unwrap_err();
         assert!(!refused.code().is_empty(), "{broken}: {refused}");
     }
     let own = ann.call("identity", "card", json!({})).unwrap();
     let asked = json!({ "id": fresh_id(), "card": own["link"] });
-    assert!(
-        ann.call("contacts", "request", asked).is_err(),
-        "asked oneself"
-    );
+    assert!(ann.call("contacts", "request", asked).is_err(), "asked oneself");
 }
 
 #[test]
@@ -58,9 +49,7 @@ fn both_see_each_message_live_and_once() {
 
     let hello = pair.send(&pair.ann, "hello Bob").unwrap();
     let seen = at_bob
-        .wait("of Ann's message", |e| {
-            e["event"]["message"]["message"] == hello.as_str()
-        })
+        .wait("of Ann's message", |e| e["event"]["message"]["message"] == hello.as_str())
         .unwrap();
     assert_eq!(seen["sub"], 7);
     assert_eq!(seen["event"]["message"]["text"], "hello Bob");
@@ -79,17 +68,12 @@ fn both_see_each_message_live_and_once() {
     pair.bob.call("chat", "send", body.clone()).unwrap();
     pair.bob.call("chat", "send", body).unwrap(); // The answer was lost: the same call again.
     let seen = at_ann
-        .wait("of Bob's reply", |e| {
-            e["event"]["message"]["message"] == reply.as_str()
-        })
+        .wait("of Bob's reply", |e| e["event"]["message"]["message"] == reply.as_str())
         .unwrap();
     assert_eq!(seen["event"]["message"]["reply_to"], hello.as_str());
     for person in [&pair.ann, &pair.bob] {
         let texts = conversation_texts(person, &pair.conversation).unwrap();
-        let expected = [
-            (hello.clone(), "hello Bob".into()),
-            (reply.clone(), "hello Ann".into()),
-        ];
+        let expected = [(hello.clone(), "hello Bob".into()), (reply.clone(), "hello Ann".into())];
         assert_eq!(texts, expected, "at {}", person.name);
     }
 }
@@ -98,34 +82,22 @@ fn both_see_each_message_live_and_once() {
 fn only_the_author_edits_and_deletes() {
     let (_node, pair) = talking().unwrap();
     let id = pair.send(&pair.ann, "frist").unwrap();
-    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str())
-        .unwrap();
+    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str()).unwrap();
 
     let by_bob = json!({ "id": fresh_id(), "message": id, "text": "mine now" });
     pair.bob.call("chat", "edit", by_bob).unwrap_err();
-    pair.bob
-        .call("chat", "delete", json!({ "id": fresh_id(), "message": id }))
-        .unwrap_err();
+    pair.bob.call("chat", "delete", json!({ "id": fresh_id(), "message": id })).unwrap_err();
 
     let edit = json!({ "id": fresh_id(), "message": id, "text": "first" });
     pair.ann.call("chat", "edit", edit).unwrap();
-    let edited = pair
-        .wait(&pair.bob, "the edit", |m| m["text"] == "first")
-        .unwrap();
+    let edited = pair.wait(&pair.bob, "the edit", |m| m["text"] == "first").unwrap();
     assert!(edited["edited_ms"].is_i64(), "{edited}");
 
     let old = json!({ "id": fresh_id(), "message": id, "text": "late", "if_rev": 0 });
-    assert_eq!(
-        pair.ann.call("chat", "edit", old).unwrap_err().code(),
-        "conflict"
-    );
+    assert_eq!(pair.ann.call("chat", "edit", old).unwrap_err().code(), "conflict");
 
-    pair.ann
-        .call("chat", "delete", json!({ "id": fresh_id(), "message": id }))
-        .unwrap();
-    let deleted = pair
-        .wait(&pair.bob, "the deletion", |m| m["deleted"] == true)
-        .unwrap();
+    pair.ann.call("chat", "delete", json!({ "id": fresh_id(), "message": id })).unwrap();
+    let deleted = pair.wait(&pair.bob, "the deletion", |m| m["deleted"] == true).unwrap();
     assert!(deleted["text"].is_null(), "{deleted}");
     let after = json!({ "id": fresh_id(), "message": id, "text": "back" });
     pair.ann.call("chat", "edit", after).unwrap_err();
@@ -135,37 +107,27 @@ fn only_the_author_edits_and_deletes() {
 fn reading_is_told_to_the_author() {
     let (_node, pair) = talking().unwrap();
     let id = pair.send(&pair.ann, "seen?").unwrap();
-    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str())
-        .unwrap();
+    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str()).unwrap();
     let unread = |person: &Person| {
         let all = person.call("chat", "conversations", json!({})).unwrap();
         let items = all["items"].as_array().unwrap().clone();
-        items
-            .into_iter()
-            .find(|c| c["conversation"] == pair.conversation.as_str())
-            .unwrap()
+        items.into_iter().find(|c| c["conversation"] == pair.conversation.as_str()).unwrap()
     };
     assert_eq!(unread(&pair.bob)["unread"], 1);
     let read = json!({ "id": fresh_id(), "conversation": pair.conversation, "up_to": id });
     pair.bob.call("chat", "read", read).unwrap();
     assert_eq!(unread(&pair.bob)["unread"], 0);
-    pair.wait(&pair.ann, "the read marker", |m| m["state"] == "read")
-        .unwrap();
+    pair.wait(&pair.ann, "the read marker", |m| m["state"] == "read").unwrap();
 }
 
 #[test]
 fn history_finds_and_undoes() {
     let (_node, pair) = talking().unwrap();
     let id = pair.send(&pair.ann, "the quick brown fox").unwrap();
-    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str())
-        .unwrap();
+    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str()).unwrap();
     let found = history(&pair.bob, json!({ "text": "brown" })).unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(
-        history(&pair.bob, json!({ "text": "purple" }))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(history(&pair.bob, json!({ "text": "purple" })).unwrap().is_empty());
 
     let contacts = pair.bob.call("contacts", "list", json!({})).unwrap();
     let ann = contacts["items"][0]["contact"].clone();
@@ -179,10 +141,7 @@ fn history_finds_and_undoes() {
     let contacts = pair.bob.call("contacts", "list", json!({})).unwrap();
     assert!(contacts["items"][0]["petname"].is_null(), "{contacts}");
     let all = history(&pair.bob, json!({})).unwrap();
-    let renamed = all
-        .iter()
-        .find(|item| item["seq"] == latest["seq"])
-        .unwrap();
+    let renamed = all.iter().find(|item| item["seq"] == latest["seq"]).unwrap();
     assert!(renamed["undone_by"].is_u64(), "{renamed}");
 }
 
@@ -190,43 +149,27 @@ fn history_finds_and_undoes() {
 fn what_was_sent_can_be_asked_back() {
     let (_node, pair) = talking().unwrap();
     let id = pair.send(&pair.ann, "not meant for you").unwrap();
-    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str())
-        .unwrap();
-    let sent = history(&pair.ann, json!({ "text": "not meant" }))
-        .unwrap()
-        .remove(0);
+    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str()).unwrap();
+    let sent = history(&pair.ann, json!({ "text": "not meant" })).unwrap().remove(0);
     assert_eq!(sent["undo"], "ask_peer", "{sent}");
     let undo = json!({ "id": fresh_id(), "seq": sent["seq"] });
     let undone = pair.ann.call("history", "undo", undo).unwrap();
     assert_eq!(undone["asked_peer"], true, "{undone}");
-    pair.wait(&pair.bob, "the message taken back", |m| {
-        m["deleted"] == true
-    })
-    .unwrap();
+    pair.wait(&pair.bob, "the message taken back", |m| m["deleted"] == true).unwrap();
 }
 
 #[test]
 fn what_is_erased_is_gone_and_the_journal_still_verifies() {
     let (node, pair) = talking().unwrap();
     let id = pair.send(&pair.ann, "a secret that goes").unwrap();
-    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str())
-        .unwrap();
-    let entry = history(&pair.bob, json!({ "text": "secret" }))
-        .unwrap()
-        .remove(0);
+    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str()).unwrap();
+    let entry = history(&pair.bob, json!({ "text": "secret" })).unwrap().remove(0);
     let erase = json!({ "id": fresh_id(), "seqs": [entry["seq"]] });
     let erased = pair.bob.call("history", "erase", erase).unwrap();
     assert!(erased["complete_by_ms"].is_i64(), "{erased}");
-    assert!(
-        history(&pair.bob, json!({ "text": "secret" }))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(history(&pair.bob, json!({ "text": "secret" })).unwrap().is_empty());
     let texts = conversation_texts(&pair.bob, &pair.conversation).unwrap();
-    assert!(
-        texts.iter().all(|(_, text)| !text.contains("secret")),
-        "{texts:?}"
-    );
+    assert!(texts.iter().all(|(_, text)| !text.contains("secret")), "{texts:?}");
     let verified = node.verb(&["twin", "verify", "bob"]).unwrap();
     assert_eq!(verified.code, 0, "{verified:?}");
 }
@@ -255,11 +198,7 @@ fn strangers_can_not_write() {
     let invented = json!({ "id": fresh_id(), "conversation": fresh_id(), "text": "spam" });
     ann.call("chat", "send", invented).unwrap_err();
     let all = bob.call("chat", "conversations", json!({})).unwrap();
-    let others = all["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|c| c["with"]["me"] != true);
+    let others = all["items"].as_array().unwrap().iter().filter(|c| c["with"]["me"] != true);
     assert_eq!(others.count(), 0, "{all}");
 }
 
@@ -277,11 +216,8 @@ fn a_batch_is_done_whole_or_not_at_all() {
     let bad = json!({ "calls": [call("three", "self"), call("four", &fresh_id())] });
     let answer = pair.ann.post("/api/batch", &[], &bad).unwrap();
     assert_ne!(answer.status, 200, "{}", answer.text());
-    let notes: Vec<String> = conversation_texts(&pair.ann, "self")
-        .unwrap()
-        .into_iter()
-        .map(|m| m.1)
-        .collect();
+    let notes: Vec<String> =
+        conversation_texts(&pair.ann, "self").unwrap().into_iter().map(|m| m.1).collect();
     assert_eq!(notes, ["one", "two"]);
 }
 
@@ -291,16 +227,9 @@ fn a_subscription_goes_on_from_a_known_state() {
     let page = json!({ "conversation": pair.conversation });
     let page = pair.bob.call("chat", "messages", page).unwrap();
     let id = pair.send(&pair.ann, "while you were away").unwrap();
-    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str())
-        .unwrap();
+    pair.wait(&pair.bob, "Ann's message", |m| m["message"] == id.as_str()).unwrap();
     let mut events = pair.bob.events().unwrap();
     let topic = json!({ "conversation": pair.conversation });
-    events
-        .subscribe(1, "chat", &topic, page["at"].as_u64())
-        .unwrap();
-    events
-        .wait("that was missed", |e| {
-            e["event"]["message"]["message"] == id.as_str()
-        })
-        .unwrap();
+    events.subscribe(1, "chat", &topic, page["at"].as_u64()).unwrap();
+    events.wait("that was missed", |e| e["event"]["message"]["message"] == id.as_str()).unwrap();
 }

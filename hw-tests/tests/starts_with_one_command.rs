@@ -13,9 +13,7 @@ use serde_json::{Value, json};
 fn welcome(node: &mut Node) -> Result<(Person, String)> {
     let event = node.event("welcome")?;
     let url = event["url"].as_str().unwrap_or_default();
-    let (place, code) = url
-        .split_once("/pair#")
-        .ok_or_else(|| format!("no code in {event}"))?;
+    let (place, code) = url.split_once("/pair#").ok_or_else(|| format!("no code in {event}"))?;
     Ok((Person::stranger(place)?, code.to_owned()))
 }
 
@@ -48,38 +46,22 @@ fn a_newcomer_names_a_twin_and_writes_a_note() {
 
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "milk and bread" });
     ann.call("chat", "send", note).unwrap();
-    let page = ann
-        .call("chat", "messages", json!({ "conversation": "self" }))
-        .unwrap();
+    let page = ann.call("chat", "messages", json!({ "conversation": "self" })).unwrap();
     assert_eq!(page["items"][0]["text"], "milk and bread", "{page}");
     assert_eq!(page["items"][0]["author"]["me"], true, "{page}");
 
-    assert!(
-        newcomer.call("node", "claim", claim).is_err(),
-        "the welcome link worked twice"
-    );
+    assert!(newcomer.call("node", "claim", claim).is_err(), "the welcome link worked twice");
     let log = node.log();
-    assert!(
-        !log.contains("milk and bread"),
-        "the log holds what a person wrote"
-    );
+    assert!(!log.contains("milk and bread"), "the log holds what a person wrote");
     assert!(!log.contains(&code), "the log holds a code");
-    assert!(
-        !log.contains(ann.cookie.split_once('=').unwrap().1),
-        "the log holds a session"
-    );
+    assert!(!log.contains(ann.cookie.split_once('=').unwrap().1), "the log holds a session");
 }
 
 #[test]
 fn without_the_code_nobody_gets_anything() {
     let mut node = Node::start(&Options::default()).unwrap();
     let (newcomer, code) = welcome(&mut node).unwrap();
-    for wrong in [
-        "00000000",
-        "zzzzzzzz",
-        "aaaaaaaaaaaaaaaa",
-        &code.to_lowercase().repeat(2),
-    ] {
+    for wrong in ["00000000", "zzzzzzzz", "aaaaaaaaaaaaaaaa", &code.to_lowercase().repeat(2)] {
         let claim = json!({ "code": wrong, "name": "eve" });
         let refused = newcomer.call("node", "claim", claim).unwrap_err();
         assert!(!refused.code().is_empty(), "{refused}");
@@ -100,17 +82,11 @@ fn a_pairing_code_is_used_once_and_only_by_who_has_it() {
     let url = node.verb(&["twin", "pair", "ann"]).unwrap().url().unwrap();
     let (_, code) = url.split_once('#').unwrap();
     let for_bob = url.replace("ann.localhost", "bob.localhost");
-    assert!(
-        Person::pair(&for_bob).is_err(),
-        "one twin's code opened another"
-    );
+    assert!(Person::pair(&for_bob).is_err(), "one twin's code opened another");
     Person::pair(&url).unwrap();
     assert!(Person::pair(&url).is_err(), "a code worked twice");
     let again = node.verb(&["twin", "pair", "ann"]).unwrap();
-    assert_ne!(
-        again.code, 0,
-        "a second device was paired from the console: {again:?}"
-    );
+    assert_ne!(again.code, 0, "a second device was paired from the console: {again:?}");
 
     let url = node.verb(&["twin", "pair", "bob"]).unwrap().url().unwrap();
     let (place, right) = url.split_once('#').unwrap();
@@ -119,10 +95,7 @@ fn a_pairing_code_is_used_once_and_only_by_who_has_it() {
     for wrong in 0..5 {
         assert!(Person::pair(&format!("{place}#0000000{wrong}")).is_err());
     }
-    assert!(
-        Person::pair(&url).is_err(),
-        "a code lived on after five wrong tries"
-    );
+    assert!(Person::pair(&url).is_err(), "a code lived on after five wrong tries");
     // Whoever has the console can make another one.
     node.pair("bob").unwrap();
 }
@@ -130,10 +103,7 @@ fn a_pairing_code_is_used_once_and_only_by_who_has_it() {
 #[test]
 fn a_code_is_worth_nothing_after_two_minutes() {
     if !hw_tests::long() {
-        return skip(
-            "a_code_is_worth_nothing_after_two_minutes",
-            "takes two minutes; use --long",
-        );
+        return skip("a_code_is_worth_nothing_after_two_minutes", "takes two minutes; use --long");
     }
     let node = Node::start(&Options::people(&["ann"])).unwrap();
     let url = node.verb(&["twin", "pair", "ann"]).unwrap().url().unwrap();
@@ -147,10 +117,7 @@ fn a_second_start_on_the_same_data_refuses() {
     let ann = node.pair("ann").unwrap();
     let (code, text) = refused(&Options::default().data(node.data())).unwrap();
     assert_ne!(code, 0);
-    assert!(
-        text.contains(&*node.data().to_string_lossy()),
-        "doesn't name the folder: {text:?}"
-    );
+    assert!(text.contains(&*node.data().to_string_lossy()), "doesn't name the folder: {text:?}");
     assert!(text.lines().count() <= 3, "not a clear sentence: {text:?}");
     ann.call("identity", "me", json!({})).unwrap();
 }
@@ -160,11 +127,7 @@ fn it_stops_cleanly_and_goes_on_where_it_was() {
     let data = tempfile::tempdir().unwrap();
     let port = hw_tests::free_port().unwrap();
     let options = Options::default().data(data.path()).port(port);
-    let mut node = Node::start(&Options {
-        people: vec!["ann".into()],
-        ..options.clone()
-    })
-    .unwrap();
+    let mut node = Node::start(&Options { people: vec!["ann".into()], ..options.clone() }).unwrap();
     let ann = node.pair("ann").unwrap();
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "before" });
     ann.call("chat", "send", note).unwrap();
@@ -175,9 +138,7 @@ fn it_stops_cleanly_and_goes_on_where_it_was() {
     assert_eq!(started.iter().filter(|process| process.alive()).count(), 0);
 
     let node = Node::start(&options).unwrap();
-    let page = ann
-        .call("chat", "messages", json!({ "conversation": "self" }))
-        .unwrap();
+    let page = ann.call("chat", "messages", json!({ "conversation": "self" })).unwrap();
     assert_eq!(page["items"][0]["text"], "before", "{page}");
     drop(node);
 }
@@ -200,15 +161,7 @@ fn nothing_outlives_a_killed_executor() {
 fn throw_away_data_is_gone_at_the_end() {
     let place = tempfile::tempdir().unwrap();
     let mut child = std::process::Command::new(hw_tests::program().unwrap())
-        .args([
-            "run",
-            "--ephemeral",
-            "--people",
-            "ann,bob",
-            "--listen",
-            "127.0.0.1:0",
-            "--json",
-        ])
+        .args(["run", "--ephemeral", "--people", "ann,bob", "--listen", "127.0.0.1:0", "--json"])
         .env("TMPDIR", place.path())
         .env("XDG_DATA_HOME", place.path())
         .stdout(std::process::Stdio::piped())
@@ -225,16 +178,10 @@ fn throw_away_data_is_gone_at_the_end() {
             break;
         }
     }
-    assert_eq!(
-        paired.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
-        ["ann", "bob"]
-    );
+    assert_eq!(paired.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["ann", "bob"]);
     Process::of(child.id()).unwrap().signal(Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    let left: Vec<_> = fs::read_dir(place.path())
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
+    let left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().path()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -242,11 +189,7 @@ fn throw_away_data_is_gone_at_the_end() {
 fn an_unknown_setting_is_named_with_its_line() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("node.toml");
-    fs::write(
-        &file,
-        "# The node's settings.\n\nlissten = \"127.0.0.1:0\"\n",
-    )
-    .unwrap();
+    fs::write(&file, "# The node's settings.\n\nlissten = \"127.0.0.1:0\"\n").unwrap();
     let (code, text) = refused(&Options::default().data(data.path())).unwrap();
     assert_ne!(code, 0);
     for part in ["node.toml", "3", "lissten"] {
@@ -269,22 +212,10 @@ fn a_broken_settings_file_stops_with_a_hint_and_stays_as_it_is() {
 #[test]
 fn verbs_name_what_is_wrong() {
     let node = Node::start(&Options::people(&["ann"])).unwrap();
-    for wrong in [
-        "node",
-        "www",
-        "Ann",
-        "a_b",
-        "-a",
-        "",
-        &"a".repeat(33),
-        "ann",
-    ] {
+    for wrong in ["node", "www", "Ann", "a_b", "-a", "", &"a".repeat(33), "ann"] {
         let said = node.verb(&["twin", "create", wrong]).unwrap();
         assert_ne!(said.code, 0, "{wrong:?} was created: {said:?}");
-        assert!(
-            !said.err.trim().is_empty() || said.json()["code"].is_string(),
-            "{said:?}"
-        );
+        assert!(!said.err.trim().is_empty() || said.json()["code"].is_string(), "{said:?}");
     }
     let unknown = node.verb(&["twin", "verify", "bob"]).unwrap();
     assert_ne!(unknown.code, 0, "{unknown:?}");
@@ -313,20 +244,17 @@ fn removing_a_twin_asks_for_its_name_and_leaves_an_export() {
     let ann = node.pair("ann").unwrap();
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "keep this" });
     ann.call("chat", "send", note).unwrap();
-    let wrong = node
-        .verb_with_input(&["twin", "remove", "ann"], "bob\n")
-        .unwrap();
-    assert_ne!(wrong.code, 0, "{wrong:?}");
+    for unconfirmed in
+        [&["twin", "remove", "ann"][..], &["twin", "remove", "ann", "--confirm", "bob"]]
+    {
+        let refused = node.verb(unconfirmed).unwrap();
+        assert_ne!(refused.code, 0, "{refused:?}");
+    }
     ann.call("identity", "me", json!({})).unwrap();
-    let removed = node
-        .verb_with_input(&["twin", "remove", "ann"], "ann\n")
-        .unwrap();
+    let removed = node.verb(&["twin", "remove", "ann", "--confirm", "ann"]).unwrap();
     assert_eq!(removed.code, 0, "{removed:?}");
     let export = removed.json()["export"].as_str().unwrap().to_owned();
-    assert!(
-        fs::read_to_string(&export).unwrap().contains("keep this"),
-        "{export}"
-    );
+    assert!(fs::read_to_string(&export).unwrap().contains("keep this"), "{export}");
     assert!(ann.call("identity", "me", json!({})).is_err());
     assert!(node.twin("ann").is_err());
 }

@@ -53,63 +53,38 @@ fn kill_one(node: &mut Node, options: &Options, dice: &mut Dice) -> Result<&'sta
             Ok("executor")
         }
         1 => node.gateway()?.kill().map(|()| "gateway"),
-        2 => awake(node, "ann")
-            .map_or(Ok(()), Process::kill)
-            .map(|()| "ann"),
-        _ => awake(node, "bob")
-            .map_or(Ok(()), Process::kill)
-            .map(|()| "bob"),
+        2 => awake(node, "ann").map_or(Ok(()), Process::kill).map(|()| "ann"),
+        _ => awake(node, "bob").map_or(Ok(()), Process::kill).map(|()| "bob"),
     }
 }
 
 fn wait_gone(processes: &[Process]) -> Result<()> {
-    until(
-        "the executor's processes to be gone",
-        Duration::from_secs(10),
-        || {
-            Ok(processes
-                .iter()
-                .all(|process| !process.alive())
-                .then_some(()))
-        },
-    )
+    until("the executor's processes to be gone", Duration::from_secs(10), || {
+        Ok(processes.iter().all(|process| !process.alive()).then_some(()))
+    })
 }
 
 fn verify(node: &Node, name: &str) -> Result<()> {
     until("a journal that verifies", Duration::from_secs(60), || {
         let said = node.verb(&["twin", "verify", name])?;
         // A twin that was just killed may not answer yet; a difference is final.
-        if said.code == 0 {
-            Ok(Some(()))
-        } else {
-            Err(format!("{name}: {said:?}").into())
-        }
+        if said.code == 0 { Ok(Some(())) } else { Err(format!("{name}: {said:?}").into()) }
     })
 }
 
 #[test]
 fn no_kill_loses_or_doubles_an_acknowledged_message() {
     let kills = if long() { 200 } else { 12 };
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let seed = std::env::var("HOMETWIN_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let seed = std::env::var("HOMETWIN_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(now.subsec_nanos()) | 1);
     println!("HOMETWIN_SEED={seed}");
     let mut dice = Dice(seed);
 
     let data = tempfile::tempdir().unwrap();
-    let options = Options::default()
-        .data(data.path())
-        .port(hw_tests::free_port().unwrap());
+    let options = Options::default().data(data.path()).port(hw_tests::free_port().unwrap());
     let people = vec!["ann".to_owned(), "bob".to_owned()];
-    let mut node = Node::start(&Options {
-        people,
-        ..options.clone()
-    })
-    .unwrap();
+    let mut node = Node::start(&Options { people, ..options.clone() }).unwrap();
     let pair = Pair::introduce(&node).unwrap();
     let stop = AtomicBool::new(false);
 
@@ -122,32 +97,20 @@ fn no_kill_loses_or_doubles_an_acknowledged_message() {
         killed.unwrap();
         (written.0.unwrap(), written.1.unwrap())
     });
-    println!(
-        "{kills} kills, {} + {} messages acknowledged",
-        by_ann.len(),
-        by_bob.len()
-    );
+    println!("{kills} kills, {} + {} messages acknowledged", by_ann.len(), by_bob.len());
     assert!(by_ann.len() > 5 && by_bob.len() > 5);
 
     let all = by_ann.len() + by_bob.len();
     for person in [&pair.ann, &pair.bob] {
-        until(
-            "all messages on both sides",
-            Duration::from_secs(120),
-            || {
-                let texts = conversation_texts(person, &pair.conversation)?;
-                Ok((texts.len() >= all).then_some(()))
-            },
-        )
+        until("all messages on both sides", Duration::from_secs(120), || {
+            let texts = conversation_texts(person, &pair.conversation)?;
+            Ok((texts.len() >= all).then_some(()))
+        })
         .unwrap();
         let texts = conversation_texts(person, &pair.conversation).unwrap();
         assert_eq!(texts.len(), all, "doubled at {}", person.name);
         for written in [&by_ann, &by_bob] {
-            let here: Vec<_> = texts
-                .iter()
-                .filter(|m| written.contains(m))
-                .cloned()
-                .collect();
+            let here: Vec<_> = texts.iter().filter(|m| written.contains(m)).cloned().collect();
             assert_eq!(&here, written, "lost or out of order at {}", person.name);
         }
         verify(&node, &person.name).unwrap();

@@ -14,14 +14,8 @@ fn a_killed_twin_answers_the_next_call() {
     let ann = node.pair("ann").unwrap();
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "kept" });
     ann.call("chat", "send", note).unwrap();
-    node.awake("ann")
-        .unwrap()
-        .expect("it was just used")
-        .kill()
-        .unwrap();
-    let page = ann
-        .call("chat", "messages", json!({ "conversation": "self" }))
-        .unwrap();
+    node.awake("ann").unwrap().expect("it was just used").kill().unwrap();
+    let page = ann.call("chat", "messages", json!({ "conversation": "self" })).unwrap();
     assert_eq!(page["items"][0]["text"], "kept");
 }
 
@@ -50,10 +44,7 @@ fn a_crash_loop_is_reported_and_others_go_on() {
         });
         let asked = Instant::now();
         pair.bob.call("identity", "me", json!({})).unwrap();
-        assert!(
-            asked.elapsed() < Duration::from_secs(5),
-            "Bob had to wait for Ann's crashes"
-        );
+        assert!(asked.elapsed() < Duration::from_secs(5), "Bob had to wait for Ann's crashes");
     }
     let told = told.expect("nobody was told about the crash loop");
     assert!(!told.text().is_empty());
@@ -66,10 +57,7 @@ fn a_crash_loop_is_reported_and_others_go_on() {
     })
     .unwrap();
     let id = pair.send(&pair.bob, "welcome back").unwrap();
-    pair.wait(&pair.ann, "a message after the crashes", |m| {
-        m["message"] == id.as_str()
-    })
-    .unwrap();
+    pair.wait(&pair.ann, "a message after the crashes", |m| m["message"] == id.as_str()).unwrap();
 }
 
 #[test]
@@ -78,16 +66,9 @@ fn broken_data_stops_one_twin_and_is_left_as_it_is() {
     let port = hw_tests::free_port().unwrap();
     let options = Options::default().data(data.path()).port(port);
     let people = vec!["ann".to_owned(), "bob".to_owned()];
-    let mut node = Node::start(&Options {
-        people,
-        ..options.clone()
-    })
-    .unwrap();
+    let mut node = Node::start(&Options { people, ..options.clone() }).unwrap();
     let pair = Pair::introduce(&node).unwrap();
-    let folder = node.twin("ann").unwrap()["folder"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let folder = node.twin("ann").unwrap()["folder"].as_str().unwrap().to_owned();
     node.stop().unwrap();
     drop(node);
 
@@ -98,20 +79,10 @@ fn broken_data_stops_one_twin_and_is_left_as_it_is() {
     let node = Node::start(&options).unwrap();
     pair.bob.call("identity", "me", json!({})).unwrap();
     let refused = pair.ann.call("identity", "me", json!({})).unwrap_err();
-    assert!(
-        !refused.to_string().contains("lost"),
-        "no clear answer: {refused}"
-    );
+    assert!(!refused.to_string().contains("lost"), "no clear answer: {refused}");
     pair.bob.call("identity", "me", json!({})).unwrap();
-    assert_eq!(
-        fs::read(&file).unwrap(),
-        broken,
-        "a broken file was touched"
-    );
-    assert!(
-        node.log().contains(&folder),
-        "the log doesn't name what is broken"
-    );
+    assert_eq!(fs::read(&file).unwrap(), broken, "a broken file was touched");
+    assert!(node.log().contains(&folder), "the log doesn't name what is broken");
     drop(node);
 
     // Put back, it works again: nothing else was harmed.
@@ -131,16 +102,12 @@ fn a_killed_gateway_is_replaced() {
     let pair = Pair::introduce(&node).unwrap();
     for round in 0..3 {
         node.gateway().unwrap().kill().unwrap();
-        let id = until(
-            "a send through a new gateway",
-            Duration::from_secs(30),
-            || Ok(Some(pair.send(&pair.ann, &format!("round {round}"))?)),
-        )
-        .unwrap();
-        pair.wait(&pair.bob, "what went through a new gateway", |m| {
-            m["message"] == id.as_str()
+        let id = until("a send through a new gateway", Duration::from_secs(30), || {
+            Ok(Some(pair.send(&pair.ann, &format!("round {round}"))?))
         })
         .unwrap();
+        pair.wait(&pair.bob, "what went through a new gateway", |m| m["message"] == id.as_str())
+            .unwrap();
     }
 }
 

@@ -19,19 +19,12 @@ fn asleep(node: &Node, name: &str) -> Result<()> {
 
 fn starts(node: &Node, name: &str) -> Result<u64> {
     let twin = node.twin(name)?;
-    twin["starts"]
-        .as_u64()
-        .ok_or_else(|| format!("no number of starts in {twin}").into())
+    twin["starts"].as_u64().ok_or_else(|| format!("no number of starts in {twin}").into())
 }
 
 /// How often these processes woke up in this time.
 fn wake_ups(processes: &[Process], time: Duration) -> Result<u64> {
-    let sum = || {
-        processes
-            .iter()
-            .map(|process| process.wake_ups())
-            .sum::<Result<u64>>()
-    };
+    let sum = || processes.iter().map(|process| process.wake_ups()).sum::<Result<u64>>();
     let before = sum()?;
     std::thread::sleep(time);
     Ok(sum()? - before)
@@ -46,9 +39,7 @@ fn an_idle_twin_is_gone_and_comes_back_with_everything() {
     for _ in 0..3 {
         asleep(&node, "ann").unwrap();
         let before = starts(&node, "ann").unwrap();
-        let page = ann
-            .call("chat", "messages", json!({ "conversation": "self" }))
-            .unwrap();
+        let page = ann.call("chat", "messages", json!({ "conversation": "self" })).unwrap();
         assert_eq!(page["items"][0]["text"], "still here");
         assert_eq!(starts(&node, "ann").unwrap(), before + 1);
     }
@@ -89,10 +80,7 @@ fn an_open_page_keeps_its_twin_awake_without_waking_anything() {
     let mut events = ann.events().unwrap();
     events.subscribe(1, "chat", &json!({}), None).unwrap();
     std::thread::sleep(Duration::from_secs(4));
-    let twin = node
-        .awake("ann")
-        .unwrap()
-        .expect("an open page is no idleness");
+    let twin = node.awake("ann").unwrap().expect("an open page is no idleness");
     let all = [twin, node.gateway().unwrap(), node.executor()];
     let woke = wake_ups(&all, Duration::from_secs(5)).unwrap();
     assert!(woke <= 2, "{woke} wake-ups in five idle seconds");
@@ -100,9 +88,7 @@ fn an_open_page_keeps_its_twin_awake_without_waking_anything() {
 
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "live" });
     ann.call("chat", "send", note).unwrap();
-    events
-        .wait("of the note", |e| e["event"]["message"]["text"] == "live")
-        .unwrap();
+    events.wait("of the note", |e| e["event"]["message"]["text"] == "live").unwrap();
     drop(events);
     asleep(&node, "ann").unwrap();
 }
@@ -142,14 +128,8 @@ fn strangers_can_not_keep_a_twin_awake() {
     }
     let woken = starts(&node, "ann").unwrap() - before;
     assert!(asked > 100, "only {asked} tries");
-    assert!(
-        slept > 0,
-        "{asked} strangers' visits kept it awake all the time"
-    );
+    assert!(slept > 0, "{asked} strangers' visits kept it awake all the time");
     // 20 at once and one more in 15 s is what the gateway allows.
-    assert!(
-        woken <= 24,
-        "{asked} strangers' visits woke it {woken} times"
-    );
+    assert!(woken <= 24, "{asked} strangers' visits woke it {woken} times");
     asleep(&node, "ann").unwrap();
 }

@@ -24,10 +24,7 @@ impl Count {
         // "ok. 3 passed; 0 failed; 1 ignored; 0 measured; ..."
         let counts = result.split_once(". ").map_or("", |(_, counts)| counts);
         for part in counts.split("; ") {
-            match part
-                .split_once(' ')
-                .map(|(n, what)| (n.parse::<u64>(), what))
-            {
+            match part.split_once(' ').map(|(n, what)| (n.parse::<u64>(), what)) {
                 Some((Ok(n), "passed")) => self.passed += n,
                 Some((Ok(n), "failed")) => self.failed += n,
                 Some((Ok(n), "ignored")) => self.skipped += n,
@@ -41,11 +38,7 @@ impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let passed = self.passed.saturating_sub(self.said_skip);
         let skipped = self.skipped + self.said_skip;
-        write!(
-            f,
-            "{passed} passed, {} failed, {skipped} skipped",
-            self.failed
-        )
+        write!(f, "{passed} passed, {} failed, {skipped} skipped", self.failed)
     }
 }
 
@@ -80,12 +73,9 @@ mod tests {
     #[test]
     fn failures_and_skips_are_never_silent() {
         assert!(silent("test tests::a ... ok"));
-        for loud in [
-            "test tests::a ... FAILED",
-            "SKIP a: b",
-            "error: test failed",
-            "warning: unused",
-        ] {
+        for loud in
+            ["test tests::a ... FAILED", "SKIP a: b", "error: test failed", "warning: unused"]
+        {
             assert!(!silent(loud), "{loud}");
         }
     }

@@ -32,10 +32,7 @@ pub(crate) fn prepare(browser: &Path) {
 
 /// Any one of these programs, and the Debian package that brings it.
 const NEEDED: &[(&[&str], &str)] = &[
-    (
-        &["chromium", "chromium-browser", "google-chrome"],
-        "chromium",
-    ),
+    (&["chromium", "chromium-browser", "google-chrome"], "chromium"),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
 ];
@@ -52,9 +49,7 @@ fn install(packages: &[&str]) -> bool {
     println!("installing {}", packages.join(", "));
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
@@ -75,19 +70,8 @@ fn packages(browser: &Path) -> io::Result<PathBuf> {
             fs::copy(browser.join(file), folder.join(file))?;
         }
         let mut npm = Command::new("npm");
-        npm.args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ]);
-        if !npm
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .status()?
-            .success()
-        {
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+        if !npm.current_dir(&folder).stdin(Stdio::null()).status()?.success() {
             return Err(io::Error::other("npm could not fetch the browser packages"));
         }
         fs::write(folder.join(COMPLETE), "")?;
@@ -106,9 +90,7 @@ fn cache() -> io::Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let folder = variable("XDG_CACHE_HOME").map(PathBuf::from);
     let folder = folder.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    folder
-        .map(|folder| folder.join("hometwin"))
-        .ok_or_else(|| io::Error::other("HOME is not set"))
+    folder.map(|folder| folder.join("hometwin")).ok_or_else(|| io::Error::other("HOME is not set"))
 }
 
 const LOCK: &str = "package-lock.json";
