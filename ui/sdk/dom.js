@@ -75,6 +75,7 @@ function renew(old, child, name, seen) {
  * One tab stop for a whole list; arrow keys, Home and End walk in it.
  * @param {HTMLElement} list
  * @param {string} selector which elements inside take the focus
+ * @returns {HTMLElement} the list
  */
 export function roving(list, selector) {
   const stops = () => [...list.querySelectorAll(selector)].filter((stop) => stop.offsetParent !== null);
@@ -99,4 +100,39 @@ export function roving(list, selector) {
   });
   new MutationObserver(ensure).observe(list, { childList: true });
   ensure();
+  return list;
+}
+
+/**
+ * Runs what cannot be taken back only on a second press of the same button, which then says what happens.
+ * @param {HTMLButtonElement} button
+ * @param {string} question
+ * @param {() => void} act
+ */
+export function sure(button, question, act) {
+  if (button.dataset.asked) return act();
+  button.dataset.asked = 'true';
+  button.textContent = question;
+}
+
+/** Keeps a scrolling element at its end while it grows, unless the person has scrolled away. */
+export function stick(scroller) {
+  let low = true;
+  scroller.addEventListener('scroll', () => {
+    low = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
+  });
+  const settle = () => low && (scroller.scrollTop = scroller.scrollHeight);
+  const watch = new ResizeObserver(settle);
+  for (const part of [scroller, ...scroller.children]) watch.observe(part);
+  return scroller;
+}
+
+/** Says something to people who listen instead of look. @param {string} text */
+export function announce(text) {
+  let place = document.getElementById('announced');
+  if (!place) {
+    place = h('p', { id: 'announced', class: 'unseen', 'aria-live': 'polite' });
+    document.body.append(place);
+  }
+  place.textContent = text;
 }

@@ -3,8 +3,7 @@
  * Never polls; after a gap it asks again, and it says when what it shows may be old.
  */
 
-/** How long to wait before asking again after the twin ended a subscription, doubled up to the last. */
-const PAUSES_MS = [500, 2000, 10_000, 60_000];
+import { pause } from './pause.js';
 
 export class Live {
   /** @type {any[]} what the query answers, in order */
@@ -32,7 +31,7 @@ export class Live {
    * @param {import('./twin.d.ts').LiveQuery} query
    * @param {{signal?: AbortSignal}} [options]
    */
-  constructor(twin, { capability, major = 1, method, body = {}, topic = {}, type, order }, { signal } = {}) {
+  constructor(twin, { capability, major = 1, method, body = {}, topic = body, type, order }, { signal } = {}) {
     this.#twin = twin;
     this.#query = { capability, major, method, body, topic };
     this.#type = type;
@@ -69,15 +68,19 @@ export class Live {
 
   /** Shows something at once, before the twin has confirmed it. @param {any} item */
   put(item) {
-    this.#mine.set(item[this.#type], item);
+    const key = item[this.#type];
+    const before = this.#mine.get(key)?.before ?? this.items.find((other) => other[this.#type] === key);
+    this.#mine.set(key, { item, before });
     this.#place(item);
     this.#changed();
   }
 
   /** Takes back what `put` showed. @param {string} key */
   drop(key) {
+    const before = this.#mine.get(key)?.before;
     this.#mine.delete(key);
-    this.items = this.items.filter((item) => item[this.#type] !== key);
+    if (before) this.#place(before);
+    else this.items = this.items.filter((item) => item[this.#type] !== key);
     this.#changed();
   }
 
@@ -104,6 +107,11 @@ export class Live {
     }
   }
 
+  /** Runs something now and after each change. @param {(live: this) => void} show */
+  async watch(show) {
+    for await (const live of this) show(live);
+  }
+
   async #run() {
     let failures = 0;
     while (!this.#stop.signal.aborted) {
@@ -119,7 +127,7 @@ export class Live {
         this.problem = problem.code === 'offline' ? null : problem;
         if (this.problem?.retry === 'no') this.items = [];
         this.#changed();
-        await this.#pause(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)], signal);
+        await pause(this.#twin, failures++, signal);
       }
     }
   }
@@ -134,13 +142,13 @@ export class Live {
     this.ready = true;
     this.items = [...page.ok.items];
     for (const item of page.ok.items) if (this.#fresh) this.#mine.delete(item[this.#type]);
-    for (const item of this.#mine.values()) this.#place(item);
+    for (const { item } of this.#mine.values()) this.#place(item);
     this.#sort();
     this.#changed();
   }
 
   async #follow(signal) {
-    if (!this.#fresh) return this.#pause(PAUSES_MS.at(-1), signal);
+    if (!this.#fresh) return pause(this.#twin, Infinity, signal);
     const { capability, major, topic, at } = this.#query;
     for await (const { event, resync } of this.#twin.subscribe({ capability, major, topic, at }, { signal })) {
       if (resync) return;
@@ -152,25 +160,10 @@ export class Live {
     }
   }
 
-  /** Waits, but no longer than until the connection is back. */
-  #pause(ms, signal) {
-    return new Promise((resolve) => {
-      const over = new AbortController();
-      const done = () => {
-        clearTimeout(timer);
-        over.abort();
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      this.#twin.addEventListener('online', () => this.#twin.online && done(), { signal: over.signal });
-      signal.addEventListener('abort', done, { signal: over.signal });
-    });
-  }
-
   /** The shell sent, or gave up on, something that was kept while offline. */
   #sent({ id, problem }) {
-    const item = this.#mine.get(id);
-    if (item && problem) this.put({ ...item, refused: problem.sentence });
+    const mine = this.#mine.get(id);
+    if (problem && mine) this.put({ ...mine.item, refused: problem.sentence });
   }
 
   #place(item, atEnd = false) {
@@ -182,7 +175,8 @@ export class Live {
   }
 
   #sort() {
-    if (this.#order) this.items.sort(this.#order);
+    const [order, type] = [this.#order, this.#type];
+    if (order) this.items.sort((a, b) => b[order] - a[order] || (a[type] < b[type] ? 1 : -1));
   }
 
   #changed() {

@@ -13,8 +13,8 @@ export class Messages {
   constructor(lang, texts) {
     this.lang = lang;
     this.dir = direction(lang);
-    /** What Intl understands; the test language `qps` counts and dates like English. */
-    this.locale = lang === 'qps' ? 'en' : lang;
+    /** What Intl understands: with the person's region where it fits. The test language `qps` dates like English. */
+    this.locale = regional(lang === 'qps' ? 'en' : lang);
     this.#texts = texts;
     this.#plural = new Intl.PluralRules(this.locale);
     this.t = this.t.bind(this);
@@ -70,6 +70,23 @@ export class Messages {
     return new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'short' }).format(ms);
   }
 
+  /**
+   * Parts a list that is ordered by time into days.
+   * @template T
+   * @param {T[]} items
+   * @param {(item: T) => number} time
+   * @returns {[string, T[]][]} each day in words with what belongs to it
+   */
+  byDay(items, time) {
+    const days = [];
+    for (const item of items) {
+      const day = this.day(time(item));
+      if (days.at(-1)?.[0] !== day) days.push([day, []]);
+      days.at(-1)[1].push(item);
+    }
+    return days;
+  }
+
   #value(value) {
     if (typeof value === 'number') return new Intl.NumberFormat(this.locale).format(value);
     return value === undefined ? '' : isolate(String(value));
@@ -108,6 +125,10 @@ async function read(folder, lang) {
 /** A right-to-left test language: every text runs backwards, so a layout that assumes left shows. */
 function pseudo(texts) {
   return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, `\u202e${text}\u202c`]));
+}
+
+function regional(lang) {
+  return navigator.languages.find((tag) => tag.split('-')[0] === lang) ?? lang;
 }
 
 /** Keeps a name from turning the direction of the sentence around it. */

@@ -3,7 +3,7 @@
  * Never carries a stack, a token or anything of another experience.
  */
 export class Problem extends Error {
-  /** @param {Partial<import('./types.d.ts').Problem>} wire a problem document as the twin sent it */
+  /** @param {Partial<import('./types.d.ts').Wire.Problem>} wire a problem document as the twin sent it */
   constructor(wire) {
     super(wire.detail || wire.title || wire.code || 'problem');
     this.name = 'Problem';

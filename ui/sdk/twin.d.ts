@@ -2,6 +2,7 @@
  * What an experience's author sees. The shapes of requests and answers are generated from the published
  * documents of the twin: see types.d.ts.
  */
+import type { Methods } from './types.js';
 
 export interface Problem extends Error {
   code: string;
@@ -25,7 +26,12 @@ export interface Queued {
 }
 
 /** `twin.<capability>.<method>(body)`; a body with an `id` is a write and may answer `Queued`. */
-export type Capability = Record<string, (body?: object, options?: Options) => Promise<any>>;
+export type Capability<Prefix extends string> = {
+  [Name in keyof Methods as Name extends `${Prefix}/${infer Method}` ? Method : never]: (
+    body: Methods[Name]['request'],
+    options?: Options,
+  ) => Promise<Methods[Name]['response'] | (Methods[Name]['request'] extends { id: unknown } ? Queued : never)>;
+};
 
 export interface LiveQuery {
   capability: string;
@@ -33,12 +39,12 @@ export interface LiveQuery {
   /** A method that answers `{items, cursor?, at}`. */
   method: string;
   body?: object;
-  /** What to subscribe to. */
+  /** What to subscribe to; the body unless given. */
   topic?: object;
   /** Type of the events, which is also the name of an item's id: `message`, `conversation`, ... */
   type: string;
-  /** Without it the answered order is kept and what is new comes first. */
-  order?: (a: any, b: any) => number;
+  /** The field that orders the items, largest first. Without it the answered order is kept, what is new first. */
+  order?: string;
 }
 
 export interface Live<T = any> extends AsyncIterable<Live<T>> {
@@ -48,7 +54,10 @@ export interface Live<T = any> extends AsyncIterable<Live<T>> {
   /** `cached`: may be old. `queued`: something of mine is not sent yet. `refused`: see `problem`. */
   readonly state: 'live' | 'cached' | 'queued' | 'refused';
   readonly problem: Problem | null;
+  /** Runs something now and after each change. */
+  watch(show: (live: this) => void): void;
   loadMore(): Promise<void>;
+  /** Shows something at once, also when offline, before the twin has confirmed it; `drop` brings back what was there. */
   put(item: T): void;
   drop(id: string): void;
   reload(): void;
@@ -65,6 +74,7 @@ export interface Messages {
   day(ms: number): string;
   date(ms: number): string;
   when(ms: number): string;
+  byDay<T>(items: T[], time: (item: T) => number): [string, T[]][];
 }
 
 export interface Delta {
@@ -81,8 +91,8 @@ export interface Twin extends EventTarget {
   readonly theme: '' | 'light' | 'dark';
   readonly route: string;
   readonly online: boolean;
-  readonly chat: Capability;
-  readonly identity: Capability;
+  readonly chat: Capability<'chat/1'>;
+  readonly identity: Capability<'identity/1'>;
   [capability: string]: any;
   id(): string;
   call(capability: string, major: number, method: string, body?: object, options?: Options): Promise<any>;
@@ -108,5 +118,8 @@ export function keep<T>(
   key: (item: T, index: number) => string,
   make: (item: T, index: number) => Element,
 ): void;
-export function roving(list: HTMLElement, selector: string): void;
+export function announce(text: string): void;
+export function stick<E extends HTMLElement>(scroller: E): E;
+export function sure(button: HTMLButtonElement, question: string, act: () => void): void;
+export function roving<E extends HTMLElement>(list: E, selector: string): E;
 export const Problem: { new (wire: object): Problem };

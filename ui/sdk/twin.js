@@ -13,7 +13,7 @@ import { direction, loadMessages } from './messages.js';
 import { Port } from './port.js';
 import { Problem } from './problem.js';
 
-export { fill, h, keep, roving } from './dom.js';
+export { announce, fill, h, keep, roving, stick, sure } from './dom.js';
 export { Problem };
 
 /** @returns {Promise<import('./twin.d.ts').Twin>} ready once the shell has said language and theme */

@@ -19,10 +19,12 @@ export function entry(app, item) {
 }
 
 /** What happened, in words; a kind this shell does not know yet is named plainly. */
-function sentence(app, { line, kind, args, erased }) {
-  const { words } = app;
-  if (erased && words.has(`${line}.erased`)) return words.t(`${line}.erased`, args);
-  return words.has(line) ? words.t(line, args) : words.t('history.unknown', { kind });
+function sentence({ words }, { line, kind, args, actor: who }) {
+  const by = who.type === 'contact' ? '.theirs' : args.name ? '' : '.self';
+  // Without its text, erased or too long ago, a message is still a thing that happened.
+  const bare = args.text ? '' : '.bare';
+  const key = [by + bare, by, bare, ''].map((end) => line + end).find((name) => words.has(name));
+  return key ? words.t(key, args) : words.t('history.unknown', { kind });
 }
 
 function actor({ words: { t } }, who) {

@@ -74,6 +74,6 @@ export class Router {
 /** @param {string} path */
 function place(path) {
   if (VIEWS[path]) return { view: VIEWS[path] };
-  const open = /^\/open\/([a-z0-9-]{1,64})$/.exec(path);
+  const open = /^\/(?:open|x)\/([a-z0-9-]{1,64})\/?$/.exec(path);
   return open ? { view: 'open', name: open[1] } : undefined;
 }

@@ -7,7 +7,7 @@ import { events } from './events.js';
 import { entry } from './entry.js';
 
 /** The kinds a person can tell apart; each takes all kinds that begin so. */
-const KINDS = ['chat.', 'contacts.', 'identity.', 'experiences.'];
+const KINDS = ['chat.', 'contact', 'identity.', 'grant.'];
 /** A filtered page can be empty and still have more behind it: read on this often before asking the person. */
 const PAGES_AT_ONCE = 20;
 
@@ -21,7 +21,7 @@ export function show(root, app, { signal }) {
     'form',
     { class: 'filters', role: 'search', onsubmit: (event) => event.preventDefault() },
     field('by-text', t('history.text'), h('input', { id: 'by-text', name: 'text', type: 'search', maxlength: 200, autocomplete: 'off' })),
-    field('by-kind', t('history.kind'), h('select', { id: 'by-kind', name: 'kind' }, choice('', t('history.any_kind')), KINDS.map((kind) => choice(kind, t(`history.kind.${kind.slice(0, -1)}`))))),
+    field('by-kind', t('history.kind'), h('select', { id: 'by-kind', name: 'kind' }, choice('', t('history.any_kind')), KINDS.map((kind) => choice(kind, t(`history.kind.${kind}`))))),
     field('by-contact', t('history.contact'), contacts),
   );
   const busy = h('div', { 'aria-live': 'polite', class: 'unseen' });

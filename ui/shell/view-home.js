@@ -41,5 +41,5 @@ function tile(experience, words) {
 
 /** What an experience is called in the person's language. */
 export function titleOf({ title, name }, words) {
-  return title?.[words.locale] ?? title?.en ?? name;
+  return title?.[words.lang] ?? title?.en ?? name;
 }

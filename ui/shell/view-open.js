@@ -15,7 +15,7 @@ export async function show(root, app, { name, signal }) {
   const bar = h(
     'div',
     { class: 'bar' },
-    h('a', { href: '/', class: 'button quiet', 'aria-label': t('open.home') }, icon('back')),
+    h('a', { href: '/', class: 'button quiet', 'aria-label': t('open.home') }, icon('home')),
     heading,
   );
   const stage = h('div', { class: 'stage' }, h('p', { class: 'empty' }, t('open.opening')));

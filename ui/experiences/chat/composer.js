@@ -1,0 +1,61 @@
+/** Writing, answering, editing and deleting. What is written stays in the field until it is sent. */
+import { fill, h, sure } from './sdk/twin.js';
+
+export function composer(twin, { t }, live, { id, name, drafts }) {
+  const label = t('write', { name });
+  const draft = () => editing || drafts.set(id, field.value);
+  const field = h('textarea', { rows: 1, maxlength: 8000, dir: 'auto', 'aria-label': label, placeholder: label, value: drafts.get(id) ?? '', oninput: draft, onkeydown: key });
+  const doing = h('p', { class: 'doing small', role: 'status' });
+  const form = h('form', { onsubmit: (event) => event.preventDefault() || send() }, doing, field, h('button', { class: 'main' }, t('send')));
+  const fail = (problem) => fill(doing, problem.sentence);
+  let answering, editing;
+  return { form, closed: h('p', { class: 'closed soft' }, t('closed', { name })), tools, field };
+
+  function tools(message) {
+    const tool = (key, onclick, className = '') => h('button', { type: 'button', class: `quiet small ${className}`, onclick }, t(key));
+    const mine = message.author.me && !message.waiting;
+    const remove = () => twin.chat.delete({ id: twin.id(), message: message.message }).then(() => field.focus(), fail);
+    return [
+      tool('reply', () => begin(message)),
+      mine && tool('edit', () => begin(undefined, message)),
+      mine && tool('delete', ({ target }) => sure(target, t('delete.sure'), remove), 'danger'),
+    ];
+  }
+
+  function begin(answer, edit) {
+    if (edit || editing) field.value = edit?.text ?? drafts.get(id) ?? '';
+    [answering, editing] = [answer, edit];
+    const what = answer ? t('replying', { text: answer.text }) : edit && t('editing');
+    fill(doing, what && [h('span', {}, what), h('button', { type: 'button', class: 'quiet small', onclick: () => begin() }, t('cancel'))]);
+    field.focus();
+  }
+
+  function key(event) {
+    const last = live.items.find((item) => item.author.me && item.text && !item.waiting);
+    const edits = event.key === 'ArrowUp' && !field.value && last;
+    if (event.isComposing || !(edits || event.key === 'Escape' || (event.key === 'Enter' && !event.shiftKey))) return;
+    event.preventDefault();
+    if (edits) begin(undefined, last);
+    else if (event.key === 'Enter') send();
+    else if (answering || editing) begin();
+  }
+
+  function send() {
+    const text = field.value.trim();
+    if (!text) return;
+    const [edit, reply_to] = [editing, answering?.message];
+    const own = edit ?? { message: twin.id(), conversation: id, author: { me: true }, time_ms: Date.now(), reply_to, waiting: true };
+    live.put({ ...own, text, edited_ms: edit && Date.now() });
+    const sent = edit
+      ? twin.chat.edit({ id: twin.id(), message: edit.message, text, if_rev: edit.rev })
+      : twin.chat.send({ id: own.message, conversation: id, text, reply_to });
+    sent.catch((problem) => {
+      live.drop(own.message);
+      field.value ||= text;
+      fail(problem);
+    });
+    if (!edit) drafts.delete(id);
+    field.value = drafts.get(id) ?? '';
+    begin();
+  }
+}
