@@ -63,18 +63,10 @@ impl Store {
         let checkpoint = self.read(|r| {
             let head = r.head()?;
             let tables = tables_hash(r.handles, r.txn)?;
-            Ok::<_, Error>(Checkpoint {
-                seq: head.seq,
-                head: head.hash,
-                fold_version,
-                tables,
-            })
+            Ok::<_, Error>(Checkpoint { seq: head.seq, head: head.hash, fold_version, tables })
         })?;
         let signature = sign.sign(&signed_bytes(&checkpoint)?);
-        let row = encode(&Signed {
-            checkpoint: checkpoint.clone(),
-            signature,
-        })?;
+        let row = encode(&Signed { checkpoint: checkpoint.clone(), signature })?;
         let key = [KEY, &checkpoint.seq.to_be_bytes()].concat();
         self.write_blocking(move |w| {
             w.meta_put(&key, &row)?;
@@ -103,36 +95,20 @@ impl Store {
 
 /// All checkpoints, oldest first.
 pub(crate) fn all(r: &read::Reader<'_>) -> Result<Vec<Signed>, Error> {
-    let scan = Scan {
-        prefix: KEY,
-        from: None,
-        cut: 0,
-        limit: usize::MAX,
-        direction: Direction::Forward,
-    };
+    let scan =
+        Scan { prefix: KEY, from: None, cut: 0, limit: usize::MAX, direction: Direction::Forward };
     let rows = scan.run(r.handles.meta, r.txn)?;
     let read = |row: &[u8]| {
-        postcard::from_bytes(row).map_err(|_| Error::Damaged {
-            at: "a checkpoint".to_owned(),
-        })
+        postcard::from_bytes(row).map_err(|_| Error::Damaged { at: "a checkpoint".to_owned() })
     };
     rows.iter().map(|(_, row)| read(row)).collect()
 }
 
 /// Their keys, newest first.
 fn keys(r: &read::Reader<'_>) -> Result<Vec<Vec<u8>>, Error> {
-    let scan = Scan {
-        prefix: KEY,
-        from: None,
-        cut: 0,
-        limit: usize::MAX,
-        direction: Direction::Backward,
-    };
-    Ok(scan
-        .run(r.handles.meta, r.txn)?
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect())
+    let scan =
+        Scan { prefix: KEY, from: None, cut: 0, limit: usize::MAX, direction: Direction::Backward };
+    Ok(scan.run(r.handles.meta, r.txn)?.into_iter().map(|(key, _)| key).collect())
 }
 
 /// One hash over every row of every table.
@@ -153,7 +129,5 @@ fn signed_bytes(checkpoint: &Checkpoint) -> Result<Vec<u8>, Error> {
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    postcard::to_stdvec(value).map_err(|source| Error::Engine {
-        source: Box::new(source),
-    })
+    postcard::to_stdvec(value).map_err(|source| Error::Engine { source: Box::new(source) })
 }

@@ -9,7 +9,7 @@ use heed::RwTxn;
 use crate::error::engine_ref;
 use crate::store::Core;
 use crate::write::Writer;
-use crate::{Error, Head};
+use crate::{Error, Head, env};
 
 /// Changes in one commit at most, so that the first of them does not wait without end.
 const GROUP: usize = 256;
@@ -31,11 +31,7 @@ pub(crate) struct Change<F, R, T, E> {
 
 impl<F, R, T, E> Change<F, R, T, E> {
     pub(crate) fn new(make: F, reply: R) -> Self {
-        Self {
-            make: Some(make),
-            result: None,
-            reply,
-        }
+        Self { make: Some(make), result: None, reply }
     }
 }
 
@@ -55,10 +51,7 @@ where
         let result = match catch_unwind(AssertUnwindSafe(|| make(writer))) {
             Ok(Ok(_)) if writer.spoiled() => Err(Error::Spoiled.into()),
             Ok(result) => result,
-            Err(panic) => Err(Error::Panicked {
-                what: panic_text(panic.as_ref()),
-            }
-            .into()),
+            Err(panic) => Err(Error::Panicked { what: panic_text(panic.as_ref()) }.into()),
         };
         let keep = result.is_ok();
         self.result = Some(result);
@@ -96,11 +89,7 @@ fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
     let mut txn = core.env.write_txn()?;
     if let [job] = jobs {
         let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
-        return if job.run(&mut writer) {
-            finish(core, writer.into_txn())
-        } else {
-            Ok(())
-        };
+        return if job.run(&mut writer) { finish(core, writer.into_txn()) } else { Ok(()) };
     }
     for job in jobs {
         // A transaction inside the group's: a change that fails is rolled back alone.
@@ -115,7 +104,7 @@ fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
 
 fn finish(core: &Core, txn: RwTxn<'_>) -> heed::Result<()> {
     let head: Result<Head, Error> = core.handles.head(&txn);
-    if let Err(error) = txn.commit() {
+    if let Err(error) = env::commit(txn, &core.files.data()) {
         core.handles.note(&error);
         return Err(error);
     }

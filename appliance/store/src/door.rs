@@ -1,10 +1,10 @@
 //! The door of a twin: a small key-value file for what the node may unlock without the person
 //! (device tokens, TLS keys, due times). Every change is durable before the call returns. Never
 //! holds anything of the journal.
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::env::{Env, Files, Lock, Mode, Opened};
+use crate::env::{self, Env, Files, Lock, Mode, Opened};
 use crate::error::engine;
 use crate::rows::{Direction, Row, Rows, Scan, plain_key};
 
@@ -17,6 +17,7 @@ const MAP_SIZE: usize = 4 << 30;
 pub struct Door {
     rows: Rows,
     env: Env,
+    data: PathBuf,
     _lock: Lock,
 }
 
@@ -34,11 +35,7 @@ impl Door {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let files = Files::new(folder, "door");
         let Opened { env, rows, lock } = files.open(OWNER, NAMES, MAP_SIZE, true, Mode::Write)?;
-        Ok(Self {
-            rows: rows[1],
-            env,
-            _lock: lock,
-        })
+        Ok(Self { rows: rows[1], env, data: files.data(), _lock: lock })
     }
 
     /// The value of `key`.
@@ -47,10 +44,7 @@ impl Door {
     /// [`Error::BadKey`], or the disk failed.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let txn = self.env.read_txn().map_err(engine)?;
-        let value = self
-            .rows
-            .get(&txn, plain_key("door", key)?)
-            .map_err(engine)?;
+        let value = self.rows.get(&txn, plain_key("door", key)?).map_err(engine)?;
         Ok(value.map(<[u8]>::to_vec))
     }
 
@@ -90,12 +84,9 @@ impl Door {
         change: impl FnOnce(&mut DoorWriter<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let txn = self.env.write_txn().map_err(engine)?;
-        let mut writer = DoorWriter {
-            rows: self.rows,
-            txn,
-        };
+        let mut writer = DoorWriter { rows: self.rows, txn };
         let result = change(&mut writer)?;
-        writer.txn.commit().map_err(engine)?;
+        env::commit(writer.txn, &self.data).map_err(engine)?;
         Ok(result)
     }
 }
@@ -106,10 +97,7 @@ impl DoorWriter<'_> {
     /// # Errors
     /// As there.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let value = self
-            .rows
-            .get(&self.txn, plain_key("door", key)?)
-            .map_err(engine)?;
+        let value = self.rows.get(&self.txn, plain_key("door", key)?).map_err(engine)?;
         Ok(value.map(<[u8]>::to_vec))
     }
 
@@ -126,9 +114,7 @@ impl DoorWriter<'_> {
     /// # Errors
     /// As [`Door::put`].
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        self.rows
-            .put(&mut self.txn, plain_key("door", key)?, value)
-            .map_err(engine)
+        self.rows.put(&mut self.txn, plain_key("door", key)?, value).map_err(engine)
     }
 
     /// Deletes a value; tells whether there was one.
@@ -136,20 +122,11 @@ impl DoorWriter<'_> {
     /// # Errors
     /// As [`Door::put`].
     pub fn delete(&mut self, key: &[u8]) -> Result<bool, Error> {
-        self.rows
-            .delete(&mut self.txn, plain_key("door", key)?)
-            .map_err(engine)
+        self.rows.delete(&mut self.txn, plain_key("door", key)?).map_err(engine)
     }
 }
 
 fn scan(rows: Rows, txn: &heed::RoTxn<'_>, prefix: &[u8]) -> Result<Vec<Row>, Error> {
     let direction = Direction::Forward;
-    Scan {
-        prefix,
-        from: None,
-        cut: 0,
-        limit: usize::MAX,
-        direction,
-    }
-    .run(rows, txn)
+    Scan { prefix, from: None, cut: 0, limit: usize::MAX, direction }.run(rows, txn)
 }

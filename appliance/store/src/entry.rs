@@ -85,24 +85,24 @@ pub struct Head {
 
 impl Entry {
     pub(crate) fn to_row(&self) -> Result<Vec<u8>, Error> {
-        postcard::to_extend(self, vec![ENTRY_FORMAT]).map_err(|source| Error::Engine {
-            source: Box::new(source),
-        })
+        postcard::to_extend(self, vec![ENTRY_FORMAT])
+            .map_err(|source| Error::Engine { source: Box::new(source) })
     }
 
     pub(crate) fn from_row(seq: u64, row: &[u8]) -> Result<Self, Error> {
-        match row.split_first() {
-            Some((&ENTRY_FORMAT, rest)) => {
-                let entry: Self = postcard::from_bytes(rest).map_err(|_| damaged(seq))?;
-                if entry.seq == seq {
-                    Ok(entry)
-                } else {
-                    Err(damaged(seq))
-                }
-            }
-            Some((&format, _)) if format > ENTRY_FORMAT => Err(Error::NewerEntry { seq, format }),
-            _ => Err(damaged(seq)),
-        }
+        check_format(seq, row)?;
+        let rest = row.get(1..).unwrap_or_default();
+        let entry: Self = postcard::from_bytes(rest).map_err(|_| damaged(seq))?;
+        if entry.seq == seq { Ok(entry) } else { Err(damaged(seq)) }
+    }
+}
+
+/// Tells a row of a newer release from a damaged one.
+pub(crate) fn check_format(seq: u64, row: &[u8]) -> Result<(), Error> {
+    match row.first() {
+        Some(&ENTRY_FORMAT) => Ok(()),
+        Some(&format) if format > ENTRY_FORMAT => Err(Error::NewerEntry { seq, format }),
+        _ => Err(damaged(seq)),
     }
 }
 
@@ -126,12 +126,8 @@ struct EraseShape {
 }
 
 pub(crate) fn erase_shape(targets: &[u64]) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(&EraseShape {
-        targets: targets.to_vec(),
-    })
-    .map_err(|source| Error::Engine {
-        source: Box::new(source),
-    })
+    serde_json::to_vec(&EraseShape { targets: targets.to_vec() })
+        .map_err(|source| Error::Engine { source: Box::new(source) })
 }
 
 /// The entries an erase entry names; empty for every other kind.
@@ -147,7 +143,5 @@ pub(crate) fn erase_targets(entry: &Entry) -> Result<Vec<u64>, Error> {
 }
 
 pub(crate) fn damaged(seq: u64) -> Error {
-    Error::Damaged {
-        at: format!("journal entry {seq}"),
-    }
+    Error::Damaged { at: format!("journal entry {seq}") }
 }

@@ -1,13 +1,13 @@
 //! Opening and making LMDB environments: the only place that needs `unsafe`. Never lets two
 //! processes into one folder and never leaves a half-made data file under its final name.
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
+use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, MdbError, RwTxn, WithoutTls};
 
 use crate::Error;
-use crate::error::{engine, io_error};
+use crate::error::{copy_of, engine, io_error};
 use crate::length;
 use crate::rows::Rows;
 
@@ -15,8 +15,14 @@ pub(crate) type Env = heed::Env<WithoutTls>;
 
 /// Read transactions at a time.
 const READERS: u32 = 126;
+/// Bytes of LMDB's reader table: more than that many readers need.
+const READER_TABLE: u64 = 16 << 10;
 /// Below this the address space is too small to work with, so opening fails instead.
 const SMALLEST_MAP: usize = 16 << 20;
+/// Linux's code for an I/O error.
+const EIO: i32 = 5;
+/// Bytes of a trial write: more than the largest write LMDB does at once for our rows.
+const PROBE: usize = 1 << 20;
 const FORMAT_KEY: &[u8] = b"format";
 /// The data file's layout. Raised when a release lays it out differently.
 pub(crate) const FORMAT: u32 = 1;
@@ -48,14 +54,21 @@ pub(crate) struct Opened<const N: usize> {
 }
 
 /// The mark that this process has the folder. `None` on a read-only file system without a mark.
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] Option<File>);
+pub(crate) struct Lock(Option<File>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Said, not left to closing: a child just forked elsewhere may hold a copy of the
+        // descriptor until it runs its own program.
+        if let Some(Err(error)) = self.0.as_ref().map(File::unlock) {
+            tracing::warn!(%error, "the folder's lock is left to the system");
+        }
+    }
+}
 
 impl Files {
     pub(crate) fn new(folder: &Path, stem: &'static str) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            stem,
-        }
+        Self { folder: folder.to_owned(), stem }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -92,15 +105,14 @@ impl Files {
         };
         match file.try_lock() {
             Ok(()) => Ok(Lock(Some(file))),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy {
-                folder: self.folder.clone(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy { folder: self.folder.clone() }),
             Err(TryLockError::Error(source)) => Err(at_path(&path, source)),
         }
     }
 
     /// Removes what a killed process left unfinished. Only with the lock held.
     pub(crate) fn sweep(&self) -> Result<(), Error> {
+        remove_env(&self.named("probe"))?;
         remove_env(&self.fresh())?;
         remove_env(&self.scratch())
     }
@@ -144,6 +156,9 @@ impl Files {
             self.promote()?;
         }
         let length = length::check(&data)?;
+        if mode == Mode::Write {
+            reserve_reader_table(&data)?;
+        }
         let env = open_env(&data, map_size, length, mode)?;
         if mode != Mode::Read {
             env.clear_stale_readers().map_err(engine)?;
@@ -171,22 +186,40 @@ pub(crate) fn make<const N: usize>(
         for name in names {
             rows.push(opener.create_database(txn, Some(name))?);
         }
-        let rows: [_; N] = rows
-            .try_into()
-            .map_err(|_| heed::Error::Mdb(MdbError::DbsFull))?;
+        let rows: [_; N] = rows.try_into().map_err(|_| heed::Error::Mdb(MdbError::DbsFull))?;
         rows[0].put(txn, FORMAT_KEY, format_mark(owner, FORMAT).as_slice())?;
         Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(rows))
     });
-    let rows = made.map_err(engine)?.commit().ok_or(Error::Closed)?;
+    let rows = made.map_err(|e| engine(tell_full(e, path)))?.commit().ok_or(Error::Closed)?;
     env.force_sync().map_err(engine)?;
     Ok((env, rows))
 }
 
+/// Gives LMDB's own lock file its blocks on the disk. LMDB maps it sparse, so on a full disk the
+/// first touch would kill the process instead of failing.
+fn reserve_reader_table(data: &Path) -> Result<(), Error> {
+    let path = reader_table(data);
+    let reserve = |mut file: File| -> io::Result<()> {
+        if file.metadata()?.len() < READER_TABLE {
+            file.write_all(&vec![0; READER_TABLE as usize])?;
+            file.sync_all()?;
+        }
+        Ok(())
+    };
+    new_file(&path).and_then(reserve).map_err(|source| at_path(&path, source))
+}
+
+/// LMDB's name for the lock file of a data file.
+fn reader_table(data: &Path) -> PathBuf {
+    let mut path = data.as_os_str().to_owned();
+    path.push("-lock");
+    path.into()
+}
+
 /// Removes a data file and LMDB's own lock file beside it, if they exist.
 pub(crate) fn remove_env(path: &Path) -> Result<(), Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-lock");
-    for path in [path, Path::new(&beside)] {
+    let beside = reader_table(path);
+    for path in [path, &beside] {
         match fs::remove_file(path) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -196,20 +229,41 @@ pub(crate) fn remove_env(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Commits. LMDB reports a write that the full disk cut short as a plain I/O error: told apart here
+/// by trying to write something else.
+pub(crate) fn commit(txn: RwTxn<'_>, data: &Path) -> heed::Result<()> {
+    txn.commit().map_err(|error| tell_full(error, data))
+}
+
+fn tell_full(error: heed::Error, data: &Path) -> heed::Error {
+    match error {
+        heed::Error::Io(e) if e.raw_os_error() == Some(EIO) => {
+            let probe = data.with_extension("probe");
+            let tried = File::create(&probe).and_then(|mut file| {
+                file.write_all(&vec![0; PROBE])?;
+                file.sync_all()
+            });
+            if let Err(error) = fs::remove_file(&probe) {
+                tracing::debug!(%error, "no probe to remove");
+            }
+            match tried {
+                Err(full) if matches!(io_error(copy_of(&full)), Error::Full { .. }) => {
+                    heed::Error::Io(full)
+                }
+                _ => heed::Error::Io(e),
+            }
+        }
+        other => other,
+    }
+}
+
 fn new_file(path: &Path) -> io::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// Opens with the map asked for, or the largest half, quarter, .. of it that the system grants.
 fn open_env(path: &Path, map_size: usize, length: u64, mode: Mode) -> Result<Env, Error> {
-    let needed = usize::try_from(length)
-        .unwrap_or(usize::MAX)
-        .saturating_add(SMALLEST_MAP / 2);
+    let needed = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(SMALLEST_MAP / 2);
     let mut size = page_multiple(map_size);
     loop {
         match open_once(path, size, mode) {
@@ -218,11 +272,7 @@ fn open_env(path: &Path, map_size: usize, length: u64, mode: Mode) -> Result<Env
                 if smaller < needed.max(SMALLEST_MAP) {
                     return Err(at_path(path, e));
                 }
-                tracing::info!(
-                    from = size,
-                    to = smaller,
-                    "map refused, trying a smaller one"
-                );
+                tracing::info!(from = size, to = smaller, "map refused, trying a smaller one");
                 size = smaller;
             }
             other => return other.map_err(|e| at_open(path, e)),
@@ -236,15 +286,15 @@ fn open_once(path: &Path, map_size: usize, mode: Mode) -> heed::Result<Env> {
         | match mode {
             Mode::Write => EnvFlags::empty(),
             Mode::Read => EnvFlags::READ_ONLY | EnvFlags::NO_LOCK,
-            Mode::Scratch => EnvFlags::NO_SYNC,
+            Mode::Scratch => EnvFlags::NO_SYNC | EnvFlags::NO_LOCK,
         };
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
     options.map_size(map_size).max_dbs(8).max_readers(READERS);
     // SAFETY: the file is only ever changed through this environment, because the caller holds
     // the folder's lock (one process) and heed refuses to open a path twice in a process. It was
-    // checked not to be shorter than its pages. NO_LOCK comes only with READ_ONLY under the same
-    // lock, NO_SYNC only for files that no one relies on before they are synced; WRITE_MAP and
-    // a fixed address are never used.
+    // checked not to be shorter than its pages. NO_LOCK comes only where nothing writes (READ_ONLY
+    // under the same lock) or one thread does all (scratch files), NO_SYNC only for files that
+    // no one relies on before they are synced; WRITE_MAP and a fixed address are never used.
     unsafe {
         options.flags(flags);
         options.open(path)
@@ -252,10 +302,7 @@ fn open_once(path: &Path, map_size: usize, mode: Mode) -> heed::Result<Env> {
 }
 
 /// Gives an open environment a larger map.
-#[expect(
-    unsafe_code,
-    reason = "LMDB cannot see its own read transactions here; see SAFETY"
-)]
+#[expect(unsafe_code, reason = "LMDB cannot see its own read transactions here; see SAFETY")]
 pub(crate) fn enlarge(env: &Env, size: usize, _alone: &AloneProof<'_>) -> heed::Result<()> {
     // SAFETY: the caller shows that no transaction is open: every read holds the shared side of
     // the gate whose exclusive side it presents, and the only writer is the caller itself.
@@ -282,9 +329,7 @@ fn open_rows<const N: usize>(env: &Env, names: [&str; N]) -> heed::Result<Option
                 None => return Ok::<_, heed::Error>(CommitOrAbort::<[_; N], ()>::Abort(())),
             }
         }
-        Ok(rows
-            .try_into()
-            .map_or(CommitOrAbort::Abort(()), CommitOrAbort::Commit))
+        Ok(rows.try_into().map_or(CommitOrAbort::Abort(()), CommitOrAbort::Commit))
     });
     match opened {
         Ok(rows) => Ok(rows.commit()),
@@ -300,10 +345,7 @@ fn format_mark(owner: &str, format: u32) -> Vec<u8> {
 
 fn check_format(env: &Env, meta: Rows, owner: &str, path: &Path) -> Result<(), Error> {
     let txn = env.read_txn().map_err(engine)?;
-    let mark = meta
-        .get(&txn, FORMAT_KEY)
-        .map_err(engine)?
-        .unwrap_or_default();
+    let mark = meta.get(&txn, FORMAT_KEY).map_err(engine)?.unwrap_or_default();
     let ours = format_mark(owner, FORMAT);
     let found = mark
         .split_last_chunk::<4>()
@@ -311,26 +353,20 @@ fn check_format(env: &Env, meta: Rows, owner: &str, path: &Path) -> Result<(), E
     match found {
         Some((_, format)) => match u32::from_be_bytes(*format) {
             FORMAT => Ok(()),
-            found => Err(Error::NewerFormat {
-                path: path.to_owned(),
-                found,
-                known: FORMAT,
-            }),
+            found => Err(Error::NewerFormat { path: path.to_owned(), found, known: FORMAT }),
         },
-        None => Err(Error::Foreign {
-            path: path.to_owned(),
-        }),
+        None => Err(Error::Foreign { path: path.to_owned() }),
     }
 }
 
 fn at_open(path: &Path, error: heed::Error) -> Error {
     match error {
-        heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => Error::Foreign {
-            path: path.to_owned(),
-        },
-        heed::Error::EnvAlreadyOpened => Error::Busy {
-            folder: path.parent().unwrap_or(path).to_owned(),
-        },
+        heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
+            Error::Foreign { path: path.to_owned() }
+        }
+        heed::Error::EnvAlreadyOpened => {
+            Error::Busy { folder: path.parent().unwrap_or(path).to_owned() }
+        }
         heed::Error::Io(source) => at_path(path, source),
         other => engine(other),
     }
@@ -339,10 +375,7 @@ fn at_open(path: &Path, error: heed::Error) -> Error {
 /// As [`io_error`], naming the path where the cases leave it open.
 pub(crate) fn at_path(path: &Path, source: io::Error) -> Error {
     match io_error(source) {
-        Error::Io { source } => Error::File {
-            path: path.to_owned(),
-            source,
-        },
+        Error::Io { source } => Error::File { path: path.to_owned(), source },
         other => other,
     }
 }

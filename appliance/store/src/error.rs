@@ -203,20 +203,13 @@ impl FoldError {
     pub(crate) fn at(self, seq: u64, kind: &str) -> Error {
         match self {
             Self::Store(error) => error,
-            Self::Refused(reason) => Error::Fold {
-                seq,
-                kind: kind.to_owned(),
-                reason,
-            },
+            Self::Refused(reason) => Error::Fold { seq, kind: kind.to_owned(), reason },
         }
     }
 }
 
 /// Sorts what the engine said into our cases.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "used as the argument of `map_err`"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "used as the argument of `map_err`")]
 pub(crate) fn engine(error: heed::Error) -> Error {
     engine_ref(&error)
 }
@@ -228,19 +221,11 @@ pub(crate) fn engine_ref(error: &heed::Error) -> Error {
         heed::Error::Io(source) => io_error(copy_of(source)),
         heed::Error::Mdb(MdbError::MapFull) => Error::Full { space: Space::Map },
         heed::Error::Mdb(MdbError::Panic) => Error::Broken,
-        heed::Error::Mdb(MdbError::Corrupted) => Error::Damaged {
-            at: "a page".to_owned(),
-        },
-        heed::Error::Mdb(MdbError::PageNotFound) => Error::Damaged {
-            at: "a lost page".to_owned(),
-        },
-        heed::Error::Mdb(other) => Error::Engine {
-            source: Box::new(*other),
-        },
+        heed::Error::Mdb(MdbError::Corrupted) => Error::Damaged { at: "a page".to_owned() },
+        heed::Error::Mdb(MdbError::PageNotFound) => Error::Damaged { at: "a lost page".to_owned() },
+        heed::Error::Mdb(other) => Error::Engine { source: Box::new(*other) },
         heed::Error::Encoding(_) | heed::Error::Decoding(_) | heed::Error::EnvAlreadyOpened => {
-            Error::Engine {
-                source: error.to_string().into(),
-            }
+            Error::Engine { source: error.to_string().into() }
         }
     }
 }
@@ -258,7 +243,8 @@ pub(crate) fn io_error(source: io::Error) -> Error {
     }
 }
 
-fn copy_of(error: &io::Error) -> io::Error {
+/// The same error once more.
+pub(crate) fn copy_of(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(error.kind(), error.to_string()),

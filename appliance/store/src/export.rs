@@ -64,17 +64,11 @@ impl Store {
 fn lines(r: &Reader<'_>, from: u64, to: u64) -> Result<Vec<u8>, Error> {
     let mut lines = Vec::new();
     for seq in from..=to {
-        let row = r
-            .handles
-            .journal
-            .get(r.txn, &seq.to_be_bytes())
-            .map_err(engine)?;
+        let row = r.handles.journal.get(r.txn, &seq.to_be_bytes()).map_err(engine)?;
         let row = row.ok_or_else(|| entry::damaged(seq))?;
         let entry = Entry::from_row(seq, row)?;
         let salted = r.salted(seq)?.map(|salted| salted.split_at_checked(SALT));
-        let salted = salted
-            .map(|parts| parts.ok_or_else(|| entry::damaged(seq)))
-            .transpose()?;
+        let salted = salted.map(|parts| parts.ok_or_else(|| entry::damaged(seq))).transpose()?;
         let line = Line {
             seq,
             time_ms: entry.time_ms,
@@ -131,7 +125,5 @@ fn field(line: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), Error> {
 }
 
 fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-    serde_json::to_writer(out, value).map_err(|source| Error::Engine {
-        source: Box::new(source),
-    })
+    serde_json::to_writer(out, value).map_err(|source| Error::Engine { source: Box::new(source) })
 }

@@ -62,11 +62,7 @@ pub struct Tables<'p> {
 
 impl<'p> Tables<'p> {
     pub(crate) fn new(handles: &'p Handles, txn: RwTxn<'p>) -> Self {
-        Self {
-            handles,
-            txn,
-            failed: false,
-        }
+        Self { handles, txn, failed: false }
     }
 
     /// The value of `key` in `table`.
@@ -85,9 +81,7 @@ impl<'p> Tables<'p> {
     /// [`Error::BadKey`], [`Error::Full`], or the disk failed.
     pub fn put(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let full = table_key(table, key)?;
-        let result = self
-            .handles
-            .put(self.handles.tables, &mut self.txn, &full, value);
+        let result = self.handles.put(self.handles.tables, &mut self.txn, &full, value);
         self.failed |= result.is_err();
         result
     }
@@ -98,9 +92,7 @@ impl<'p> Tables<'p> {
     /// As [`Tables::put`].
     pub fn delete(&mut self, table: &str, key: &[u8]) -> Result<bool, Error> {
         let full = table_key(table, key)?;
-        let result = self
-            .handles
-            .delete(self.handles.tables, &mut self.txn, &full);
+        let result = self.handles.delete(self.handles.tables, &mut self.txn, &full);
         self.failed |= result.is_err();
         result
     }
@@ -135,14 +127,7 @@ impl<'p> Tables<'p> {
         let from = from.map(|from| table_key(table, from)).transpose()?;
         let from = from.as_deref();
         let cut = table.len() + 1;
-        Scan {
-            prefix: &prefix,
-            from,
-            cut,
-            limit,
-            direction,
-        }
-        .run(self.handles.tables, &self.txn)
+        Scan { prefix: &prefix, from, cut, limit, direction }.run(self.handles.tables, &self.txn)
     }
 }
 
@@ -155,11 +140,9 @@ pub(crate) fn step(
     tables: &mut Tables<'_>,
 ) -> Result<(), Error> {
     for target in erased {
-        fold.forget(target, tables)
-            .map_err(|e| e.at(entry.seq, &entry.kind))?;
+        fold.forget(target, tables).map_err(|e| e.at(entry.seq, &entry.kind))?;
     }
-    fold.apply(entry, content, tables)
-        .map_err(|e| e.at(entry.seq, &entry.kind))
+    fold.apply(entry, content, tables).map_err(|e| e.at(entry.seq, &entry.kind))
 }
 
 /// Replays the journal that `source` sees, `from ..= to`, into `tables`.

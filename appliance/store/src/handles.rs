@@ -24,14 +24,7 @@ pub(crate) struct Handles {
 
 impl Handles {
     pub(crate) fn new([meta, journal, content, tables, vault]: [Rows; 5]) -> Self {
-        Self {
-            meta,
-            journal,
-            content,
-            tables,
-            vault,
-            map_was_full: AtomicBool::new(false),
-        }
+        Self { meta, journal, content, tables, vault, map_was_full: AtomicBool::new(false) }
     }
 
     pub(crate) fn put(
@@ -52,8 +45,7 @@ impl Handles {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), Error> {
-        rows.put_with_flags(txn, PutFlags::APPEND, key, value)
-            .map_err(|e| self.noted(e))
+        rows.put_with_flags(txn, PutFlags::APPEND, key, value).map_err(|e| self.noted(e))
     }
 
     pub(crate) fn delete(
@@ -70,10 +62,7 @@ impl Handles {
             None => Ok(Head::default()),
             Some((key, row)) => {
                 let key: [u8; 8] = key.try_into().map_err(|_| entry::damaged(0))?;
-                Ok(Head {
-                    seq: u64::from_be_bytes(key),
-                    hash: row_hash(row),
-                })
+                Ok(Head { seq: u64::from_be_bytes(key), hash: row_hash(row) })
             }
         }
     }

@@ -35,39 +35,19 @@ struct Meta {
 /// Fails unless every page the file refers to is in the file. Returns its length in bytes.
 pub(crate) fn check(path: &Path) -> Result<u64, Error> {
     let file = File::open(path).map_err(|source| file_error(path, source))?;
-    let length = file
-        .metadata()
-        .map_err(|source| file_error(path, source))?
-        .len();
+    let length = file.metadata().map_err(|source| file_error(path, source))?.len();
     if length == 0 {
-        return Err(Error::Truncated {
-            path: path.to_owned(),
-            length,
-            wanted: META_SIZE as u64,
-        });
+        return Err(Error::Truncated { path: path.to_owned(), length, wanted: META_SIZE as u64 });
     }
-    let foreign = || Error::Foreign {
-        path: path.to_owned(),
-    };
+    let foreign = || Error::Foreign { path: path.to_owned() };
     let first = read_meta(&file, 0).ok_or_else(foreign)?;
-    let truncated = |wanted| Error::Truncated {
-        path: path.to_owned(),
-        length,
-        wanted,
-    };
+    let truncated = |wanted| Error::Truncated { path: path.to_owned(), length, wanted };
     if length < 2 * first.page_size {
         return Err(truncated(2 * first.page_size));
     }
     let second = read_meta(&file, first.page_size).ok_or_else(foreign)?;
-    let meta = if second.transaction > first.transaction {
-        second
-    } else {
-        first
-    };
-    let wanted = meta
-        .last_page
-        .saturating_add(1)
-        .saturating_mul(meta.page_size);
+    let meta = if second.transaction > first.transaction { second } else { first };
+    let wanted = meta.last_page.saturating_add(1).saturating_mul(meta.page_size);
     if length < wanted {
         let free = FreeList::read(&file, meta).ok_or_else(|| truncated(wanted))?;
         let first_missing = length / meta.page_size;
@@ -81,10 +61,7 @@ pub(crate) fn check(path: &Path) -> Result<u64, Error> {
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> Error {
-    Error::File {
-        path: path.to_owned(),
-        source,
-    }
+    Error::File { path: path.to_owned(), source }
 }
 
 fn read_meta(file: &File, at: u64) -> Option<Meta> {
@@ -122,8 +99,7 @@ impl FreeList {
             return None;
         }
         let mut page = vec![0; usize::try_from(meta.page_size).ok()?];
-        file.read_exact_at(&mut page, number.checked_mul(meta.page_size)?)
-            .ok()?;
+        file.read_exact_at(&mut page, number.checked_mul(meta.page_size)?).ok()?;
         let flags = u16_at(&page, 10)?;
         let end = usize::from(u16_at(&page, 12)?);
         for pointer in (PAGE_HEADER..end).step_by(2) {
@@ -139,8 +115,7 @@ impl FreeList {
                 if node_flags & BIG_DATA != 0 {
                     let start = u64_at(&page, at)?.checked_mul(meta.page_size)?;
                     let mut value = vec![0; size];
-                    file.read_exact_at(&mut value, start + PAGE_HEADER as u64)
-                        .ok()?;
+                    file.read_exact_at(&mut value, start + PAGE_HEADER as u64).ok()?;
                     self.add(&value)?;
                 } else {
                     self.add(page.get(at..at.checked_add(size)?)?)?;

@@ -37,10 +37,7 @@ pub struct Compacted {
 /// # Errors
 /// As [`Store::open`](crate::Store::open); the store is then as it was before.
 pub fn maintain(folder: &Path) -> Result<Option<Compacted>, Error> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     maintain_at(folder, i64::try_from(now).unwrap_or(i64::MAX))
 }
 
@@ -60,9 +57,7 @@ pub fn maintain_at(folder: &Path, now_ms: i64) -> Result<Option<Compacted>, Erro
 /// # Errors
 /// As [`maintain`]; [`Error::Missing`] when there is no store.
 pub fn compact(folder: &Path) -> Result<Compacted, Error> {
-    let missing = || Error::Missing {
-        path: Files::new(folder, STEM).data(),
-    };
+    let missing = || Error::Missing { path: Files::new(folder, STEM).data() };
     run(folder, |_| true)?.ok_or_else(missing)
 }
 
@@ -84,11 +79,7 @@ fn run(folder: &Path, due: impl FnOnce(&State) -> bool) -> Result<Option<Compact
     let txn = env.read_txn().map_err(engine)?;
     let before = file_length(&files.data())?;
     let erase_due = meta::erase_due(&handles, &txn)?;
-    let state = State {
-        length: before,
-        free: free_bytes(&env, rows, &txn)?,
-        erase_due,
-    };
+    let state = State { length: before, free: free_bytes(&env, rows, &txn)?, erase_due };
     if !due(&state) {
         return Ok(None);
     }
@@ -107,11 +98,7 @@ fn finish(files: &Files, lock: Lock, before: u64, erased: bool) -> Result<Compac
     drop(lock);
     let after = file_length(&files.data())?;
     tracing::info!(before, after, erased, "compacting copy made");
-    Ok(Compacted {
-        before,
-        after,
-        erased,
-    })
+    Ok(Compacted { before, after, erased })
 }
 
 /// Copies row by row into a fresh file. Not LMDB's own compacting copy: that one copies the slack
@@ -132,16 +119,15 @@ fn copy(files: &Files, from: &RoTxn<'_>, rows: [Rows; 5], map_size: usize) -> Re
             if is_meta && key == meta::ERASE_DUE {
                 continue;
             }
-            new.put_with_flags(&mut txn, PutFlags::APPEND, key, value)
-                .map_err(engine)?;
+            new.put_with_flags(&mut txn, PutFlags::APPEND, key, value).map_err(engine)?;
             pending += key.len() + value.len();
             if pending > BATCH {
-                txn.commit().map_err(engine)?;
+                env::commit(txn, &path).map_err(engine)?;
                 txn = env.write_txn().map_err(engine)?;
                 pending = 0;
             }
         }
-        txn.commit().map_err(engine)?;
+        env::commit(txn, &path).map_err(engine)?;
     }
     env.force_sync().map_err(engine)
 }
@@ -157,7 +143,5 @@ fn free_bytes(env: &Env, rows: [Rows; 5], txn: &RoTxn<'_>) -> Result<u64, Error>
 }
 
 fn file_length(path: &Path) -> Result<u64, Error> {
-    fs::metadata(path)
-        .map(|found| found.len())
-        .map_err(|source| env::at_path(path, source))
+    fs::metadata(path).map(|found| found.len()).map_err(|source| env::at_path(path, source))
 }

@@ -19,9 +19,7 @@ pub const ERASE_WITHIN_MS: i64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn fold_version(handles: &Handles, txn: &RoTxn<'_>) -> Result<Option<u32>, Error> {
     let value = handles.meta.get(txn, FOLD).map_err(engine)?;
-    Ok(value
-        .and_then(|value| value.try_into().ok())
-        .map(u32::from_be_bytes))
+    Ok(value.and_then(|value| value.try_into().ok()).map(u32::from_be_bytes))
 }
 
 /// The last entry applied by an unfinished rebuild with this fold version.
@@ -30,11 +28,7 @@ pub(crate) fn rebuilt_to(
     txn: &RoTxn<'_>,
     version: u32,
 ) -> Result<Option<u64>, Error> {
-    let value = handles
-        .meta
-        .get(txn, REBUILD)
-        .map_err(engine)?
-        .unwrap_or_default();
+    let value = handles.meta.get(txn, REBUILD).map_err(engine)?.unwrap_or_default();
     let found = value.split_first_chunk::<4>().and_then(|(found, seq)| {
         (u32::from_be_bytes(*found) == version).then_some(u64::from_be_bytes(seq.try_into().ok()?))
     });
@@ -76,7 +70,5 @@ pub(crate) fn note_erase(
 
 pub(crate) fn erase_due(handles: &Handles, txn: &RoTxn<'_>) -> Result<Option<i64>, Error> {
     let value = handles.meta.get(txn, ERASE_DUE).map_err(engine)?;
-    Ok(value
-        .and_then(|value| value.try_into().ok())
-        .map(i64::from_be_bytes))
+    Ok(value.and_then(|value| value.try_into().ok()).map(i64::from_be_bytes))
 }

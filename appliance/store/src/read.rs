@@ -73,14 +73,7 @@ impl Reader<'_> {
         let from = from.map(|from| table_key(table, from)).transpose()?;
         let from = from.as_deref();
         let cut = table.len() + 1;
-        Scan {
-            prefix: &prefix,
-            from,
-            cut,
-            limit,
-            direction,
-        }
-        .run(self.handles.tables, self.txn)
+        Scan { prefix: &prefix, from, cut, limit, direction }.run(self.handles.tables, self.txn)
     }
 
     /// The entry at `seq`.
@@ -88,11 +81,7 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::NewerEntry`], [`Error::Damaged`], or the disk failed.
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, Error> {
-        let row = self
-            .handles
-            .journal
-            .get(self.txn, &seq.to_be_bytes())
-            .map_err(engine)?;
+        let row = self.handles.journal.get(self.txn, &seq.to_be_bytes()).map_err(engine)?;
         row.map(|row| Entry::from_row(seq, row)).transpose()
     }
 
@@ -108,17 +97,9 @@ impl Reader<'_> {
         direction: Direction,
     ) -> Result<Vec<Entry>, Error> {
         let from = from.to_be_bytes();
-        let scan = Scan {
-            prefix: b"",
-            from: Some(&from),
-            cut: 0,
-            limit,
-            direction,
-        };
+        let scan = Scan { prefix: b"", from: Some(&from), cut: 0, limit, direction };
         let rows = scan.run(self.handles.journal, self.txn)?;
-        rows.iter()
-            .map(|(key, row)| Entry::from_row(seq_of(key)?, row))
-            .collect()
+        rows.iter().map(|(key, row)| Entry::from_row(seq_of(key)?, row)).collect()
     }
 
     /// The content of the entry at `seq`; `None` when it has none (any more).
@@ -129,9 +110,7 @@ impl Reader<'_> {
         let Some(row) = self.salted(seq)? else {
             return Ok(None);
         };
-        row.get(SALT..)
-            .map(|content| Some(content.to_vec()))
-            .ok_or_else(|| entry::damaged(seq))
+        row.get(SALT..).map(|content| Some(content.to_vec())).ok_or_else(|| entry::damaged(seq))
     }
 
     /// The end of the journal.
@@ -147,11 +126,7 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::BadKey`], or the disk failed.
     pub fn vault_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let value = self
-            .handles
-            .vault
-            .get(self.txn, plain_key("vault", key)?)
-            .map_err(engine)?;
+        let value = self.handles.vault.get(self.txn, plain_key("vault", key)?).map_err(engine)?;
         Ok(value.map(<[u8]>::to_vec))
     }
 
@@ -174,22 +149,12 @@ impl Reader<'_> {
         limit: usize,
         direction: Direction,
     ) -> Result<Vec<Row>, Error> {
-        Scan {
-            prefix,
-            from,
-            cut: 0,
-            limit,
-            direction,
-        }
-        .run(self.handles.vault, self.txn)
+        Scan { prefix, from, cut: 0, limit, direction }.run(self.handles.vault, self.txn)
     }
 
     /// Salt and content of an entry.
     pub(crate) fn salted(&self, seq: u64) -> Result<Option<&[u8]>, Error> {
-        self.handles
-            .content
-            .get(self.txn, &seq.to_be_bytes())
-            .map_err(engine)
+        self.handles.content.get(self.txn, &seq.to_be_bytes()).map_err(engine)
     }
 }
 

@@ -32,10 +32,7 @@ pub(crate) fn table_key(table: &str, key: &[u8]) -> Result<Vec<u8>, Error> {
     full.push(0);
     full.extend_from_slice(key);
     if table.is_empty() || table.as_bytes().contains(&0) || full.len() > KEY_LIMIT {
-        return Err(Error::BadKey {
-            table: table.to_owned(),
-            length: key.len(),
-        });
+        return Err(Error::BadKey { table: table.to_owned(), length: key.len() });
     }
     Ok(full)
 }
@@ -43,10 +40,7 @@ pub(crate) fn table_key(table: &str, key: &[u8]) -> Result<Vec<u8>, Error> {
 /// A key outside of tables, checked.
 pub(crate) fn plain_key<'k>(place: &str, key: &'k [u8]) -> Result<&'k [u8], Error> {
     if key.is_empty() || key.len() > KEY_LIMIT {
-        return Err(Error::BadKey {
-            table: place.to_owned(),
-            length: key.len(),
-        });
+        return Err(Error::BadKey { table: place.to_owned(), length: key.len() });
     }
     Ok(key)
 }
@@ -69,17 +63,11 @@ impl Scan<'_> {
             if found.len() >= self.limit || !key.starts_with(self.prefix) {
                 return Ok(false);
             }
-            found.push((
-                key.get(self.cut..).unwrap_or_default().to_vec(),
-                value.to_vec(),
-            ));
+            found.push((key.get(self.cut..).unwrap_or_default().to_vec(), value.to_vec()));
             Ok(true)
         };
         let range = self.range();
-        let range = (
-            range.0.as_ref().map(Vec::as_slice),
-            range.1.as_ref().map(Vec::as_slice),
-        );
+        let range = (range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice));
         match self.direction {
             Direction::Forward => {
                 for item in rows.range(txn, &range).map_err(engine)? {
@@ -110,11 +98,7 @@ impl Scan<'_> {
             (_, None) => {}
         }
         // LMDB knows no empty key.
-        let low = if low.is_empty() {
-            Bound::Unbounded
-        } else {
-            Bound::Included(low)
-        };
+        let low = if low.is_empty() { Bound::Unbounded } else { Bound::Included(low) };
         let high = match high {
             // Nothing is before the empty key: a range that holds no key at all.
             Some(high) if high.is_empty() => Bound::Excluded(vec![0]),

@@ -17,7 +17,7 @@ use crate::handles::{Handles, NAMES};
 use crate::meta;
 use crate::read::Reader;
 use crate::write::Writer;
-use crate::{Error, fold};
+use crate::{Error, entry, fold, read};
 
 /// Whose data file this is, in the format mark.
 pub(crate) const OWNER: &str = "store";
@@ -42,11 +42,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let bytes = |shift| 1_usize.checked_shl(shift).unwrap_or(1 << 30);
-        Self {
-            map_size: bytes(36),
-            map_limit: bytes(40),
-            create: true,
-        }
+        Self { map_size: bytes(36), map_limit: bytes(40), create: true }
     }
 }
 
@@ -91,22 +87,14 @@ impl Store {
     /// [`Error::Busy`], [`Error::Missing`], [`Error::Foreign`], [`Error::Truncated`],
     /// [`Error::NewerFormat`], [`Error::ReadOnly`], [`Error::Full`], or the disk failed. While
     /// rebuilding also [`Error::NewerEntry`], [`Error::Damaged`] and [`Error::Fold`].
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "options may come to own more than numbers"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "options may come to own more than numbers")]
     pub fn open(folder: &Path, options: Options, fold: Box<dyn Fold>) -> Result<Self, Error> {
         let files = Files::new(folder, STEM);
         let opened = files.open(OWNER, NAMES, options.map_size, options.create, Mode::Write)?;
         let core = Core::new(files, opened, fold, options.map_limit)?;
         core.rebuild_if_due()?;
         core.publish(core.read(|r| r.head())?);
-        Ok(Self {
-            shared: Arc::new(Shared {
-                core: Arc::new(core),
-                writer: Mutex::new(None),
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { core: Arc::new(core), writer: Mutex::new(None) }) })
     }
 
     /// Reads one consistent state. Keep it short: while it runs, no space that writes give up can
@@ -192,10 +180,7 @@ impl Store {
             Some(writer) => writer,
             none => none.insert(self.start_writer()?),
         };
-        writer
-            .queue
-            .send(Box::new(Change::new(change, reply)))
-            .map_err(|_| Error::Closed)
+        writer.queue.send(Box::new(Change::new(change, reply))).map_err(|_| Error::Closed)
     }
 
     fn start_writer(&self) -> Result<WriterThread, Error> {
@@ -209,10 +194,7 @@ impl Store {
     }
 
     fn writer_thread(&self) -> Option<ThreadId> {
-        self.shared
-            .writer()
-            .as_ref()
-            .map(|writer| writer.thread.thread().id())
+        self.shared.writer().as_ref().map(|writer| writer.thread.thread().id())
     }
 }
 
@@ -263,39 +245,28 @@ impl Core {
         let _open: RwLockReadGuard<'_, ()> =
             self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let txn = self.env.read_txn().map_err(engine)?;
-        read(&Reader {
-            handles: &self.handles,
-            txn: &txn,
-        })
+        read(&Reader { handles: &self.handles, txn: &txn })
     }
 
     pub(crate) fn publish(&self, head: Head) {
         self.head.send_replace(head);
-        self.seq
-            .send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
+        self.seq.send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
     }
 
     /// Doubles the map when the last change found it full or little of it is left. Only called
     /// where no write transaction is open.
     pub(crate) fn make_room(&self) {
-        let full = self
-            .handles
-            .map_was_full
-            .swap(false, std::sync::atomic::Ordering::Relaxed);
+        let full = self.handles.map_was_full.swap(false, std::sync::atomic::Ordering::Relaxed);
         let info = self.env.info();
         let page = self.env.unnamed_database_stat().page_size as usize;
-        let left = info
-            .map_size
-            .saturating_sub((info.last_page_number + 1) * page);
+        let left = info.map_size.saturating_sub((info.last_page_number + 1) * page);
         let size = info.map_size.saturating_mul(2).min(self.map_limit);
         if (!full && left > info.map_size / 8) || size <= info.map_size {
             return;
         }
         let Some(alone) = self.alone() else {
             tracing::warn!("long reads keep the map from growing");
-            self.handles
-                .map_was_full
-                .store(true, std::sync::atomic::Ordering::Relaxed);
+            self.handles.map_was_full.store(true, std::sync::atomic::Ordering::Relaxed);
             return;
         };
         match env::enlarge(&self.env, size, &alone) {
@@ -320,23 +291,15 @@ impl Core {
         let version = self.fold.version();
         let (made_by, rebuilt, head) = self.read(|r| {
             let made_by = meta::fold_version(r.handles, r.txn)?;
-            Ok::<_, Error>((
-                made_by,
-                meta::rebuilt_to(r.handles, r.txn, version)?,
-                r.head()?,
-            ))
+            Ok::<_, Error>((made_by, meta::rebuilt_to(r.handles, r.txn, version)?, r.head()?))
         })?;
         if made_by == Some(version) {
             return Ok(());
         }
         if head.seq > 0 {
-            tracing::info!(
-                ?made_by,
-                version,
-                entries = head.seq,
-                "rebuilding the tables"
-            );
+            tracing::info!(?made_by, version, entries = head.seq, "rebuilding the tables");
         }
+        self.refuse_newer_entries()?;
         let mut done = rebuilt;
         loop {
             match self.rebuild_batch(version, done, head.seq) {
@@ -351,6 +314,17 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Before the tables are cleared: a journal that cannot be replayed must not cost them.
+    fn refuse_newer_entries(&self) -> Result<(), Error> {
+        self.read(|r| {
+            for row in r.handles.journal.iter(r.txn).map_err(engine)? {
+                let (key, row) = row.map_err(engine)?;
+                entry::check_format(read::seq_of(key)?, row)?;
+            }
+            Ok(())
+        })
     }
 
     /// One durable step of a rebuild: clears the tables, or applies the next entries. Returns the
@@ -379,7 +353,7 @@ impl Core {
         } else {
             meta::note_rebuild(handles, &mut tables.txn, version, seq)?;
         }
-        tables.txn.commit().map_err(|error| {
+        env::commit(tables.txn, &self.files.data()).map_err(|error| {
             handles.note(&error);
             engine(error)
         })?;

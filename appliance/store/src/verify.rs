@@ -167,10 +167,7 @@ impl Store {
 ///
 /// # Errors
 /// As [`Store::verify`] and [`Store::open`].
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the same shape as `Store::open`"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the same shape as `Store::open`")]
 pub fn verify_folder(
     folder: &Path,
     fold: Box<dyn Fold>,
@@ -180,15 +177,7 @@ pub fn verify_folder(
     let opened = files.open(OWNER, NAMES, Options::default().map_size, false, Mode::Read)?;
     let handles = Handles::new(opened.rows);
     let txn = opened.env.read_txn().map_err(engine)?;
-    check(
-        &Reader {
-            handles: &handles,
-            txn: &txn,
-        },
-        &files,
-        fold.as_ref(),
-        sign,
-    )
+    check(&Reader { handles: &handles, txn: &txn }, &files, fold.as_ref(), sign)
 }
 
 fn check(
@@ -227,11 +216,7 @@ fn check(
     }
     scratch.replay(r, done + 1, chain.head.seq, fold)?;
     let same_fold = meta::fold_version(r.handles, r.txn)? == Some(fold.version());
-    let rows = if same_fold {
-        Some(scratch.compare(r)?)
-    } else {
-        None
-    };
+    let rows = if same_fold { Some(scratch.compare(r)?) } else { None };
     Ok(Verified {
         entries: chain.head.seq,
         head: chain.head,
@@ -254,11 +239,8 @@ struct Chain {
 
 impl Chain {
     fn walk(r: &Reader<'_>, checkpoints: &[Signed]) -> Result<Self, VerifyError> {
-        let places: HashSet<u64> = checkpoints
-            .iter()
-            .map(|signed| signed.checkpoint.seq)
-            .chain([0])
-            .collect();
+        let places: HashSet<u64> =
+            checkpoints.iter().map(|signed| signed.checkpoint.seq).chain([0]).collect();
         let mut chain = Self {
             head: Head::default(),
             erases: Vec::new(),
@@ -272,10 +254,8 @@ impl Chain {
             if seq_of(key)? != seq {
                 return Err(Difference::Missing { seq }.into());
             }
-            let entry = Entry::from_row(seq, row).map_err(|source| Difference::Unreadable {
-                seq,
-                source: Box::new(source),
-            })?;
+            let entry = Entry::from_row(seq, row)
+                .map_err(|source| Difference::Unreadable { seq, source: Box::new(source) })?;
             if entry.prev_hash != chain.head.hash {
                 return Err(Difference::Chain { seq }.into());
             }
@@ -286,10 +266,7 @@ impl Chain {
                 chain.erases.push((target, seq));
                 chain.erased.insert(target);
             }
-            chain.head = Head {
-                seq,
-                hash: row_hash(row),
-            };
+            chain.head = Head { seq, hash: row_hash(row) };
             if places.contains(&seq) {
                 chain.marks.insert((seq, chain.head.hash));
             }
@@ -316,9 +293,7 @@ impl Chain {
 
     /// Whether something at or before `seq` was erased after it.
     fn erased_after(&self, seq: u64) -> bool {
-        self.erases
-            .iter()
-            .any(|(target, by)| *target <= seq && *by > seq)
+        self.erases.iter().any(|(target, by)| *target <= seq && *by > seq)
     }
 }
 
@@ -347,11 +322,7 @@ impl<'f> Scratch<'f> {
         let path = files.scratch();
         env::remove_env(&path)?;
         let (env, rows) = env::make(&path, OWNER, NAMES, Options::default().map_size)?;
-        Ok(Self {
-            handles: Handles::new(rows),
-            env,
-            files,
-        })
+        Ok(Self { handles: Handles::new(rows), env, files })
     }
 
     fn replay(
@@ -366,14 +337,12 @@ impl<'f> Scratch<'f> {
             let last = to.min(next + BATCH);
             let mut tables = Tables::new(&self.handles, self.env.write_txn().map_err(engine)?);
             fold::replay(source, next, last, fold, &mut tables).map_err(|error| match error {
-                Error::Fold { seq, .. } => Difference::Replay {
-                    seq,
-                    source: Box::new(error),
+                Error::Fold { seq, .. } => {
+                    Difference::Replay { seq, source: Box::new(error) }.into()
                 }
-                .into(),
                 other => VerifyError::Store(other),
             })?;
-            tables.txn.commit().map_err(engine)?;
+            env::commit(tables.txn, &self.files.scratch()).map_err(engine)?;
             next = last + 1;
         }
         Ok(())

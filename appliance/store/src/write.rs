@@ -25,11 +25,7 @@ pub struct Writer<'p> {
 
 impl<'p> Writer<'p> {
     pub(crate) fn new(handles: &'p Handles, fold: &'p dyn Fold, txn: RwTxn<'p>) -> Self {
-        Self {
-            fold,
-            tables: Tables::new(handles, txn),
-            spoiled: false,
-        }
+        Self { fold, tables: Tables::new(handles, txn), spoiled: false }
     }
 
     pub(crate) fn spoiled(&self) -> bool {
@@ -42,10 +38,7 @@ impl<'p> Writer<'p> {
 
     /// The state as this change has made it so far.
     pub fn reader(&self) -> Reader<'_> {
-        Reader {
-            handles: self.tables.handles,
-            txn: &self.tables.txn,
-        }
+        Reader { handles: self.tables.handles, txn: &self.tables.txn }
     }
 
     /// Appends an entry and applies it to the tables. Returns its seq.
@@ -59,11 +52,7 @@ impl<'p> Writer<'p> {
         }
         limit("an entry's kind", new.kind.len(), KIND_LIMIT)?;
         limit("an entry's shape", new.shape.len(), SHAPE_LIMIT)?;
-        limit(
-            "an entry's content",
-            new.content.as_ref().map_or(0, Vec::len),
-            CONTENT_LIMIT,
-        )?;
+        limit("an entry's content", new.content.as_ref().map_or(0, Vec::len), CONTENT_LIMIT)?;
         self.spoil_on_error(|w| w.append_checked(new, &[]))
     }
 
@@ -85,9 +74,7 @@ impl<'p> Writer<'p> {
             }
         }
         if targets.is_empty() {
-            return Err(Error::NothingToErase {
-                seq: seqs.first().copied().unwrap_or_default(),
-            });
+            return Err(Error::NothingToErase { seq: seqs.first().copied().unwrap_or_default() });
         }
         let seqs: Vec<u64> = targets.iter().map(|entry| entry.seq).collect();
         let shape = entry::erase_shape(&seqs)?;
@@ -99,14 +86,7 @@ impl<'p> Writer<'p> {
             }
             meta::note_erase(handles, txn, time_ms)?;
             let kind = ERASE.to_owned();
-            let new = NewEntry {
-                time_ms,
-                actor,
-                kind,
-                version: 1,
-                shape,
-                content: None,
-            };
+            let new = NewEntry { time_ms, actor, kind, version: 1, shape, content: None };
             w.append_checked(new, &targets)
         })
     }
@@ -170,13 +150,7 @@ impl<'p> Writer<'p> {
         if let Some(salted) = salted {
             handles.put_last(handles.content, txn, &key, &salted)?;
         }
-        fold::step(
-            self.fold,
-            &entry,
-            new.content.as_deref(),
-            erased,
-            &mut self.tables,
-        )?;
+        fold::step(self.fold, &entry, new.content.as_deref(), erased, &mut self.tables)?;
         Ok(seq)
     }
 
@@ -312,11 +286,7 @@ impl Writer<'_> {
 }
 
 fn limit(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
-    if size > limit {
-        Err(Error::TooLarge { what, size, limit })
-    } else {
-        Ok(())
-    }
+    if size > limit { Err(Error::TooLarge { what, size, limit }) } else { Ok(()) }
 }
 
 fn salt(content: &[u8]) -> Result<Vec<u8>, Error> {

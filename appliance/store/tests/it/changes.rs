@@ -17,9 +17,8 @@ fn an_appended_entry_is_there_after_a_reopen() {
     let store = open(folder.path());
     assert_eq!(store.head(), head);
     assert_eq!(text_of(&store, "a").as_deref(), Some("hello world"));
-    let (first, second) = store
-        .read(|r| Ok::<_, Error>((r.entry(1)?.unwrap(), r.entry(2)?.unwrap())))
-        .unwrap();
+    let (first, second) =
+        store.read(|r| Ok::<_, Error>((r.entry(1)?.unwrap(), r.entry(2)?.unwrap()))).unwrap();
     assert_eq!((first.seq, first.prev_hash), (1, [0; 32]));
     assert_ne!(second.prev_hash, [0; 32]);
     assert_eq!(first.actor, Actor::Device("phone".to_owned()));
@@ -35,34 +34,17 @@ fn pages_run_both_ways_and_meet() {
         add(&store, id, "x");
     }
     let keys = |rows: Vec<store::Row>| -> Vec<String> {
-        rows.into_iter()
-            .map(|(key, _)| String::from_utf8(key).unwrap())
-            .collect()
+        rows.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect()
     };
     store
         .read(|r| {
             use Direction::{Backward, Forward};
-            assert_eq!(
-                keys(r.prefix("note", b"a", 9, Forward)?),
-                ["a1", "a2", "a3"]
-            );
+            assert_eq!(keys(r.prefix("note", b"a", 9, Forward)?), ["a1", "a2", "a3"]);
             assert_eq!(keys(r.prefix("note", b"a", 2, Backward)?), ["a3", "a2"]);
-            assert_eq!(
-                keys(r.page("note", b"a", Some(b"a2"), 9, Backward)?),
-                ["a1"]
-            );
-            assert_eq!(
-                keys(r.page("note", b"a", Some(b"a2"), 9, Forward)?),
-                ["a2", "a3"]
-            );
-            assert_eq!(
-                keys(r.page("note", b"b", Some(b"a2"), 9, Forward)?),
-                ["b1", "b2"]
-            );
-            assert_eq!(
-                keys(r.page("note", b"b", Some(b"a2"), 9, Backward)?),
-                [""; 0]
-            );
+            assert_eq!(keys(r.page("note", b"a", Some(b"a2"), 9, Backward)?), ["a1"]);
+            assert_eq!(keys(r.page("note", b"a", Some(b"a2"), 9, Forward)?), ["a2", "a3"]);
+            assert_eq!(keys(r.page("note", b"b", Some(b"a2"), 9, Forward)?), ["b1", "b2"]);
+            assert_eq!(keys(r.page("note", b"b", Some(b"a2"), 9, Backward)?), [""; 0]);
             assert_eq!(keys(r.range("note", b"a3", 2, Forward)?), ["a3", "b1"]);
             assert_eq!(keys(r.range("note", b"b1", 2, Backward)?), ["a3", "a2"]);
             assert_eq!(keys(r.prefix("none", b"", 2, Backward)?), [""; 0]);
@@ -128,13 +110,7 @@ fn a_failing_change_is_rolled_back_alone_in_its_group() {
         let there = n % 4 == 0;
         let id = format!("n{n}");
         assert_eq!(text_of(&store, &id).is_some(), there, "{id}");
-        assert_eq!(
-            store
-                .read(|r| r.vault_get(id.as_bytes()))
-                .unwrap()
-                .is_some(),
-            there
-        );
+        assert_eq!(store.read(|r| r.vault_get(id.as_bytes())).unwrap().is_some(), there);
     }
     assert_eq!(store.head().seq, 4);
     assert_eq!(add(&store, "after", "x"), 5);
@@ -166,16 +142,10 @@ fn limits_and_bad_names_are_refused() {
     large.shape = vec![0; SHAPE_LIMIT + 1];
     assert!(matches!(append(large), Err(Error::TooLarge { .. })));
     for kind in ["", "store.erase", "store.else"] {
-        assert!(matches!(
-            append(entry(kind, "a", None)),
-            Err(Error::BadKind { .. })
-        ));
+        assert!(matches!(append(entry(kind, "a", None)), Err(Error::BadKind { .. })));
     }
     let bad = |table: &'static str, key: Vec<u8>| {
-        assert!(matches!(
-            store.read(|r| r.get(table, &key)),
-            Err(Error::BadKey { .. })
-        ));
+        assert!(matches!(store.read(|r| r.get(table, &key)), Err(Error::BadKey { .. })));
     };
     bad("", vec![1]);
     bad("a\0b", vec![1]);
@@ -184,14 +154,8 @@ fn limits_and_bad_names_are_refused() {
         let put = store.write_blocking(move |w| w.vault_put(&key, b""));
         assert!(matches!(put, Err(Error::BadKey { .. })));
     }
-    assert!(matches!(
-        erase(&store, &[7]),
-        Err(Error::NoEntry { seq: 7 })
-    ));
-    assert!(matches!(
-        erase(&store, &[]),
-        Err(Error::NothingToErase { .. })
-    ));
+    assert!(matches!(erase(&store, &[7]), Err(Error::NoEntry { seq: 7 })));
+    assert!(matches!(erase(&store, &[]), Err(Error::NothingToErase { .. })));
 }
 
 #[test]
@@ -213,11 +177,8 @@ fn another_fold_version_rebuilds_the_same_tables() {
     }
     erase(&store, &[3, 50]).unwrap();
     let dump = |store: &Store| {
-        ["note", "word", "count"].map(|table| {
-            store
-                .read(|r| r.prefix(table, b"", 1000, Direction::Forward))
-                .unwrap()
-        })
+        ["note", "word", "count"]
+            .map(|table| store.read(|r| r.prefix(table, b"", 1000, Direction::Forward)).unwrap())
     };
     let before = dump(&store);
     drop(store);
@@ -232,11 +193,7 @@ async fn writes_work_from_a_single_threaded_runtime_and_are_announced() {
     assert_eq!(*watch.borrow_and_update(), 0);
     let writes = (0..20).map(|n: u32| {
         let store = store.clone();
-        async move {
-            store
-                .write(move |w| w.append(entry("note.add", &n.to_string(), None)))
-                .await
-        }
+        async move { store.write(move |w| w.append(entry("note.add", &n.to_string(), None))).await }
     });
     let local = tokio::task::LocalSet::new();
     let tasks: Vec<_> = writes.map(|write| local.spawn_local(write)).collect();

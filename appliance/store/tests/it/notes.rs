@@ -44,40 +44,17 @@ impl Fold for Notes {
         };
         let text = content.map(|content| String::from_utf8_lossy(content).into_owned());
         let old = note(tables, &id)?;
-        if let Some(Note {
-            text: Some(old), ..
-        }) = &old
-        {
+        if let Some(Note { text: Some(old), .. }) = &old {
             unindex(tables, &id, old)?;
         }
         let edits = old.as_ref().map_or(0, |old| old.edits);
         let removed = old.as_ref().is_some_and(|old| old.removed);
         let text_seq = entry.seq;
         let new = match entry.kind.as_str() {
-            "note.add" | "note.edit" if removed => Note {
-                text: None,
-                text_seq,
-                edits,
-                removed,
-            },
-            "note.add" => Note {
-                text,
-                text_seq,
-                edits,
-                removed,
-            },
-            "note.edit" => Note {
-                text,
-                text_seq,
-                edits: edits + 1,
-                removed,
-            },
-            "note.remove" => Note {
-                text: None,
-                text_seq,
-                edits,
-                removed: true,
-            },
+            "note.add" | "note.edit" if removed => Note { text: None, text_seq, edits, removed },
+            "note.add" => Note { text, text_seq, edits, removed },
+            "note.edit" => Note { text, text_seq, edits: edits + 1, removed },
+            "note.remove" => Note { text: None, text_seq, edits, removed: true },
             _ => return Ok(()),
         };
         put(tables, &id, &new)
@@ -101,9 +78,7 @@ impl Fold for Notes {
 }
 
 fn id_of(entry: &Entry) -> Option<String> {
-    serde_json::from_slice::<Shape>(&entry.shape)
-        .ok()
-        .map(|shape| shape.id)
+    serde_json::from_slice::<Shape>(&entry.shape).ok().map(|shape| shape.id)
 }
 
 fn note(tables: &Tables<'_>, id: &str) -> Result<Option<Note>, Error> {
@@ -127,9 +102,7 @@ fn unindex(tables: &mut Tables<'_>, id: &str, text: &str) -> Result<(), Error> {
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(' ')
-        .filter(|word| !word.is_empty())
-        .map(|word| word.chars().take(40).collect())
+    text.split(' ').filter(|word| !word.is_empty()).map(|word| word.chars().take(40).collect())
 }
 
 fn count(tables: &mut Tables<'_>, kind: &str) -> Result<(), Error> {
@@ -155,11 +128,7 @@ impl Sign for Seal {
 
 /// A small map, so that a machine with little address space runs the tests too.
 pub(crate) fn options() -> Options {
-    Options {
-        map_size: 64 << 20,
-        map_limit: 64 << 20,
-        ..Options::default()
-    }
+    Options { map_size: 64 << 20, map_limit: 64 << 20, ..Options::default() }
 }
 
 pub(crate) fn open(folder: &Path) -> Store {
