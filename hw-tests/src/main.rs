@@ -16,6 +16,7 @@ use verify::Depth;
 enum Wish {
     Bench,
     Help,
+    Tools,
     Verify(Depth),
 }
 
@@ -24,6 +25,10 @@ fn main() -> ExitCode {
         Ok(Wish::Bench) => bench::run(),
         Ok(Wish::Help) => {
             println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Ok(Wish::Tools) => {
+            verify::tools();
             ExitCode::SUCCESS
         }
         Ok(Wish::Verify(depth)) => verify::run(depth),
@@ -49,6 +54,7 @@ fn wish() -> Result<Wish, lexopt::Error> {
     }
     match verb.as_ref().and_then(|text| text.to_str()) {
         Some("bench") => Ok(Wish::Bench),
+        Some("tools") => Ok(Wish::Tools),
         Some("verify") => Ok(Wish::Verify(depth)),
         Some(_) | None => Ok(Wish::Help),
     }
@@ -58,4 +64,6 @@ const HELP: &str = "\
 cargo verify           format, lints, build, every test, the browser stories
 cargo verify --fast    without browsers and slow tests
 cargo verify --long    with many kills and cut points; takes long
+cargo run --package hw-tests -- tools
+                       only fetches what the browser stories need
 cargo bench-node       what it costs: times, memory, wake-ups, bytes";

@@ -37,12 +37,17 @@ pub(crate) fn run(depth: Depth) -> ExitCode {
     if count.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Fetches what the browser stories need.
+pub(crate) fn tools() {
+    tools::prepare(&root().join("hw-tests/browser"));
+}
+
 /// The name of the step that failed is the error.
 fn steps(depth: Depth, count: &mut Count) -> Result<(), &'static str> {
     cargo("format", &["fmt", "--all", "--", "--check"])?;
     if depth != Depth::Fast {
         timed("tools", || {
-            tools::prepare(&root().join("hw-tests/browser"));
+            tools();
             true
         })?;
     }
