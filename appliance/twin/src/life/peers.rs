@@ -205,7 +205,7 @@ impl Peers {
     /// When the next peer that is away is to be tried again (Unix time in milliseconds); `None`
     /// when nothing waits for that.
     pub(crate) fn due_ms(&self) -> Option<i64> {
-        self.0.away.borrow().values().map(|away| away.next_ms).min()
+        self.0.away.borrow().values().map(|away| away.next_ms).filter(|next| *next > 0).min()
     }
 
     /// Looks at the outbox again, after a write that appended no journal entry.
@@ -214,10 +214,7 @@ impl Peers {
     }
 
     fn introduction(&self) -> Introduction {
-        Introduction {
-            chain: self.0.chain.clone(),
-            pre_key: self.pre_key(),
-        }
+        Introduction { chain: self.0.chain.clone(), pre_key: self.pre_key() }
     }
 
     fn now_ms(&self) -> i64 {

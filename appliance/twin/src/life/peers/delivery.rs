@@ -12,7 +12,7 @@ use std::{future::Future, time::Duration};
 use tokio::{
     net::UnixStream,
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// How a link ended.
@@ -21,7 +21,10 @@ pub(super) enum End {
     /// Nothing was waiting any more.
     Done,
     /// Something waits and could not be delivered now.
-    Away,
+    Away {
+        /// Whether something else could.
+        progress: bool,
+    },
 }
 
 /// Delivers to one person until nothing waits for a while, or something is in the way.
@@ -35,9 +38,9 @@ where
         Ok(Ok(stream)) => stream,
         Ok(Err(reason)) => {
             tracing::debug!(%to, ?reason, "no link");
-            return End::Away;
+            return End::Away { progress: false };
         }
-        Err(_) => return End::Away,
+        Err(_) => return End::Away { progress: false },
     };
     let mut delivery = Delivery {
         peers,
@@ -47,13 +50,14 @@ where
         sent: 0,
         introduced: false,
         rounds: 0,
+        progress: false,
         working: Some(working),
     };
     match delivery.until_idle().await {
         Ok(()) => End::Done,
         Err(stop) => {
             tracing::debug!(%to, stop = &stop as &dyn std::error::Error, "link ended");
-            End::Away
+            End::Away { progress: delivery.progress }
         }
     }
 }
@@ -70,6 +74,7 @@ struct Delivery<'a> {
     introduced: bool,
     /// Starts from the beginning since the last progress.
     rounds: u32,
+    progress: bool,
     working: Option<Working>,
 }
 
@@ -101,23 +106,31 @@ enum Stop {
 impl Delivery<'_> {
     async fn until_idle(&mut self) -> Result<(), Stop> {
         let (mut seq, mut wake) = (self.peers.0.store.watch(), self.peers.0.wake.subscribe());
+        let mut idle = false;
+        let mut deadline = Instant::now() + ANSWER_TIME;
         loop {
             seq.mark_unchanged();
             wake.mark_unchanged();
             self.fill().await?;
-            let idle = self.flight.is_empty();
+            if idle != self.flight.is_empty() {
+                idle = !idle;
+                deadline = Instant::now() + if idle { IDLE_TIME } else { ANSWER_TIME };
+            }
             if idle {
                 self.working = None;
             }
-            let wait = if idle { IDLE_TIME } else { ANSWER_TIME };
             tokio::select! {
                 frame = self.wire.recv() => match frame? {
-                    Some(frame) => self.answer(frame).await?,
+                    Some(frame) => {
+                        self.answer(frame).await?;
+                        deadline = Instant::now() + ANSWER_TIME;
+                        idle = false;
+                    }
                     None if idle => return Ok(()),
                     None => return Err(Stop::Closed),
                 },
                 () = either(&mut seq, &mut wake) => {}
-                () = sleep(wait) => {
+                () = sleep_until(deadline) => {
                     if idle {
                         // The other end may be gone already, which is as good.
                         drop(self.wire.send(&Frame::Bye).await);
@@ -172,20 +185,9 @@ impl Delivery<'_> {
             }
         };
         self.introduced = true;
-        let Sealed {
-            bytes,
-            digest,
-            committed,
-            held,
-        } = sealed;
+        let Sealed { bytes, digest, committed, held } = sealed;
         let size = bytes.len();
-        self.flight.push(Flying {
-            counter,
-            digest,
-            committed,
-            held,
-            size,
-        });
+        self.flight.push(Flying { counter, digest, committed, held, size });
         self.wire.send(&Frame::Envelope(bytes)).await?;
         Ok(size)
     }
@@ -193,19 +195,12 @@ impl Delivery<'_> {
     async fn answer(&mut self, frame: Frame) -> Result<(), Stop> {
         match frame {
             Frame::Committed(proofs) => {
-                self.arrived(|f| proofs.contains(&f.committed), Delivered::Committed)
-                    .await
+                self.arrived(|f| proofs.contains(&f.committed), Delivered::Committed).await
             }
             Frame::Held(proofs) => {
-                self.arrived(|f| proofs.contains(&f.held), Delivered::Held)
-                    .await
+                self.arrived(|f| proofs.contains(&f.held), Delivered::Held).await
             }
-            Frame::Refused {
-                digest,
-                reason,
-                pre_key,
-                expected: _,
-            } => {
+            Frame::Refused { digest, reason, pre_key, expected: _ } => {
                 match self.flight.iter().find(|f| f.digest == digest) {
                     Some(flying) => self.refused(flying.counter, reason, pre_key).await,
                     // Of a round that is over.
@@ -223,12 +218,8 @@ impl Delivery<'_> {
         proven: impl Fn(&Flying) -> bool,
         how: Delivered,
     ) -> Result<(), Stop> {
-        let numbers: Vec<u64> = self
-            .flight
-            .iter()
-            .filter(|f| proven(f))
-            .map(|f| f.counter)
-            .collect();
+        let numbers: Vec<u64> =
+            self.flight.iter().filter(|f| proven(f)).map(|f| f.counter).collect();
         if numbers.is_empty() {
             return Ok(());
         }
@@ -246,6 +237,7 @@ impl Delivery<'_> {
         write.await?;
         self.flight.retain(|f| !numbers.contains(&f.counter));
         self.rounds = 0;
+        self.progress = true;
         Ok(())
     }
 
@@ -286,22 +278,12 @@ impl Delivery<'_> {
     /// Takes the pre-key that a receiver names, when it is one of theirs and a new one.
     async fn learn(&self, pre_key: SignedPreKey) -> Result<(), Stop> {
         let to = self.to;
-        let known = self
-            .peers
-            .0
-            .store
-            .read(|r| known::load(r, &to))?
-            .ok_or(Stop::Stranger)?;
+        let known = self.peers.0.store.read(|r| known::load(r, &to))?.ok_or(Stop::Stranger)?;
         let person = known.chain.check().map_err(|_| Stop::Stranger)?;
         if pre_key == known.pre_key || pre_key.check(&person).is_err() {
             return Err(Refusal::UnknownPreKey.into());
         }
-        Ok(self
-            .peers
-            .0
-            .store
-            .write(move |w| known::learn(w, &to, pre_key))
-            .await?)
+        Ok(self.peers.0.store.write(move |w| known::learn(w, &to, pre_key)).await?)
     }
 
     async fn park(&self, counter: u64, reason: Refusal) -> Result<(), Stop> {

@@ -9,10 +9,7 @@ use store::{Reader, Writer};
 /// the first `enqueue` to them. Returns who they are; what is known already and newer stays.
 pub(crate) fn meet(w: &mut Writer<'_>, card: &Card) -> Result<TwinId, store::Error> {
     let id = card.person().id;
-    let offered = Introduction {
-        chain: card.chain().clone(),
-        pre_key: *card.pre_key(),
-    };
+    let offered = Introduction { chain: card.chain().clone(), pre_key: *card.pre_key() };
     let known = load(&w.reader(), &id)?;
     let take = match &known {
         Some(known) => Chain::choose(&known.chain, &offered.chain)
@@ -59,11 +56,7 @@ pub(super) fn judge(
 ) -> Result<(Person, bool), Refusal> {
     let Some(offered) = offered else {
         let known = known.ok_or(Refusal::UnknownSender)?;
-        return known
-            .chain
-            .check()
-            .map(|p| (p, false))
-            .map_err(|_| Refusal::UnknownSender);
+        return known.chain.check().map(|p| (p, false)).map_err(|_| Refusal::UnknownSender);
     };
     let introduced = offered.check().map_err(|_| Refusal::Forged)?;
     if introduced.id != *from {

@@ -42,14 +42,7 @@ pub(crate) enum OutboxError {
 /// in the order in which they are put here.
 pub(crate) fn enqueue(w: &mut Writer<'_>, letter: Letter) -> Result<(), OutboxError> {
     let (epoch, from) = vault::me(&w.reader())?.ok_or(OutboxError::NotOpen)?;
-    let Letter {
-        to,
-        thread,
-        capability,
-        major,
-        body,
-        about,
-    } = letter;
+    let Letter { to, thread, capability, major, body, about } = letter;
     let about = about.unwrap_or_default();
     let length = u8::try_from(about.len()).map_err(|_| OutboxError::Form)?;
     if body.len() > link::MAX_BODY || capability.len() > 64 || to == from {
@@ -93,21 +86,8 @@ pub(crate) fn retry(w: &mut Writer<'_>, to: &TwinId) -> Result<usize, OutboxErro
         let Some(entry) = row.get(2..).and_then(Waiting::read) else {
             continue;
         };
-        let Inner {
-            thread,
-            capability,
-            major,
-            body,
-            ..
-        } = entry.inner;
-        let letter = Letter {
-            to: *to,
-            thread,
-            capability,
-            major,
-            body,
-            about: entry.about,
-        };
+        let Inner { thread, capability, major, body, .. } = entry.inner;
+        let letter = Letter { to: *to, thread, capability, major, body, about: entry.about };
         enqueue(w, letter)?;
     }
     Ok(parked.len())
@@ -125,20 +105,14 @@ impl Waiting {
         let (length, rest) = row.split_first()?;
         let (about, inner) = rest.split_at_checked(usize::from(*length))?;
         let about = (!about.is_empty()).then(|| about.to_vec());
-        Some(Self {
-            inner: Inner::from_bytes(inner)?,
-            about,
-        })
+        Some(Self { inner: Inner::from_bytes(inner)?, about })
     }
 }
 
 /// The people for whom letters wait.
 pub(super) fn pending(r: &Reader<'_>) -> Result<Vec<TwinId>, store::Error> {
     let rows = r.vault_prefix(&vault::all(vault::PENDING))?;
-    Ok(rows
-        .iter()
-        .filter_map(|(key, _)| vault::id_in(vault::PENDING, key))
-        .collect())
+    Ok(rows.iter().filter_map(|(key, _)| vault::id_in(vault::PENDING, key)).collect())
 }
 
 /// Letters to a person with a higher number than `above`, lowest first.
@@ -151,10 +125,7 @@ pub(super) fn waiting(
     let from = vault::numbered(vault::OUT, to, above.saturating_add(1));
     let prefix = vault::of(vault::OUT, to);
     let rows = r.vault_page(&prefix, Some(&from), limit, Direction::Forward)?;
-    Ok(rows
-        .iter()
-        .filter_map(|(_, row)| Waiting::read(row))
-        .collect())
+    Ok(rows.iter().filter_map(|(_, row)| Waiting::read(row)).collect())
 }
 
 /// Takes a letter out because it arrived. Returns it, unless it is gone already.
@@ -166,9 +137,7 @@ pub(super) fn clear(
     let key = vault::numbered(vault::OUT, to, counter);
     let row = w.vault_get(&key)?;
     w.vault_delete(&key)?;
-    if w.vault_page(&vault::of(vault::OUT, to), None, 1, Direction::Forward)?
-        .is_empty()
-    {
+    if w.vault_page(&vault::of(vault::OUT, to), None, 1, Direction::Forward)?.is_empty() {
         w.vault_delete(&vault::of(vault::PENDING, to))?;
     }
     Ok(row.as_deref().and_then(Waiting::read))

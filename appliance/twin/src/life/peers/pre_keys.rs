@@ -43,9 +43,7 @@ impl PreKeys {
     /// Newest first.
     pub(super) fn secrets(&self) -> Vec<PreKey> {
         let older = self.older.iter().rev().map(|(_, key)| key.clone());
-        std::iter::once(self.newest.1.clone())
-            .chain(older)
-            .collect()
+        std::iter::once(self.newest.1.clone()).chain(older).collect()
     }
 
     /// The public part of the newest.

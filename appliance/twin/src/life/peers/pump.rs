@@ -21,7 +21,7 @@ use tokio::{net::UnixStream, time::sleep};
 /// A person who could not be reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Away {
-    /// When to try again.
+    /// When to try again; 0: now, or under way.
     pub(super) next_ms: i64,
     failures: u32,
 }
@@ -41,11 +41,12 @@ impl Peers {
             for to in self.due(&linked) {
                 if linked.len() < MAX_LINKS {
                     linked.insert(to);
+                    self.try_now(&to);
                     let open = &open;
                     links.push(async move { (to, delivery::run(self, to, open).await) });
                 }
             }
-            let pause = self.pause(&linked);
+            let pause = self.pause(linked.len());
             tokio::select! {
                 (to, end) = links.next() => {
                     linked.remove(&to);
@@ -60,10 +61,15 @@ impl Peers {
 
     /// The person spoke to us, so they can be reached.
     pub(super) fn reached(&self, id: &TwinId) {
-        if let Some(away) = self.0.away.borrow_mut().get_mut(id) {
-            away.next_ms = 0;
+        if self.try_now(id) {
+            self.wake();
         }
-        self.wake();
+    }
+
+    /// Ends a pause. Says whether there was one.
+    fn try_now(&self, id: &TwinId) -> bool {
+        let mut away = self.0.away.borrow_mut();
+        away.get_mut(id).is_some_and(|away| std::mem::take(&mut away.next_ms) > 0)
     }
 
     /// People for whom letters wait, who have no link and may be tried now.
@@ -79,23 +85,17 @@ impl Peers {
         let mut away = self.0.away.borrow_mut();
         // Nobody is tried again for whom nothing waits.
         away.retain(|id, _| pending.contains(id));
-        let may = |to: &TwinId| {
-            away.get(to)
-                .is_none_or(|a| a.next_ms <= now_ms || a.is_odd(now_ms))
-        };
-        pending
-            .into_iter()
-            .filter(|to| !linked.contains(to) && may(to))
-            .collect()
+        let may =
+            |to: &TwinId| away.get(to).is_none_or(|a| a.next_ms <= now_ms || a.is_odd(now_ms));
+        pending.into_iter().filter(|to| !linked.contains(to) && may(to)).collect()
     }
 
-    fn pause(&self, linked: &BTreeSet<TwinId>) -> Option<Duration> {
+    fn pause(&self, links: usize) -> Option<Duration> {
+        if links >= MAX_LINKS {
+            return None;
+        }
         let away = self.0.away.borrow();
-        let next = away
-            .iter()
-            .filter(|(id, _)| !linked.contains(id))
-            .map(|(_, a)| a.next_ms)
-            .min()?;
+        let next = away.values().map(|a| a.next_ms).filter(|next| *next > 0).min()?;
         let ms = next.saturating_sub(self.now_ms()).clamp(1, LONGEST_MS);
         u64::try_from(ms).ok().map(Duration::from_millis)
     }
@@ -107,18 +107,13 @@ impl Peers {
             End::Done if before.is_none() => return,
             End::Done => {
                 self.0.away.borrow_mut().remove(&to);
-                self.0
-                    .store
-                    .write(move |w| w.vault_delete(&key).map(drop))
-                    .await
+                self.0.store.write(move |w| w.vault_delete(&key).map(drop)).await
             }
-            End::Away => {
+            End::Away { progress } => {
+                let before = before.filter(|_| !progress);
                 let failures = before.map_or(0, |a| a.failures).saturating_add(1);
                 let next_ms = self.now_ms().saturating_add(wait_ms(failures));
-                self.0
-                    .away
-                    .borrow_mut()
-                    .insert(to, Away { next_ms, failures });
+                self.0.away.borrow_mut().insert(to, Away { next_ms, failures });
                 let row = [&next_ms.to_be_bytes()[..], &failures.to_be_bytes()].concat();
                 self.0.store.write(move |w| w.vault_put(&key, &row)).await
             }
@@ -143,10 +138,7 @@ pub(super) fn away(store: &Store) -> Result<BTreeMap<TwinId, Away>, store::Error
     let read = |(key, value): (Vec<u8>, Vec<u8>)| {
         let (next, failures) = value.split_first_chunk::<8>()?;
         let failures = u32::from_be_bytes(failures.try_into().ok()?);
-        let away = Away {
-            next_ms: i64::from_be_bytes(*next),
-            failures,
-        };
+        let away = Away { next_ms: i64::from_be_bytes(*next), failures };
         Some((vault::id_in(vault::AWAY, &key)?, away))
     };
     Ok(rows.into_iter().filter_map(read).collect())
@@ -179,17 +171,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_from_a_second_to_five_minutes_to_an_hour() {
-        let cases = [
-            (1, 500, 1000),
-            (2, 1000, 2000),
-            (9, 128_000, 256_000),
-            (10, 150_000, 300_000),
-        ];
-        let more = [
-            (32, 150_000, 300_000),
-            (33, 1_800_000, 3_600_000),
-            (u32::MAX, 1_800_000, 3_600_000),
-        ];
+        let cases =
+            [(1, 500, 1000), (2, 1000, 2000), (9, 128_000, 256_000), (10, 150_000, 300_000)];
+        let more =
+            [(32, 150_000, 300_000), (33, 1_800_000, 3_600_000), (u32::MAX, 1_800_000, 3_600_000)];
         for (failures, least, most) in cases.into_iter().chain(more) {
             for _ in 0..20 {
                 let ms = wait_ms(failures);

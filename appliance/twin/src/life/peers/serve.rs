@@ -41,10 +41,7 @@ impl Peers {
 
 /// Gives effect to what was held by a version that could not read it, in the order it came.
 pub(super) async fn release_held(peers: &Peers) -> Result<(), PeersError> {
-    let held = peers
-        .0
-        .store
-        .read(|r| r.vault_prefix(&vault::all(vault::HELD)))?;
+    let held = peers.0.store.read(|r| r.vault_prefix(&vault::all(vault::HELD)))?;
     for (key, row) in held {
         let (seq, inner) = row
             .split_first_chunk::<8>()
@@ -138,10 +135,7 @@ impl Session<'_> {
         }
         let _working = self.peers.working();
         if let Err(error) = self.peers.renew_pre_key().await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "pre-key not renewed"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "pre-key not renewed");
         }
         let secrets = self.peers.0.pre_keys.borrow().secrets();
         let (mut told, mut changes) = (Vec::new(), Vec::new());
@@ -149,12 +143,7 @@ impl Session<'_> {
             let digest = Digest::of(&bytes);
             match link::open(&bytes, &secrets).and_then(|opened| self.proven(opened)) {
                 Ok((opened, keep)) => {
-                    told.push((
-                        digest,
-                        opened.committed(),
-                        opened.held(),
-                        *opened_from(&opened),
-                    ));
+                    told.push((digest, opened.committed(), opened.held(), *opened_from(&opened)));
                     changes.push(self.effect(opened, keep));
                 }
                 Err(reason) => self.refuse(digest, No::Refused(reason)).await?,
@@ -214,9 +203,7 @@ impl Session<'_> {
         let store = self.peers.0.store.clone();
         Box::pin(async move {
             let inner = opened.claimed().clone();
-            store
-                .write(move |w| effect(w, &*apply, &inner, keep, now_ms))
-                .await
+            store.write(move |w| effect(w, &*apply, &inner, keep, now_ms)).await
         })
     }
 
@@ -235,24 +222,14 @@ impl Session<'_> {
             No::Gap(expected) => (Refusal::Gap, Some(expected)),
             No::Refused(reason) => (reason, None),
             No::Store(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "envelope not stored"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "envelope not stored");
                 (Refusal::Full, None)
             }
         };
         *self.refusals.entry(reason).or_default() += 1;
         self.strikes += 1;
         let pre_key = (reason == Refusal::UnknownPreKey).then(|| self.peers.pre_key());
-        self.wire
-            .send(&Frame::Refused {
-                digest,
-                reason,
-                pre_key,
-                expected,
-            })
-            .await
+        self.wire.send(&Frame::Refused { digest, reason, pre_key, expected }).await
     }
 
     /// Counts this link's refusals in one write: a stranger cannot make us write more often.
@@ -262,15 +239,10 @@ impl Session<'_> {
             return;
         }
         let write = self.peers.0.store.write(move |w| {
-            refusals
-                .iter()
-                .try_for_each(|(r, n)| vault::count(w, vault::REFUSED, *r, *n))
+            refusals.iter().try_for_each(|(r, n)| vault::count(w, vault::REFUSED, *r, *n))
         });
         if let Err(error) = write.await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "refusals not counted"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "refusals not counted");
         }
     }
 }
@@ -305,11 +277,7 @@ fn effect(
                 known::keep(w, from, introduction, contact)?;
             }
             let held = w.vault_get(&held_key(inner))?.is_some();
-            Ok(if held {
-                Taken::Held { contact }
-            } else {
-                Taken::Committed { contact }
-            })
+            Ok(if held { Taken::Held { contact } } else { Taken::Committed { contact } })
         }
         Judgement::Next => {
             if let Some(introduction) = introduction {
@@ -338,23 +306,14 @@ fn hold(w: &mut Writer<'_>, apply: &dyn Apply, inner: &Inner, now_ms: i64) -> Re
         return Err(No::Refused(Refusal::Full));
     }
     let seq = apply.hold(w, inner, now_ms)?;
-    let rest = Inner {
-        body: Vec::new(),
-        introduction: None,
-        ..inner.clone()
-    };
+    let rest = Inner { body: Vec::new(), introduction: None, ..inner.clone() };
     let row = [&seq.to_be_bytes()[..], &rest.to_bytes()].concat();
     Ok(w.vault_put(&held_key(inner), &row)?)
 }
 
 fn held_key(inner: &Inner) -> Vec<u8> {
     let from = vault::of(vault::HELD, &inner.from);
-    [
-        &from[..],
-        &inner.epoch.to_be_bytes(),
-        &inner.counter.to_be_bytes(),
-    ]
-    .concat()
+    [&from[..], &inner.epoch.to_be_bytes(), &inner.counter.to_be_bytes()].concat()
 }
 
 impl From<store::Error> for No {
@@ -377,10 +336,7 @@ struct Served<'a>(&'a Peers);
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
-        self.0
-            .0
-            .serving
-            .set(self.0.0.serving.get().saturating_sub(1));
+        self.0.0.serving.set(self.0.0.serving.get().saturating_sub(1));
     }
 }
 

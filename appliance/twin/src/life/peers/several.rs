@@ -47,12 +47,7 @@ pub(super) async fn together<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_
             }
         }
         if waiting.iter().all(|(_, result)| result.is_some()) {
-            Poll::Ready(
-                waiting
-                    .iter_mut()
-                    .filter_map(|(_, result)| result.take())
-                    .collect(),
-            )
+            Poll::Ready(waiting.iter_mut().filter_map(|(_, result)| result.take()).collect())
         } else {
             Poll::Pending
         }

@@ -79,10 +79,7 @@ pub(super) fn me(r: &Reader<'_>) -> Result<Option<(u32, TwinId)>, store::Error> 
     let row = r.vault_get(ME)?;
     Ok(row.as_deref().and_then(|row| {
         let (epoch, id) = row.split_first_chunk::<4>()?;
-        Some((
-            u32::from_be_bytes(*epoch),
-            TwinId::from_bytes(id.try_into().ok()?),
-        ))
+        Some((u32::from_be_bytes(*epoch), TwinId::from_bytes(id.try_into().ok()?)))
     }))
 }
 
@@ -103,9 +100,7 @@ pub(crate) fn refusals(r: &Reader<'_>) -> Result<BTreeMap<String, u64>, store::E
     let start = all(REFUSED);
     let rows = r.vault_prefix(&start)?;
     let named = |(key, value): (Vec<u8>, Vec<u8>)| {
-        let code = key
-            .strip_prefix(&start[..])
-            .and_then(|c| std::str::from_utf8(c).ok())?;
+        let code = key.strip_prefix(&start[..]).and_then(|c| std::str::from_utf8(c).ok())?;
         Some((code.to_owned(), number(Some(value))))
     };
     Ok(rows.into_iter().filter_map(named).collect())

@@ -17,11 +17,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self {
-            stream,
-            decoder: Decoder::default(),
-            buffer: vec![0; CHUNK].into_boxed_slice(),
-        }
+        Self { stream, decoder: Decoder::default(), buffer: vec![0; CHUNK].into_boxed_slice() }
     }
 
     /// The next frame; `None` when the other end closed. May be dropped and asked again.
@@ -39,9 +35,7 @@ impl Wire {
 
     /// As `recv`, for so long at most. A frame that comes in drips gets no more time.
     pub(super) async fn recv_within(&mut self, wait: Duration) -> Result<Option<Frame>, Broken> {
-        timeout(wait, self.recv())
-            .await
-            .map_err(|_| Broken::TooSlow)?
+        timeout(wait, self.recv()).await.map_err(|_| Broken::TooSlow)?
     }
 
     /// A frame that has come already.

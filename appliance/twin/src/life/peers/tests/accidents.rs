@@ -1,0 +1,149 @@
+//! Links cut at any byte and twins killed at any moment: every letter takes effect exactly once,
+//! in order, and is reported exactly once.
+
+use super::*;
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+/// The twins that run.
+type Town = Rc<RefCell<BTreeMap<TwinId, Rc<Running>>>>;
+
+/// A running twin: everything it does ends when this is dropped, in the middle of anything.
+struct Running {
+    peers: Peers,
+    serving: RefCell<Vec<Stop>>,
+    _pump: Stop,
+}
+
+struct Stop(JoinHandle<()>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A link that passes so many bytes and is then cut, both ways, wherever that is.
+async fn frail(
+    town: Town,
+    to: TwinId,
+    dice: Rc<RefCell<Dice>>,
+) -> Result<UnixStream, handover::Reason> {
+    let there = town.borrow().get(&to).cloned().ok_or(handover::Reason::NotHere)?;
+    let (near, mut a) = UnixStream::pair().unwrap();
+    let (mut b, far) = UnixStream::pair().unwrap();
+    let peers = there.peers.clone();
+    let serving = spawn_local(async move {
+        peers.serve(far).await;
+    });
+    there.serving.borrow_mut().push(Stop(serving));
+    let mut left = dice.borrow_mut().below(30_000) as usize;
+    spawn_local(async move {
+        let (mut there, mut back) = (vec![0; 700], vec![0; 700]);
+        loop {
+            let (n, to) = tokio::select! {
+                n = a.read(&mut there) => (n.unwrap_or(0), true),
+                n = b.read(&mut back) => (n.unwrap_or(0), false),
+            };
+            let n = n.min(left);
+            left -= n;
+            let written =
+                if to { b.write_all(&there[..n]).await } else { a.write_all(&back[..n]).await };
+            if n == 0 || left == 0 || written.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(near)
+}
+
+async fn start(home: &Home, town: &Town, dice: &Rc<RefCell<Dice>>) {
+    let peers = home.start().await;
+    let (town_, dice, pumped) = (town.clone(), dice.clone(), peers.clone());
+    let pump = spawn_local(async move {
+        pumped.pump(|to| frail(town_.clone(), to, dice.clone())).await;
+    });
+    let running = Running { peers, serving: RefCell::default(), _pump: Stop(pump) };
+    town.borrow_mut().insert(home.id(), Rc::new(running));
+}
+
+fn numbered(n: u64) -> String {
+    // Of very different lengths, so that cuts fall everywhere.
+    format!("{n:04} {}", "x".repeat((n as usize * 37) % 900))
+}
+
+fn exactly_once(seed: u64) {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        drop((a, b));
+        let town = Town::default();
+        let dice = Rc::new(RefCell::new(Dice(seed)));
+        let homes = [&ann, &bob];
+        start(&ann, &town, &dice).await;
+        start(&bob, &town, &dice).await;
+        let mut said = [0, 0];
+        let steps = 120;
+        for step in 0..steps {
+            let who = dice.borrow_mut().below(2) as usize;
+            let (me, other) = (homes[who], homes[1 - who].id());
+            let peers = town.borrow()[&me.id()].peers.clone();
+            let count = dice.borrow_mut().below(6);
+            for _ in 0..count {
+                // Acknowledged to the person once this returns: it may not be lost from here on.
+                let text = numbered(said[who]);
+                let about = Some(text.as_bytes()[..4].to_vec());
+                say_as(&peers, Letter { about, ..letter(other, text.as_bytes()) }).await;
+                said[who] += 1;
+            }
+            drop(peers);
+            let pause = dice.borrow_mut().below(12);
+            sleep(Duration::from_millis(pause)).await;
+            if step % 10 == 9 {
+                let victim = dice.borrow_mut().below(2) as usize;
+                town.borrow_mut().remove(&homes[victim].id());
+                start(homes[victim], &town, &dice).await;
+            }
+            for home in homes {
+                // Nobody waits for the pauses here.
+                let all: Vec<TwinId> = town.borrow().keys().copied().collect();
+                let peers = town.borrow()[&home.id()].peers.clone();
+                all.iter().for_each(|id| peers.reached(id));
+            }
+        }
+        let (a, b) =
+            (&town.borrow()[&ann.id()].peers.clone(), &town.borrow()[&bob.id()].peers.clone());
+        until("all delivered", || {
+            a.reached(&bob.id());
+            b.reached(&ann.id());
+            empty(a) && empty(b)
+        })
+        .await;
+        for (from, to, count) in [(a, b, said[0]), (b, a, said[1])] {
+            assert!(count > 50, "the test says too little: {count}");
+            let all: Vec<String> = (0..count).map(numbered).collect();
+            assert_eq!(noted(to, "test.said"), all);
+            let mut delivered = noted(from, "test.delivered");
+            delivered.sort();
+            let expected: Vec<String> = (0..count).map(|n| format!("{n:04} Committed")).collect();
+            assert_eq!(delivered, expected);
+        }
+    });
+}
+
+#[test]
+fn exactly_once_whatever_is_cut_or_killed() {
+    for seed in [1, 2, 3] {
+        exactly_once(seed);
+    }
+}

@@ -1,0 +1,232 @@
+//! What must not be taken is refused, takes back everything it did, and is counted by reason.
+
+use super::*;
+use link::{Decoder, Digest, Introduction, Proof};
+
+/// A twin without any manners: seals what it likes and sends it when it likes.
+struct Stranger {
+    home: Home,
+    stream: UnixStream,
+    decoder: Decoder,
+}
+
+impl Stranger {
+    fn new(home: Home, to: &Peers) -> Self {
+        let (stream, far) = UnixStream::pair().unwrap();
+        let to = to.clone();
+        spawn_local(async move { to.serve(far).await });
+        Self { home, stream, decoder: Decoder::default() }
+    }
+
+    fn says(&self, to: TwinId, counter: u64, body: &[u8]) -> Inner {
+        let pre_key = PreKey::from_bytes(&[9; 32]).unwrap();
+        let pre_key = pre_key.sign(&self.home.id(), 1, &self.home.keys.twin);
+        Inner {
+            from: self.home.id(),
+            to,
+            thread: [0; 16],
+            epoch: 1,
+            counter,
+            after: counter.saturating_sub(1),
+            capability: "chat".into(),
+            major: 1,
+            introduction: Some(Introduction { chain: self.home.chain.clone(), pre_key }),
+            body: body.to_vec(),
+        }
+    }
+
+    async fn send(&mut self, frame: &Frame) {
+        self.stream.write_all(&frame.to_bytes().unwrap()).await.unwrap();
+    }
+
+    async fn answer(&mut self) -> Option<Frame> {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(frame) = self.decoder.pop().unwrap() {
+                return Some(frame);
+            }
+            match self.stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return None,
+                Ok(n) => self.decoder.push(&buffer[..n]).unwrap(),
+            }
+        }
+    }
+
+    /// Sends and gives what came back: `Ok` with the proof or the reason.
+    async fn try_to(&mut self, bytes: Vec<u8>) -> Result<Vec<Proof>, (Refusal, Option<u64>)> {
+        let wanted = Digest::of(&bytes);
+        self.send(&Frame::Envelope(bytes)).await;
+        match self.answer().await.unwrap() {
+            Frame::Committed(proofs) => Ok(proofs),
+            Frame::Refused { digest, reason, expected, .. } if digest == wanted => {
+                Err((reason, expected))
+            }
+            other => panic!("an odd answer: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn forged_replayed_reordered_resealed_and_foreign_envelopes() {
+    run(async {
+        let (ann, bob, eve) = (Home::new(1), Home::new(2), Home::new(3));
+        bob.knows(&ann);
+        let b = bob.start().await;
+        let (to_bob, ann_key) = (b.pre_key(), ann.keys.twin.clone());
+        let other = PreKey::from_bytes(&[8; 32]).unwrap().sign(&bob.id(), 1, &bob.keys.twin);
+        let mut link = Stranger::new(ann, &b);
+        let plain = |text: &[u8], n| link.says(bob.id(), n, text);
+        let seal_by = |inner: &Inner, key| seal(inner, &to_bob, key).unwrap();
+
+        let first = seal_by(&plain(b"one", 1), &ann_key);
+        let second = seal_by(&plain(b"two", 2), &ann_key);
+        let third = seal_by(&plain(b"three", 3), &ann_key).bytes;
+        let in_her_name = seal_by(&plain(b"forged", 3), &eve.keys.twin).bytes;
+        let unintroduced = seal_by(
+            &Inner { from: eve.id(), introduction: None, ..plain(b"x", 1) },
+            &eve.keys.twin,
+        );
+        let her_chain =
+            seal_by(&Inner { from: eve.id(), ..plain(b"borrowed chain", 3) }, &eve.keys.twin).bytes;
+        let for_eve = seal_by(&Inner { to: eve.id(), ..plain(b"resealed", 3) }, &ann_key).bytes;
+        let restored = seal_by(&Inner { epoch: 2, ..plain(b"restored", 1) }, &ann_key).bytes;
+        let old_epoch = seal_by(&plain(b"late", 3), &ann_key).bytes;
+        let wrong_key = seal(&plain(b"x", 3), &other, &ann_key).unwrap().bytes;
+        let not_mine = seal_by(&plain(b"not mine", 3), &ann_key).bytes;
+        let mut changed = third.clone();
+        *changed.last_mut().unwrap() ^= 1;
+
+        let steps = [
+            ("reordered", second.bytes.clone(), Err((Refusal::Gap, Some(1)))),
+            ("first", first.bytes.clone(), Ok(vec![first.committed])),
+            ("replayed", first.bytes.clone(), Ok(vec![first.committed])),
+            ("second", second.bytes, Ok(vec![second.committed])),
+            ("changed on its way", changed, Err((Refusal::Forged, None))),
+            ("signed by another", in_her_name, Err((Refusal::Forged, None))),
+            ("with a borrowed chain", her_chain, Err((Refusal::Forged, None))),
+            ("by nobody", unintroduced.bytes, Err((Refusal::UnknownSender, None))),
+            ("for another", for_eve, Err((Refusal::NotForMe, None))),
+            ("to no pre-key of ours", wrong_key, Err((Refusal::UnknownPreKey, None))),
+            ("edited by another", not_mine, Err((Refusal::NotAuthor, None))),
+            ("no envelope", vec![1, 2, 3], Err((Refusal::Malformed, None))),
+        ];
+        for (name, bytes, expected) in steps {
+            assert_eq!(link.try_to(bytes).await, expected, "{name}");
+        }
+        assert!(link.try_to(restored).await.is_ok());
+        assert_eq!(link.try_to(old_epoch).await, Err((Refusal::OldEpoch, None)));
+        assert_eq!(noted(&b, "test.said"), ["one", "two", "restored"]);
+
+        link.send(&Frame::Bye).await;
+        assert_eq!(link.answer().await, None);
+        let counted = b.0.store.read(refusals).unwrap();
+        let one = ["gap", "malformed", "not-author", "not-for-me", "old-epoch"];
+        let mut expected: BTreeMap<String, u64> = one.map(|c| (c.to_owned(), 1)).into();
+        expected.extend([("unknown-pre-key".into(), 1), ("unknown-sender".into(), 1)]);
+        expected.insert("forged".into(), 3);
+        assert_eq!(counted, expected);
+    });
+}
+
+#[test]
+fn strangers_fill_their_places_and_no_more() {
+    run(async {
+        let bob = Home::new(2);
+        let b = bob.start().await;
+        let (to_bob, mut taken, mut full) = (b.pre_key(), 0, 0);
+        for n in 0..(known::STRANGERS + 3) {
+            let mut secret = [7; 32];
+            secret[..8].copy_from_slice(&(n as u64).to_be_bytes());
+            let keys = Keys {
+                twin: SigningKey::from_bytes(&secret),
+                recovery: SigningKey::from_bytes(&[1; 32]),
+            };
+            let home = Home { chain: Chain::begin(&keys), keys, ..Home::new(5) };
+            let mut link = Stranger::new(home, &b);
+            let asks = link.says(bob.id(), 1, b"may I?");
+            let sealed = seal(&asks, &to_bob, &link.home.keys.twin).unwrap();
+            match link.try_to(sealed.bytes).await {
+                Ok(_) => taken += 1,
+                Err((Refusal::Full, None)) => full += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((taken, full), (known::STRANGERS, 3));
+    });
+}
+
+#[test]
+fn a_flood_of_rubbish_ends_the_link_and_costs_one_write() {
+    run(async {
+        let (ann, bob) = (Home::new(1), Home::new(2));
+        let b = bob.start().await;
+        let mut link = Stranger::new(ann, &b);
+        let mut refused = 0;
+        for _ in 0..1000 {
+            let rubbish = Frame::Envelope(vec![9; 50]).to_bytes().unwrap();
+            if link.stream.write_all(&rubbish).await.is_err() {
+                break;
+            }
+            match link.answer().await {
+                Some(Frame::Refused { reason: Refusal::Malformed, .. }) => refused += 1,
+                None => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(refused, 64);
+        until("counted", || b.0.store.read(refusals).unwrap()["malformed"] == 64).await;
+        assert_eq!(b.0.store.head().seq, 0);
+        assert!(!b.busy());
+    });
+}
+
+#[test]
+fn nobody_between_can_say_received() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let peers = a.clone();
+        // A carrier that swallows everything and answers for the receiver.
+        let pumping = spawn_local(async move {
+            let open = |_| async {
+                let (near, mut far) = UnixStream::pair().unwrap();
+                spawn_local(async move {
+                    let (mut decoder, mut buffer) = (Decoder::default(), vec![0; 65536]);
+                    while let Ok(n @ 1..) = far.read(&mut buffer).await {
+                        decoder.push(&buffer[..n]).unwrap();
+                        while let Some(Frame::Envelope(bytes)) = decoder.pop().unwrap() {
+                            let digest = Digest::of(&bytes);
+                            let guess = link_proof(digest);
+                            let lie = Frame::Committed(vec![guess]).to_bytes().unwrap();
+                            far.write_all(&lie).await.unwrap();
+                        }
+                    }
+                });
+                Ok(near)
+            };
+            peers.pump(open).await;
+        });
+        say(&a, bob.id(), b"hello").await;
+        sleep(Duration::from_millis(300)).await;
+        assert!(!empty(&a));
+        assert_eq!(noted(&a, "test.delivered"), [""; 0]);
+        pumping.abort();
+        drop(pumping.await);
+        let pumping = pump(&a, &b);
+        until("delivered", || empty(&a)).await;
+        assert_eq!(noted(&b, "test.said"), ["hello"]);
+        assert_ne!(ann.id(), bob.id());
+        pumping.abort();
+    });
+}
+
+/// The best guess of somebody who saw the envelope: its digest, in the form of a proof.
+fn link_proof(digest: Digest) -> Proof {
+    let mut frame = vec![0, 0, 0, 18, 1, 1];
+    frame.extend_from_slice(digest.as_bytes());
+    let mut decoder = Decoder::default();
+    decoder.push(&frame).unwrap();
+    match decoder.pop().unwrap() {
+        Some(Frame::Committed(proofs)) => proofs[0],
+        other => panic!("{other:?}"),
+    }
+}

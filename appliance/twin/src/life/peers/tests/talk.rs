@@ -1,0 +1,181 @@
+//! What is said arrives once and in order; pre-keys, versions and strangers.
+
+use super::*;
+
+#[test]
+fn what_is_said_arrives_in_order_and_answers_come_back() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let (to_bob, to_ann) = (pump(&a, &b), pump(&b, &a));
+        let texts: Vec<String> = (0..200).map(|n| format!("message {n}")).collect();
+        for text in &texts {
+            say(&a, bob.id(), text.as_bytes()).await;
+        }
+        say(&a, bob.id(), b"ping").await;
+        until("an answer", || noted(&a, "test.said") == ["pong"]).await;
+        until("all delivered", || empty(&a) && empty(&b)).await;
+        assert_eq!(noted(&b, "test.said")[..200], texts);
+        let delivered: Vec<String> = texts.iter().map(|t| format!("{t} Committed")).collect();
+        assert_eq!(noted(&a, "test.delivered")[..200], delivered);
+        until("quiet", || !a.busy() && !b.busy()).await;
+        assert_eq!((a.due_ms(), ann.id() == bob.id()), (None, false));
+        to_bob.abort();
+        to_ann.abort();
+    });
+}
+
+#[test]
+fn someone_away_is_tried_again_after_pauses_that_survive_a_restart() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let tries = Rc::new(Cell::new(0));
+        let (counted, peers) = (tries.clone(), a.clone());
+        let pumping = spawn_local(async move {
+            let open = |_| {
+                counted.set(counted.get() + 1);
+                async { Err(handover::Reason::NotHere) }
+            };
+            peers.pump(open).await;
+        });
+        say(&a, bob.id(), b"hello").await;
+        until("two tries", || tries.get() == 2).await;
+        until("not busy while away", || !a.busy() && a.due_ms().is_some()).await;
+        let due = a.due_ms();
+        assert!(due.is_some_and(|due| due > now_ms() - 1000), "{due:?}");
+        pumping.abort();
+        drop((pumping.await, a));
+        let a = ann.start().await;
+        assert_eq!(a.due_ms(), due);
+        // Bob speaks, so he is there: no pause any more.
+        let (to_bob, to_ann) = (pump(&a, &b), pump(&b, &a));
+        say(&b, ann.id(), b"I am back").await;
+        until("delivered", || noted(&b, "test.said") == ["hello"] && empty(&a)).await;
+        assert_eq!(a.due_ms(), None);
+        to_bob.abort();
+        to_ann.abort();
+    });
+}
+
+#[test]
+fn a_pre_key_that_is_gone_is_replaced_by_the_one_the_receiver_names() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let old = b.pre_key();
+        drop(b);
+        let b = bob.start_at(|| now_ms() + pre_keys::FRESH_MS + pre_keys::KEPT_MS).await;
+        assert_ne!(b.pre_key(), old);
+        let pumping = pump(&a, &b);
+        for n in 0..100 {
+            say(&a, bob.id(), format!("{n}").as_bytes()).await;
+        }
+        until("all delivered", || empty(&a)).await;
+        let all: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        assert_eq!(noted(&b, "test.said"), all);
+        let known = a.0.store.read(|r| known::load(r, &bob.id())).unwrap().unwrap();
+        assert_eq!(known.pre_key, b.pre_key());
+        assert_ne!(ann.id(), bob.id());
+        pumping.abort();
+    });
+}
+
+#[test]
+fn pre_keys_are_kept_a_month_and_then_gone() {
+    run(async {
+        let ann = Home::new(1);
+        let store = open_store(ann.folder.path()).await;
+        let at = |days: i64| days * 24 * 60 * 60 * 1000 + 1;
+        let first = pre_keys::PreKeys::open(&store, at(0)).await.unwrap();
+        let ids = |keys: &pre_keys::PreKeys| -> Vec<_> {
+            keys.secrets().iter().map(PreKey::id).collect()
+        };
+        assert!(!first.is_due(at(6)) && first.is_due(at(7)));
+        let second = first.clone().refreshed(&store, at(8)).await.unwrap();
+        assert_eq!(ids(&second).len(), 2);
+        assert_eq!(ids(&second)[1], ids(&first)[0]);
+        // A restart knows the same; a clock set back changes nothing.
+        for time in [at(8), at(1)] {
+            assert_eq!(ids(&pre_keys::PreKeys::open(&store, time).await.unwrap()), ids(&second));
+        }
+        let later = second.clone().refreshed(&store, at(37)).await.unwrap();
+        assert_eq!(ids(&later).len(), 2);
+        assert!(!ids(&later).contains(&ids(&first)[0]));
+        let again = pre_keys::PreKeys::open(&store, at(37)).await.unwrap();
+        assert_eq!(ids(&again), ids(&later));
+    });
+}
+
+#[test]
+fn what_needs_an_update_is_held_and_takes_effect_after_it() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let pumping = pump(&a, &b);
+        let newer = |text: &[u8]| Letter { major: 2, ..letter(bob.id(), text) };
+        say(&a, bob.id(), b"one").await;
+        say_as(&a, newer(b"two")).await;
+        say_as(&a, newer(b"erased unread")).await;
+        say(&a, bob.id(), b"three").await;
+        until("all answered", || empty(&a)).await;
+        assert_eq!(noted(&b, "test.said"), ["one", "three"]);
+        assert_eq!(noted(&b, "test.held"), ["two", "erased unread"]);
+        let mut delivered = noted(&a, "test.delivered");
+        delivered.sort();
+        let expected = ["erased unread Held", "one Committed", "three Committed", "two Held"];
+        assert_eq!(delivered, expected);
+        pumping.abort();
+        drop(pumping.await);
+
+        let held = b.0.store.read(|r| r.entries(1, 100, Direction::Forward)).unwrap();
+        let held: Vec<u64> = held.iter().filter(|e| e.kind == "test.held").map(|e| e.seq).collect();
+        let erase = b.0.store.write(move |w| w.erase(&held[1..], 0, Actor::System));
+        erase.await.unwrap();
+        drop(b);
+        bob.apply.major.store(2, Ordering::Relaxed);
+        let b = bob.start().await;
+        assert_eq!(noted(&b, "test.said"), ["one", "three", "two"]);
+        drop(b);
+        let b = bob.start().await;
+        assert_eq!(noted(&b, "test.said"), ["one", "three", "two"]);
+        assert_ne!(ann.id(), bob.id());
+    });
+}
+
+#[test]
+fn a_stranger_may_ask_and_nothing_else_until_they_are_a_contact() {
+    run(async {
+        let (ann, bob) = (Home::new(1), Home::new(2));
+        let (a, b) = (ann.start().await, bob.start().await);
+        let card = bob.card(&b);
+        a.0.store.write(move |w| meet(w, &card)).await.unwrap();
+        let (to_bob, to_ann) = (pump(&a, &b), pump(&b, &a));
+        say(&a, bob.id(), b"hello").await;
+        say(&a, bob.id(), b"may I?").await;
+        say(&a, bob.id(), b"are you there").await;
+        until("all answered", || empty(&a)).await;
+        assert_eq!(noted(&b, "test.said"), ["may I?"]);
+        let failed = "Failed(NotContact)";
+        let expected = [
+            format!("hello {failed}"),
+            "may I? Committed".into(),
+            format!("are you there {failed}"),
+        ];
+        let mut delivered = noted(&a, "test.delivered");
+        delivered.sort_by_key(|d| expected.iter().position(|e| e == d));
+        assert_eq!(delivered, expected);
+
+        // Bob says yes: he can answer Ann without her card, and she repeats what had failed.
+        let id = ann.id();
+        b.0.store.write(move |w| settle(w, &id)).await.unwrap();
+        bob.knows(&ann);
+        ann.knows(&bob);
+        say(&b, ann.id(), b"yes").await;
+        until("an answer", || noted(&a, "test.said") == ["yes"]).await;
+        let id = bob.id();
+        let again = a.0.store.write(move |w| retry(w, &id)).await.unwrap();
+        assert_eq!(again, 2);
+        a.wake();
+        until("all answered", || empty(&a)).await;
+        assert_eq!(noted(&b, "test.said"), ["may I?", "hello", "are you there"]);
+        to_bob.abort();
+        to_ann.abort();
+    });
+}
