@@ -236,24 +236,20 @@ pub(crate) fn commit(txn: RwTxn<'_>, data: &Path) -> heed::Result<()> {
 }
 
 fn tell_full(error: heed::Error, data: &Path) -> heed::Error {
-    match error {
-        heed::Error::Io(e) if e.raw_os_error() == Some(EIO) => {
-            let probe = data.with_extension("probe");
-            let tried = File::create(&probe).and_then(|mut file| {
-                file.write_all(&vec![0; PROBE])?;
-                file.sync_all()
-            });
-            if let Err(error) = fs::remove_file(&probe) {
-                tracing::debug!(%error, "no probe to remove");
-            }
-            match tried {
-                Err(full) if matches!(io_error(copy_of(&full)), Error::Full { .. }) => {
-                    heed::Error::Io(full)
-                }
-                _ => heed::Error::Io(e),
-            }
-        }
-        other => other,
+    if !matches!(&error, heed::Error::Io(e) if e.raw_os_error() == Some(EIO)) {
+        return error;
+    }
+    let probe = data.with_extension("probe");
+    let tried = File::create(&probe).and_then(|mut file| {
+        file.write_all(&vec![0; PROBE])?;
+        file.sync_all()
+    });
+    if let Err(error) = fs::remove_file(&probe) {
+        tracing::debug!(%error, "no probe to remove");
+    }
+    match tried {
+        Err(full) if matches!(io_error(copy_of(&full)), Error::Full { .. }) => full.into(),
+        Err(_) | Ok(()) => error,
     }
 }
 
@@ -360,22 +356,23 @@ fn check_format(env: &Env, meta: Rows, owner: &str, path: &Path) -> Result<(), E
 }
 
 fn at_open(path: &Path, error: heed::Error) -> Error {
+    use heed::Error as E;
     match error {
-        heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
+        E::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
             Error::Foreign { path: path.to_owned() }
         }
-        heed::Error::EnvAlreadyOpened => {
-            Error::Busy { folder: path.parent().unwrap_or(path).to_owned() }
-        }
-        heed::Error::Io(source) => at_path(path, source),
-        other => engine(other),
+        E::EnvAlreadyOpened => Error::Busy { folder: path.parent().unwrap_or(path).to_owned() },
+        E::Io(source) => at_path(path, source),
+        E::Mdb(_) | E::Encoding(_) | E::Decoding(_) => engine(error),
     }
 }
 
 /// As [`io_error`], naming the path where the cases leave it open.
 pub(crate) fn at_path(path: &Path, source: io::Error) -> Error {
-    match io_error(source) {
-        Error::Io { source } => Error::File { path: path.to_owned(), source },
-        other => other,
+    let sorted = io_error(source);
+    if let Error::Io { source } = sorted {
+        Error::File { path: path.to_owned(), source }
+    } else {
+        sorted
     }
 }

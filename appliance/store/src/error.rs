@@ -232,14 +232,14 @@ pub(crate) fn engine_ref(error: &heed::Error) -> Error {
 
 /// Sorts an I/O error without a path into our cases.
 pub(crate) fn io_error(source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::Full { space: Space::Disk }
-        }
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            Error::ReadOnly { source }
-        }
-        _ => Error::Io { source },
+    use io::ErrorKind as Kind;
+    let kind = source.kind();
+    if matches!(kind, Kind::StorageFull | Kind::QuotaExceeded) {
+        Error::Full { space: Space::Disk }
+    } else if matches!(kind, Kind::ReadOnlyFilesystem | Kind::PermissionDenied) {
+        Error::ReadOnly { source }
+    } else {
+        Error::Io { source }
     }
 }
 

@@ -309,6 +309,14 @@ fn content_matches(r: &Reader<'_>, entry: &Entry) -> Result<bool, VerifyError> {
     }
 }
 
+fn refused(error: Error) -> VerifyError {
+    if let Error::Fold { seq, .. } = error {
+        Difference::Replay { seq, source: Box::new(error) }.into()
+    } else {
+        VerifyError::Store(error)
+    }
+}
+
 /// A replay's tables, in a file of their own inside the twin's folder (contents must not leave
 /// it). Removed when dropped; one left by a kill is removed at the next open.
 struct Scratch<'f> {
@@ -336,12 +344,7 @@ impl<'f> Scratch<'f> {
         while next <= to {
             let last = to.min(next + BATCH);
             let mut tables = Tables::new(&self.handles, self.env.write_txn().map_err(engine)?);
-            fold::replay(source, next, last, fold, &mut tables).map_err(|error| match error {
-                Error::Fold { seq, .. } => {
-                    Difference::Replay { seq, source: Box::new(error) }.into()
-                }
-                other => VerifyError::Store(other),
-            })?;
+            fold::replay(source, next, last, fold, &mut tables).map_err(refused)?;
             env::commit(tables.txn, &self.files.scratch()).map_err(engine)?;
             next = last + 1;
         }

@@ -310,9 +310,11 @@ fn every_way_of_tampering_is_named() {
     assert!(matches!(difference, Difference::ContentMissing { seq: 2 }), "{difference}");
 }
 
+type Change<'c> = &'c dyn Fn(&raw::Raw, &mut heed::RwTxn<'_>);
+
 #[test]
 fn every_wrong_row_and_checkpoint_is_named() {
-    let rows: [(&dyn Fn(&raw::Raw, &mut heed::RwTxn<'_>), &[u8], RowDifference); 4] = [
+    let rows: [(Change<'_>, &[u8], RowDifference); 4] = [
         (
             &|raw, txn| raw.tables.put(txn, b"note\0n3", b"other").unwrap(),
             b"n3",
