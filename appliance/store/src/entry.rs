@@ -113,11 +113,9 @@ pub(crate) fn row_hash(row: &[u8]) -> Hash {
     *hasher.finalize().as_bytes()
 }
 
-/// The hash of a content row (salt and content).
+/// The hash of a content row (salt and content): plain BLAKE3, so that any tool can check an export.
 pub(crate) fn content_hash(salted: &[u8]) -> Hash {
-    let mut hasher = blake3::Hasher::new_derive_key("hometwin 2026 journal content");
-    hasher.update(salted);
-    *hasher.finalize().as_bytes()
+    *blake3::hash(salted).as_bytes()
 }
 
 #[derive(Serialize, Deserialize)]

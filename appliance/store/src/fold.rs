@@ -19,7 +19,7 @@ use crate::{Error, read};
 ///    replay sees after an erase. Whatever it leaves out may only be what `forget` takes away.
 /// 3. Let `A` be the tables made by any history in which an entry's content was there, and `B` by
 ///    the same history with that content missing from the start. Then `forget(entry)` makes the
-///    same tables of both. It follows that `forget` is idempotent and, that a row must say which
+///    same tables of both. It follows that `forget` is idempotent, and that a row must say which
 ///    entry its content came from wherever a later entry can replace it (compare `seq`).
 ///
 /// When an `store.erase` entry is appended or replayed, the store first calls `forget` for each

@@ -32,7 +32,8 @@ pub struct Compacted {
 
 /// Makes a compacting copy of the store in `folder` if more than half of it is free or an erase is
 /// due by the clock of this machine. To be called before [`Store::open`](crate::Store::open); does
-/// nothing when there is no store yet.
+/// nothing when there is no store yet. Needs room for the copy; a failure (say [`Error::Full`]) is no
+/// reason not to open the store.
 ///
 /// # Errors
 /// As [`Store::open`](crate::Store::open); the store is then as it was before.

@@ -127,6 +127,25 @@ fn the_map_grows_under_readers() {
 }
 
 #[test]
+fn the_map_grows_for_a_rebuild() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for n in 0..40 {
+        try_add(&store, n, 20_000).unwrap();
+    }
+    drop(store);
+    // No more than the file has now: the rebuilt rows do not fit beside the old ones.
+    let tight = |map_limit| {
+        let options = Options { map_size: 1 << 16, map_limit, ..Options::default() };
+        Store::open(folder.path(), options, Box::new(Notes { version: 2 }))
+    };
+    assert!(matches!(tight(1 << 16), Err(Error::Full { space: Space::Map })));
+    let store = tight(64 << 20).unwrap();
+    assert_eq!(text_of(&store, "n000039").unwrap().len(), 20_000);
+    store.verify(&Seal(1)).unwrap();
+}
+
+#[test]
 fn a_small_address_space_is_made_do_with() {
     const NAME: &str = "faults::a_small_address_space_is_made_do_with";
     let Some(folder) = again::folder() else {

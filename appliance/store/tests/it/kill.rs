@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
-use store::{Direction, Error};
+use store::{Direction, Error, compact};
 
 use crate::again;
-use crate::notes::{Seal, entry, erase, open};
+use crate::notes::{Seal, add, entry, erase, open};
 
 const KILLS: u64 = 10;
 const NAME: &str = "kill::no_acknowledged_change_is_lost";
@@ -53,6 +53,37 @@ fn no_acknowledged_change_is_lost() {
     }
     assert!(acknowledged.len() as u64 >= KILLS * 20);
     erase(&open(folder.path()), &[1]).unwrap();
+}
+
+#[test]
+fn a_kill_during_the_compacting_copy_costs_nothing() {
+    const NAME: &str = "kill::a_kill_during_the_compacting_copy_costs_nothing";
+    if let Some(folder) = again::folder() {
+        for n in 0_u32.. {
+            println!("copy {n}");
+            compact(&folder).unwrap();
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for n in 0..60 {
+        add(&store, &format!("n{n}"), &"x".repeat(20_000));
+    }
+    let head = store.head();
+    drop(store);
+    for round in 0..KILLS {
+        let mut command = again::command(NAME, folder.path(), "env", "exec \"$@\"");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while !lines.next().unwrap().unwrap().ends_with("copy 1") {}
+        std::thread::sleep(Duration::from_micros(round * 1777));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = open(folder.path());
+        assert_eq!(store.head(), head);
+        store.verify(&Seal(1)).unwrap();
+        assert!(!folder.path().join("store.new").exists());
+    }
 }
 
 /// Lines are `seq id`; the test harness prints others.
