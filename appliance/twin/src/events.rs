@@ -108,11 +108,6 @@ impl Sockets {
         }
         Place { all: self.0.clone(), leave }
     }
-
-    /// How many there are.
-    pub(crate) fn open(&self) -> usize {
-        self.0.borrow().len()
-    }
 }
 
 impl Place {

@@ -27,6 +27,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 
 use crate::messages::{Language, Messages};
 use crate::site::{Arrival, Kind, Site};
@@ -43,7 +44,9 @@ pub(crate) async fn serve<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let asked = Notify::new();
     let service = service_fn(|request| {
+        asked.notify_one();
         let (site, arrival) = (site.clone(), arrival.clone());
         async move { Ok::<_, Infallible>(answer(&site, &arrival, request).await) }
     });
@@ -57,7 +60,11 @@ pub(crate) async fn serve<I>(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = closing => {
+        () = async {
+            closing.await;
+            // What was handed over is answered: its first request may still be on the way.
+            asked.notified().await;
+        } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -91,8 +98,9 @@ fn language_of(request: &Request<Incoming>) -> Language<'static> {
     Messages::shipped().accepted(header.unwrap_or_default())
 }
 
-/// How long a browser may take to send a request's head, and how long a connection may be idle.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long a browser may take for a head, and how long a connection may be idle between requests:
+/// shorter than a twin is awake, so that sleep closes no connection that is in use.
+const HEAD_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 30 });
 /// Most bytes of a request's head, and of the buffer that reads it.
 const MAX_HEAD: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;

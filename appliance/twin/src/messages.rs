@@ -170,7 +170,6 @@ mod tests {
     #[test]
     fn every_refusal_and_reason_has_its_sentences() {
         let (_, english) = &Messages::shipped().languages()[0];
-        // The matches fail to compile when a variant is added, so that it is added here too.
         let refusals = [
             Refusal::AlreadyPaired,
             Refusal::Crashing,
@@ -198,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn every_code_of_the_door_has_its_sentences() {
+    fn every_code_of_door_and_life_has_its_sentences() {
         let (_, english) = &Messages::shipped().languages()[0];
-        for code in crate::http::problem::CODES {
+        for code in crate::http::problem::CODES.iter().chain(crate::life::Fault::CODES) {
             assert_problem(english, code);
         }
     }

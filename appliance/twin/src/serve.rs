@@ -40,7 +40,7 @@ pub(crate) async fn run(channel: Channel) -> Result<(), Error> {
     let to_gateway = Speaker::new(gateway.clone());
 
     let opened = open(start.about, executor.clone(), to_gateway.clone(), new_gateway);
-    let served = match opened {
+    let served = match opened.await {
         Ok(served) => served,
         Err((name, why)) => {
             executor.tell(FromTwinExecutor::Broken { text: why.clone() });
@@ -98,7 +98,7 @@ struct Served {
 type Unopened = (String, String);
 type Gateways = mpsc::UnboundedReceiver<Rc<Channel>>;
 
-fn open(
+async fn open(
     about: About,
     executor: Speaker<FromTwinExecutor>,
     gateway: Speaker<FromTwin>,
@@ -118,6 +118,7 @@ fn open(
         let frames =
             Frames::open(door.clone(), &sessions).map_err(|error| broken("frames", &error))?;
         let life = Life::open(&folder_path.join("life"), &name, place.clone())
+            .await
             .map_err(|error| broken("life", &error))?;
         let (id, paired) = (*life.id().as_bytes(), sessions.paired());
         let life = Rc::new(life);

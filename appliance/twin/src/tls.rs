@@ -91,7 +91,7 @@ fn ready(host: &str, key: Vec<u8>, certificate: Vec<u8>) -> Result<Certificate, 
     Ok(Certificate { acceptor: TlsAcceptor::from(Arc::new(config)), fingerprint })
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     // The suite that every TLS 1.3 server has brings the hash along.
     let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13();
     let hash = suite.map(|suite| suite.common.hash_provider.hash(bytes));

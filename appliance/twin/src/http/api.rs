@@ -40,7 +40,7 @@ pub(crate) async fn call(
         if matches!(caller, Caller::Experience { .. }) {
             return Err(Trouble::only_shell());
         }
-        return own(visit, &session, method, &body);
+        return own(visit, &session, &caller, method, &body).await;
     }
     let Called { capability, major, method } = called;
     let answer = visit.person.life.call(&caller, capability, major, method, &body).await?;
@@ -108,6 +108,7 @@ enum Own {
     EndSession,
     SignOut,
     Pair,
+    List,
     Open,
     Close,
 }
@@ -119,6 +120,7 @@ impl Own {
             ("identity", 1, "end_session") => Some(Self::EndSession),
             ("identity", 1, "sign_out") => Some(Self::SignOut),
             ("identity", 1, "pair") => Some(Self::Pair),
+            ("experiences", 1, "list") => Some(Self::List),
             ("experiences", 1, "open") => Some(Self::Open),
             ("experiences", 1, "close") => Some(Self::Close),
             _ => None,
@@ -126,7 +128,13 @@ impl Own {
     }
 }
 
-fn own(visit: &Visit<'_>, session: &Session, method: Own, body: &[u8]) -> Result<Answer, Trouble> {
+async fn own(
+    visit: &Visit<'_>,
+    session: &Session,
+    caller: &Caller,
+    method: Own,
+    body: &[u8],
+) -> Result<Answer, Trouble> {
     match method {
         Own::Sessions => {
             let Nothing {} = body::parse(body)?;
@@ -145,6 +153,10 @@ fn own(visit: &Visit<'_>, session: &Session, method: Own, body: &[u8]) -> Result
             let mut answer = answer(&Nothing {})?;
             set_cookie(&mut answer, None);
             Ok(answer)
+        }
+        Own::List => {
+            let Nothing {} = body::parse(body)?;
+            answer(&installed(visit, caller).await?)
         }
         Own::Open => open(visit, session, &body::parse(body)?),
         Own::Close => {
@@ -194,14 +206,32 @@ fn end(visit: &Visit<'_>, session: &Session) -> Result<(), Trouble> {
     visit.person.frames.end_session(&session.id).map_err(|error| Trouble::inside(&error))
 }
 
+/// What is embedded, with the grants that the life half knows.
+async fn installed(
+    visit: &Visit<'_>,
+    caller: &Caller,
+) -> Result<experiences::Installed, Trouble> {
+    let grants = visit.person.life.call(caller, "experiences", 1, "grants", b"{}").await?;
+    let grants: experiences::Grants =
+        serde_json::from_slice(&grants).map_err(|error| Trouble::inside(&error))?;
+    let items = files::manifests().into_iter().map(|manifest| experiences::Experience {
+        grants: grants.items.iter().filter(|one| one.experience == manifest.name).cloned().collect(),
+        name: manifest.name,
+        version: manifest.version,
+        title: manifest.title,
+        wants: manifest.wants,
+    });
+    Ok(experiences::Installed { items: items.collect() })
+}
+
 fn open(
     visit: &Visit<'_>,
     session: &Session,
     asked: &experiences::Open,
 ) -> Result<Answer, Trouble> {
-    let installed = files::manifests().into_iter().find(|one| one.name == asked.name.as_str());
+    let installed = files::manifests().into_iter().find(|one| one.name == asked.name);
     let installed = installed.ok_or_else(Trouble::not_found)?;
-    let opened = visit.person.frames.add(&installed.name, &session.id);
+    let opened = visit.person.frames.add(installed.name.as_str(), &session.id);
     let opened = opened.map_err(|error| Trouble::inside(&error))?;
     let url = format!("/x/{}/{}", opened.id, installed.entry);
     answer(&experiences::Opened { frame: opened.id, token: opened.token, url })

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use capability::wire::Word;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Response, StatusCode};
@@ -44,7 +45,7 @@ pub(crate) fn experience(name: &str, path: &str) -> Option<File> {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Manifest {
     /// Its name: the name of its folder.
-    pub name: String,
+    pub name: Word,
     /// Its version, for people.
     pub version: String,
     /// What it is called, by language.
@@ -54,7 +55,7 @@ pub(crate) struct Manifest {
     pub entry: String,
     /// The kinds of things it works with.
     #[serde(default)]
-    pub wants: Vec<String>,
+    pub wants: Vec<Word>,
 }
 
 /// The installed experiences by name; one whose manifest is broken or misnamed is left out.
@@ -67,7 +68,7 @@ pub(crate) fn manifests() -> Vec<Manifest> {
             let manifest: Manifest = serde_json::from_slice(text)
                 .inspect_err(|error| tracing::error!(name, %error, "a manifest is broken"))
                 .ok()?;
-            (manifest.name == name).then_some(manifest)
+            (manifest.name.as_str() == name).then_some(manifest)
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));

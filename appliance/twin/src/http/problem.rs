@@ -87,8 +87,6 @@ troubles! {
     sub_in_use = "sub_in_use" 400 No;
     /// Something broke; the log says what.
     failed = "failed" 500 Later;
-    /// The twin is being stopped.
-    stopping = "stopping" 503 Later;
 }
 
 impl Trouble {

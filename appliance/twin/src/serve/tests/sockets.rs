@@ -1,0 +1,167 @@
+//! The event socket, from a browser that behaves and from one that does not.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use super::harness::{ORIGIN, Session, Setting, Twin, run};
+
+type Socket = WebSocketStream<TcpStream>;
+
+async fn open(twin: &mut Twin, session: &Session) -> Socket {
+    let browser = twin.connect().await;
+    let mut request = "ws://ann.localhost:8080/events".into_client_request().unwrap();
+    let headers = request.headers_mut();
+    headers.insert("origin", ORIGIN.parse().unwrap());
+    let cookie = session.0.trim().strip_prefix("Cookie: ").unwrap();
+    headers.insert("cookie", cookie.parse().unwrap());
+    tokio_tungstenite::client_async(request, browser.0).await.unwrap().0
+}
+
+async fn say(socket: &mut Socket, message: &Value) {
+    socket.send(Message::text(message.to_string())).await.unwrap();
+}
+
+async fn heard(socket: &mut Socket) -> Value {
+    serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap()
+}
+
+/// The close code, after whatever is said before it.
+async fn close_code(socket: &mut Socket) -> u16 {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+            Some(Ok(_)) => {}
+            other => panic!("ended without a code: {other:?}"),
+        }
+    }
+}
+
+fn subscribe(sub: u32) -> Value {
+    json!({"op": "subscribe", "sub": sub, "capability": "chat", "major": 1, "topic": {}})
+}
+
+#[test]
+fn only_the_twins_own_pages_with_a_session_open_a_socket() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let ask = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let origin = format!("Origin: {ORIGIN}\r\n");
+        for (lines, code) in [
+            (session.with(&origin), "not_a_socket"),
+            (format!("{origin}{ask}"), "signed_out"),
+            (session.with(ask), "other_origin"),
+            (session.with(&format!("Origin: http://evil.example\r\n{ask}")), "other_origin"),
+        ] {
+            let mut browser = twin.connect().await;
+            assert_eq!(browser.get("/events", &lines).await.code(), code);
+        }
+        let mut browser = twin.connect().await;
+        let answer = browser.get("/events", &session.with(&format!("{origin}{ask}"))).await;
+        assert_eq!(answer.status, 101);
+        assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        twin.stop().await;
+    });
+}
+
+#[test]
+fn garbage_gets_a_problem_and_a_close_code() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        for (text, sub) in [
+            ("", 0),
+            ("{", 0),
+            ("[1]", 0),
+            (r#"{"op":"shout","sub":7}"#, 7),
+            (r#"{"op":"unsubscribe","sub":8,"more":1}"#, 8),
+            (r#"{"op":"unsubscribe","sub":-1}"#, 0),
+        ] {
+            let mut socket = open(&mut twin, &session).await;
+            socket.send(Message::text(text)).await.unwrap();
+            let said = heard(&mut socket).await;
+            assert_eq!((said["sub"].as_u64(), said["problem"]["code"].as_str()), (Some(sub), Some("bad_message")), "{text}");
+            assert_eq!(close_code(&mut socket).await, 4400, "{text}");
+        }
+        let mut socket = open(&mut twin, &session).await;
+        socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+        assert_eq!(close_code(&mut socket).await, 4400);
+        let mut socket = open(&mut twin, &session).await;
+        socket.send(Message::text("x".repeat(64 * 1024 + 1))).await.unwrap();
+        assert_eq!(close_code(&mut socket).await, 1009);
+        twin.stop().await;
+    });
+}
+
+#[test]
+fn subscriptions_are_counted_and_refused_one_by_one() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut socket = open(&mut twin, &session).await;
+        for sub in 1..=33 {
+            say(&mut socket, &subscribe(sub)).await;
+        }
+        let said = heard(&mut socket).await;
+        assert_eq!((said["sub"].as_u64(), said["problem"]["code"].as_str()), (Some(33), Some("too_many_subscriptions")));
+        say(&mut socket, &subscribe(1)).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "sub_in_use");
+        say(&mut socket, &json!({"op": "unsubscribe", "sub": 1})).await;
+        let mut stale = subscribe(1);
+        stale["frame"] = json!("AAAA");
+        say(&mut socket, &stale).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "frame_closed");
+        say(&mut socket, &subscribe(1)).await;
+        let mut unknown = subscribe(2);
+        unknown["capability"] = json!("nothing");
+        say(&mut socket, &unknown).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "sub_in_use", "sub 1 was silent");
+        twin.stop().await;
+    });
+}
+
+#[test]
+fn a_socket_ends_with_its_session_and_with_the_twin() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut socket = open(&mut twin, &session).await;
+        let mut browser = twin.connect().await;
+        assert_eq!(browser.post("/api/identity/1/sign_out", &session.0, "{}").await.status, 200);
+        assert_eq!(close_code(&mut socket).await, 4401);
+
+        let session = twin.pair().await;
+        let mut socket = open(&mut twin, &session).await;
+        let stopped = tokio::task::spawn_local(twin.stop());
+        assert_eq!(close_code(&mut socket).await, 1012);
+        stopped.await.unwrap();
+    });
+}
+
+#[test]
+fn too_many_sockets_close_the_oldest() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut sockets = Vec::new();
+        for _ in 0..65 {
+            sockets.push(open(&mut twin, &session).await);
+        }
+        assert_eq!(close_code(&mut sockets[0]).await, 4409);
+        say(&mut sockets[1], &subscribe(1)).await;
+        say(&mut sockets[1], &subscribe(1)).await;
+        assert_eq!(heard(&mut sockets[1]).await["problem"]["code"], "sub_in_use");
+        drop(sockets);
+        twin.stop().await;
+    });
+}
