@@ -32,12 +32,7 @@ impl Card {
         origin: &str,
         by: &SigningKey,
     ) -> Result<Self, CardError> {
-        let body = Body {
-            chain,
-            pre_key,
-            name: name.to_owned(),
-            origin: origin.to_owned(),
-        };
+        let body = Body { chain, pre_key, name: name.to_owned(), origin: origin.to_owned() };
         let signature = by.sign(PURPOSE, &codec::encode(&body));
         Self::checked(body, signature)
     }
@@ -103,9 +98,7 @@ impl Card {
             None => text,
         };
         let encoded = card.strip_prefix(SCHEME).ok_or(CardError::NotACard)?;
-        let bytes = BASE64URL_NOPAD
-            .decode(encoded.as_bytes())
-            .map_err(|_| CardError::Malformed)?;
+        let bytes = BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| CardError::Malformed)?;
         Self::from_bytes(&bytes)
     }
 
@@ -142,22 +135,11 @@ impl Card {
         }
         let person = body.chain.check()?;
         body.pre_key.check(&person)?;
-        if !person
-            .key
-            .verify(PURPOSE, &codec::encode(&body), &signature)
-        {
+        if !person.key.verify(PURPOSE, &codec::encode(&body), &signature) {
             return Err(CardError::Forged);
         }
-        let card = Self {
-            body,
-            signature,
-            person,
-        };
-        if card.to_bytes().len() > MAX_CARD {
-            Err(CardError::TooLarge)
-        } else {
-            Ok(card)
-        }
+        let card = Self { body, signature, person };
+        if card.to_bytes().len() > MAX_CARD { Err(CardError::TooLarge) } else { Ok(card) }
     }
 }
 
@@ -228,15 +210,12 @@ fn plain_text(text: &str) -> bool {
 
 fn plain_origin(origin: &str) -> bool {
     origin.is_empty()
-        || ["https://", "http://"]
-            .iter()
-            .filter_map(|p| origin.strip_prefix(p))
-            .any(|host| {
-                !host.is_empty()
-                    && host.bytes().all(|b| {
-                        b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b)
-                    })
-            })
+        || ["https://", "http://"].iter().filter_map(|p| origin.strip_prefix(p)).any(|host| {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b))
+        })
 }
 
 /// Bytes of one card. A usual one has 400.

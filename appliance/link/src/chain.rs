@@ -70,19 +70,11 @@ impl Operation {
 
     fn sign(previous: [u8; 32], act: Act, by: &SigningKey) -> Self {
         let signature = by.sign(SIGNATURE, &codec::encode(&(&previous, &act)));
-        Self {
-            previous,
-            act,
-            signature,
-        }
+        Self { previous, act, signature }
     }
 
     fn signed_by(&self, key: &PublicKey) -> bool {
-        key.verify(
-            SIGNATURE,
-            &codec::encode(&(&self.previous, &self.act)),
-            &self.signature,
-        )
+        key.verify(SIGNATURE, &codec::encode(&(&self.previous, &self.act)), &self.signature)
     }
 }
 
@@ -111,10 +103,7 @@ impl Chain {
     /// Begins a person with these keys.
     #[must_use]
     pub fn begin(keys: &Keys) -> Self {
-        let act = Act::Genesis {
-            key: keys.twin.public(),
-            recovery: keys.recovery.public(),
-        };
+        let act = Act::Genesis { key: keys.twin.public(), recovery: keys.recovery.public() };
         Self(vec![Operation::sign([0; 32], act, &keys.twin)])
     }
 
@@ -174,12 +163,8 @@ impl Chain {
         if ours.id != theirs.id {
             return Err(ChainError::OtherPerson);
         }
-        let common = known
-            .0
-            .iter()
-            .zip(&offered.0)
-            .take_while(|(a, b)| a.hash() == b.hash())
-            .count();
+        let common =
+            known.0.iter().zip(&offered.0).take_while(|(a, b)| a.hash() == b.hash()).count();
         let (mine, other) = (&known.0[common..], &offered.0[common..]);
         let take = mine.is_empty() || (recovers(other) && !recovers(mine));
         let fork = (!mine.is_empty() && !other.is_empty()).then(|| Fork {
@@ -187,16 +172,8 @@ impl Chain {
             refused: if take { ours.head } else { theirs.head },
             recovered: recovers(if take { other } else { mine }),
         });
-        let (chain, person) = if take {
-            (offered, theirs)
-        } else {
-            (known, ours)
-        };
-        Ok(Choice {
-            chain,
-            person,
-            fork,
-        })
+        let (chain, person) = if take { (offered, theirs) } else { (known, ours) };
+        Ok(Choice { chain, person, fork })
     }
 
     /// The operations, first to last.
@@ -220,11 +197,7 @@ impl Chain {
             return Err(ChainError::TooLong);
         }
         let chain: Self = codec::decode(bytes).ok_or(ChainError::Malformed)?;
-        if chain.0.len() > MAX_OPERATIONS {
-            Err(ChainError::TooLong)
-        } else {
-            Ok(chain)
-        }
+        if chain.0.len() > MAX_OPERATIONS { Err(ChainError::TooLong) } else { Ok(chain) }
     }
 
     fn extended(&self, act: Act, by: &SigningKey) -> Result<Self, ChainError> {
@@ -355,9 +328,7 @@ fn step(person: &mut Person, operation: &Operation) -> Result<(), ChainError> {
             if !plain(&delegate.purpose) {
                 return Err(ChainError::Purpose(at));
             }
-            person
-                .delegates
-                .retain(|d| d.key != delegate.key || d.purpose != delegate.purpose);
+            person.delegates.retain(|d| d.key != delegate.key || d.purpose != delegate.purpose);
             person.delegates.push(delegate.clone());
         }
     }
@@ -370,16 +341,12 @@ fn step(person: &mut Person, operation: &Operation) -> Result<(), ChainError> {
 }
 
 fn recovers(operations: &[Operation]) -> bool {
-    operations
-        .iter()
-        .any(|o| matches!(o.act, Act::Recover { .. }))
+    operations.iter().any(|o| matches!(o.act, Act::Recover { .. }))
 }
 
 fn plain(purpose: &str) -> bool {
     (1..=32).contains(&purpose.len())
-        && purpose
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && purpose.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Operations in one chain. A person rotates a few times in a life; the limit is against floods.

@@ -27,10 +27,7 @@ pub(crate) fn decode_start<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Opt
 
 /// BLAKE3 in key-derivation mode: a hash made for one purpose can never stand for another.
 pub(crate) fn hash(purpose: &str, bytes: &[u8]) -> [u8; 32] {
-    blake3::Hasher::new_derive_key(purpose)
-        .update(bytes)
-        .finalize()
-        .into()
+    blake3::Hasher::new_derive_key(purpose).update(bytes).finalize().into()
 }
 
 /// Serde for byte vectors as one block instead of number by number.

@@ -69,19 +69,8 @@ impl Inner {
 /// Never prints the body.
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            from,
-            to,
-            epoch,
-            counter,
-            capability,
-            major,
-            ..
-        } = self;
-        write!(
-            f,
-            "Inner({from} -> {to}, {epoch}.{counter}, {capability}/{major}, ..)"
-        )
+        let Self { from, to, epoch, counter, capability, major, .. } = self;
+        write!(f, "Inner({from} -> {to}, {epoch}.{counter}, {capability}/{major}, ..)")
     }
 }
 
@@ -107,13 +96,10 @@ pub fn seal(inner: &Inner, to: &SignedPreKey, by: &SigningKey) -> Result<Sealed,
     if inner.body.len() > MAX_BODY {
         return Err(SealError::TooLarge);
     }
-    if !plain_word(&inner.capability) {
+    if !is_plain_word(&inner.capability) {
         return Err(SealError::Capability);
     }
-    let header = Header {
-        suite: SUITE,
-        pre_key: to.id(),
-    };
+    let header = Header { suite: SUITE, pre_key: to.id() };
     let signature = by.sign(PURPOSE, &codec::encode(&(&header, inner)));
     let mut plain = Zeroizing::new(codec::encode(&(inner, &signature)));
     let padded = plain.len().next_multiple_of(PAD);
@@ -131,12 +117,7 @@ pub fn seal(inner: &Inner, to: &SignedPreKey, by: &SigningKey) -> Result<Sealed,
     let cipher = context.seal(&plain, &header.to_bytes())?;
     bytes.extend_from_slice(&cipher);
     let [committed, held] = proofs.map(Proof::new);
-    Ok(Sealed {
-        digest: Digest::of(&bytes),
-        bytes,
-        committed,
-        held,
-    })
+    Ok(Sealed { digest: Digest::of(&bytes), bytes, committed, held })
 }
 
 /// Opens an envelope with one of our pre-keys. What it says counts only after `Opened::check`.
@@ -151,10 +132,8 @@ pub fn open(bytes: &[u8], pre_keys: &[PreKey]) -> Result<Opened, Refusal> {
     if header.suite != SUITE {
         return Err(Refusal::Malformed);
     }
-    let pre_key = pre_keys
-        .iter()
-        .find(|k| k.id() == header.pre_key)
-        .ok_or(Refusal::UnknownPreKey)?;
+    let pre_key =
+        pre_keys.iter().find(|k| k.id() == header.pre_key).ok_or(Refusal::UnknownPreKey)?;
     let (plain, proofs) = unseal(&header, key, cipher, pre_key).map_err(|_| Refusal::Forged)?;
     let ((inner, signature), rest) =
         codec::decode_start::<(Inner, Signature)>(&plain).ok_or(Refusal::Malformed)?;
@@ -162,18 +141,11 @@ pub fn open(bytes: &[u8], pre_keys: &[PreKey]) -> Result<Opened, Refusal> {
     if rest.iter().any(|b| *b != 0) || used.next_multiple_of(PAD) != plain.len() {
         return Err(Refusal::Malformed);
     }
-    if inner.body.len() > MAX_BODY || !plain_word(&inner.capability) {
+    if inner.body.len() > MAX_BODY || !is_plain_word(&inner.capability) {
         return Err(Refusal::Malformed);
     }
     let [committed, held] = proofs.map(Proof::new);
-    Ok(Opened {
-        inner,
-        signature,
-        header,
-        digest: Digest::of(bytes),
-        committed,
-        held,
-    })
+    Ok(Opened { inner, signature, header, digest: Digest::of(bytes), committed, held })
 }
 
 /// An envelope that was opened and whose sender is not yet proven.
@@ -275,14 +247,7 @@ impl Header {
         let (id, rest) = rest.split_first_chunk::<8>()?;
         let (key, cipher) = rest.split_first_chunk::<KEY>()?;
         let suite = u16::from_be_bytes(*suite);
-        Some((
-            Self {
-                suite,
-                pre_key: PreKeyId::from_bytes(*id),
-            },
-            key,
-            cipher,
-        ))
+        Some((Self { suite, pre_key: PreKeyId::from_bytes(*id) }, key, cipher))
     }
 }
 
@@ -302,11 +267,11 @@ fn unseal(
     Ok((plain, proofs))
 }
 
-fn plain_word(word: &str) -> bool {
+/// Whether an envelope can name this capability: 1 to 64 lower-case letters, digits, `-`, `.`, `/`.
+#[must_use]
+pub fn is_plain_word(word: &str) -> bool {
     (1..=64).contains(&word.len())
-        && word
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-./".contains(&b))
+        && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-./".contains(&b))
 }
 
 /// Randomness for one seal: a seed from the system, stretched. HPKE wants a source that cannot

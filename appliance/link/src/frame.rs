@@ -58,11 +58,7 @@ impl Frame {
             Self::Committed(proofs) | Self::Held(proofs) => proofs.len() <= MAX_BATCH,
             Self::Refused { .. } | Self::Bye => true,
         };
-        if fits {
-            Ok(())
-        } else {
-            Err(FrameError::TooLarge)
-        }
+        if fits { Ok(()) } else { Err(FrameError::TooLarge) }
     }
 }
 
@@ -173,12 +169,7 @@ mod tests {
 
     fn frames() -> Vec<Frame> {
         let digest = Digest::of(b"x");
-        let refused = |reason, expected| Frame::Refused {
-            digest,
-            reason,
-            pre_key: None,
-            expected,
-        };
+        let refused = |reason, expected| Frame::Refused { digest, reason, pre_key: None, expected };
         vec![
             Frame::Envelope(vec![7; 300]),
             Frame::Committed(vec![Proof::new([1; 16]), Proof::new([2; 16])]),
@@ -202,16 +193,9 @@ mod tests {
 
     #[test]
     fn a_stream_may_be_cut_at_every_byte() {
-        let bytes: Vec<u8> = frames()
-            .iter()
-            .flat_map(|f| f.to_bytes().unwrap())
-            .collect();
+        let bytes: Vec<u8> = frames().iter().flat_map(|f| f.to_bytes().unwrap()).collect();
         for at in 0..=bytes.len() {
-            assert_eq!(
-                decoded(&[&bytes[..at], &bytes[at..]]),
-                Ok(frames()),
-                "cut at {at}"
-            );
+            assert_eq!(decoded(&[&bytes[..at], &bytes[at..]]), Ok(frames()), "cut at {at}");
         }
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(decoded(&single), Ok(frames()));
@@ -222,10 +206,7 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.push(&(MAX_FRAME as u32 + 1).to_be_bytes()).unwrap();
         assert_eq!(decoder.pop(), Err(FrameError::TooLarge));
-        assert_eq!(
-            decoder.push(&Frame::Bye.to_bytes().unwrap()),
-            Err(FrameError::TooLarge)
-        );
+        assert_eq!(decoder.push(&Frame::Bye.to_bytes().unwrap()), Err(FrameError::TooLarge));
         assert_eq!(decoder.pop(), Err(FrameError::TooLarge));
         // An empty frame, an unknown kind, a spare byte, a longer form of a number.
         for body in [&[][..], &[9], &[4, 0], &[0x84, 0]] {

@@ -6,9 +6,7 @@ use crate::{Card, Chain, Decoder, PreKey, open};
 
 /// A card as text or as bytes.
 pub fn card(bytes: &[u8]) {
-    let told = std::str::from_utf8(bytes)
-        .ok()
-        .and_then(|text| Card::from_text(text).ok());
+    let told = std::str::from_utf8(bytes).ok().and_then(|text| Card::from_text(text).ok());
     if let Some(card) = told {
         assert_eq!(Card::from_text(&card.to_text()).as_ref(), Ok(&card));
     }
@@ -32,10 +30,7 @@ pub fn envelope(bytes: &[u8]) {
     let pre_keys: Vec<PreKey> = PreKey::from_bytes(&[3; 32]).into_iter().collect();
     if let Ok(opened) = open(bytes, &pre_keys) {
         let inner = opened.claimed();
-        assert_eq!(
-            crate::Inner::from_bytes(&inner.to_bytes()).as_ref(),
-            Some(inner)
-        );
+        assert_eq!(crate::Inner::from_bytes(&inner.to_bytes()).as_ref(), Some(inner));
     }
 }
 

@@ -46,20 +46,15 @@ impl FromStr for TwinId {
         if text.len() != TEXT_LENGTH || text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(IdError::Form);
         }
-        let bytes = BASE32_NOPAD
-            .decode(text.to_ascii_uppercase().as_bytes())
-            .map_err(|_| IdError::Form)?;
+        let bytes =
+            BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).map_err(|_| IdError::Form)?;
         bytes.try_into().map(Self).map_err(|_| IdError::Form)
     }
 }
 
 impl Serialize for TwinId {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        if to.is_human_readable() {
-            to.collect_str(self)
-        } else {
-            self.0.serialize(to)
-        }
+        if to.is_human_readable() { to.collect_str(self) } else { self.0.serialize(to) }
     }
 }
 
@@ -177,14 +172,7 @@ mod tests {
     fn only_the_one_spelling_is_taken() {
         let text = TwinId::from_bytes([0; 32]).to_string();
         let spare_bits = format!("{}b", &text[..51]);
-        for wrong in [
-            "",
-            "a",
-            &text.to_uppercase(),
-            &spare_bits,
-            &text[..51],
-            &"1".repeat(52),
-        ] {
+        for wrong in ["", "a", &text.to_uppercase(), &spare_bits, &text[..51], &"1".repeat(52)] {
             assert_eq!(wrong.parse::<TwinId>(), Err(IdError::Form), "{wrong}");
         }
     }

@@ -64,22 +64,10 @@ mod tests {
         let chain = Chain::begin(&ann);
         let id = chain.check().unwrap().id;
         let secret = PreKey::generate().unwrap();
-        let good = Introduction {
-            chain,
-            pre_key: secret.sign(&id, 9, &ann.twin),
-        };
+        let good = Introduction { chain, pre_key: secret.sign(&id, 9, &ann.twin) };
         assert_eq!(good.check().unwrap().id, id);
-        assert_eq!(
-            Introduction::from_bytes(&good.to_bytes()),
-            Some(good.clone())
-        );
-        let bad = Introduction {
-            pre_key: secret.sign(&id, 9, &bob.twin),
-            ..good
-        };
-        assert_eq!(
-            bad.check(),
-            Err(IntroductionError::PreKey(PreKeyError::Forged))
-        );
+        assert_eq!(Introduction::from_bytes(&good.to_bytes()), Some(good.clone()));
+        let bad = Introduction { pre_key: secret.sign(&id, 9, &bob.twin), ..good };
+        assert_eq!(bad.check(), Err(IntroductionError::PreKey(PreKeyError::Forged)));
     }
 }

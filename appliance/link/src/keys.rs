@@ -27,10 +27,7 @@ impl Keys {
     /// # Errors
     /// `NoRandomness` when the system gives none.
     pub fn generate() -> Result<Self, NoRandomness> {
-        Ok(Self {
-            twin: SigningKey::generate()?,
-            recovery: SigningKey::generate()?,
-        })
+        Ok(Self { twin: SigningKey::generate()?, recovery: SigningKey::generate()? })
     }
 
     /// Both secrets, for the vault and nowhere else.
@@ -48,10 +45,7 @@ impl Keys {
         let (mut twin, mut recovery) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
         twin.copy_from_slice(&bytes[..32]);
         recovery.copy_from_slice(&bytes[32..]);
-        Self {
-            twin: SigningKey::from_bytes(&twin),
-            recovery: SigningKey::from_bytes(&recovery),
-        }
+        Self { twin: SigningKey::from_bytes(&twin), recovery: SigningKey::from_bytes(&recovery) }
     }
 }
 
@@ -167,10 +161,7 @@ mod tests {
 
     #[test]
     fn a_signature_holds_for_its_bytes_purpose_and_key_only() {
-        let (a, b) = (
-            SigningKey::from_bytes(&[1; 32]),
-            SigningKey::from_bytes(&[2; 32]),
-        );
+        let (a, b) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
         let signature = a.sign("one", b"text");
         assert!(a.public().verify("one", b"text", &signature));
         assert!(!a.public().verify("two", b"text", &signature));
@@ -185,9 +176,6 @@ mod tests {
         let again = Keys::from_bytes(&keys.to_bytes());
         assert_eq!(keys.twin.public(), again.twin.public());
         assert_eq!(keys.recovery.public(), again.recovery.public());
-        assert_eq!(
-            format!("{keys:?} {:?}", keys.twin),
-            "Keys(..) SigningKey(..)"
-        );
+        assert_eq!(format!("{keys:?} {:?}", keys.twin), "Keys(..) SigningKey(..)");
     }
 }

@@ -22,7 +22,9 @@ pub use card::{Card, CardError, MAX_CARD, MAX_NAME, MAX_ORIGIN};
 pub use chain::{
     Act, Chain, ChainError, Choice, Delegate, Fork, MAX_OPERATIONS, Operation, Person,
 };
-pub use envelope::{Inner, MAX_BODY, MAX_ENVELOPE, Opened, SUITE, SealError, Sealed, open, seal};
+pub use envelope::{
+    Inner, MAX_BODY, MAX_ENVELOPE, Opened, SUITE, SealError, Sealed, is_plain_word, open, seal,
+};
 pub use frame::{Decoder, Frame, FrameError, MAX_BATCH, MAX_FRAME};
 pub use ids::{Digest, IdError, PreKeyId, Proof, TwinId};
 pub use introduction::{Introduction, IntroductionError};

@@ -40,20 +40,13 @@ impl Marks {
         if counter <= done {
             return Judgement::Duplicate;
         }
-        if after > done {
-            Judgement::Gap { expected: done + 1 }
-        } else {
-            Judgement::Next
-        }
+        if after > done { Judgement::Gap { expected: done + 1 } } else { Judgement::Next }
     }
 
     /// The marks once the envelope that was judged `Next` has taken effect.
     #[must_use]
     pub const fn advanced(self, epoch: u32, counter: u64) -> Self {
-        Self {
-            epoch,
-            done: counter,
-        }
+        Self { epoch, done: counter }
     }
 
     /// Bytes for the vault.
@@ -94,11 +87,7 @@ mod tests {
             ((2, u64::MAX, 0), Next),
         ];
         for ((epoch, counter, after), judgement) in cases {
-            assert_eq!(
-                marks.judge(epoch, counter, after),
-                judgement,
-                "{epoch} {counter} {after}"
-            );
+            assert_eq!(marks.judge(epoch, counter, after), judgement, "{epoch} {counter} {after}");
         }
     }
 

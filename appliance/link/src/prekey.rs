@@ -36,10 +36,7 @@ impl PreKey {
     pub fn from_bytes(secret: &[u8; 32]) -> Option<Self> {
         let private = <X25519HkdfSha256 as hpke::Kem>::PrivateKey::from_bytes(secret).ok()?;
         let public = X25519HkdfSha256::sk_to_pk(&private).to_bytes().into();
-        Some(Self {
-            secret: Zeroizing::new(*secret),
-            public,
-        })
+        Some(Self { secret: Zeroizing::new(*secret), public })
     }
 
     /// The secret, for the vault and nowhere else.
@@ -58,11 +55,7 @@ impl PreKey {
     #[must_use]
     pub fn sign(&self, owner: &TwinId, expires_ms: i64, by: &SigningKey) -> SignedPreKey {
         let signature = by.sign(PURPOSE, &transcript(owner, &self.public, expires_ms));
-        SignedPreKey {
-            public: self.public,
-            expires_ms,
-            signature,
-        }
+        SignedPreKey { public: self.public, expires_ms, signature }
     }
 
     pub(crate) fn private(&self) -> Result<<X25519HkdfSha256 as hpke::Kem>::PrivateKey, HpkeError> {
@@ -160,16 +153,10 @@ mod tests {
         let public = secret.sign(&person.id, 1000, &ann.twin);
         assert_eq!(public.check(&person), Ok(()));
         assert_eq!(public.check(&other), Err(PreKeyError::Forged));
-        let longer = SignedPreKey {
-            expires_ms: 1001,
-            ..public
-        };
+        let longer = SignedPreKey { expires_ms: 1001, ..public };
         assert_eq!(longer.check(&person), Err(PreKeyError::Forged));
         assert_eq!(SignedPreKey::from_bytes(&public.to_bytes()), Ok(public));
-        assert_eq!(
-            PreKey::from_bytes(&secret.to_bytes()).unwrap().id(),
-            public.id()
-        );
+        assert_eq!(PreKey::from_bytes(&secret.to_bytes()).unwrap().id(), public.id());
         assert!(!format!("{secret:?}").contains(&format!("{:?}", secret.to_bytes())));
     }
 }

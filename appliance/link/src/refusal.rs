@@ -90,10 +90,7 @@ impl Refusal {
     /// The reason with this number.
     #[must_use]
     pub fn from_number(number: u16) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|r| r.number() == number)
-            .unwrap_or(Self::Other(number))
+        Self::ALL.into_iter().find(|r| r.number() == number).unwrap_or(Self::Other(number))
     }
 }
 

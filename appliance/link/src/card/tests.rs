@@ -5,19 +5,14 @@ use crate::{Keys, PreKey};
 use proptest::prelude::*;
 
 fn keys() -> Keys {
-    Keys {
-        twin: SigningKey::from_bytes(&[1; 32]),
-        recovery: SigningKey::from_bytes(&[2; 32]),
-    }
+    Keys { twin: SigningKey::from_bytes(&[1; 32]), recovery: SigningKey::from_bytes(&[2; 32]) }
 }
 
 fn card(name: &str, origin: &str) -> Result<Card, CardError> {
     let keys = keys();
     let chain = Chain::begin(&keys);
     let id = chain.check()?.id;
-    let pre_key = PreKey::from_bytes(&[3; 32])
-        .unwrap()
-        .sign(&id, 1_000, &keys.twin);
+    let pre_key = PreKey::from_bytes(&[3; 32]).unwrap().sign(&id, 1_000, &keys.twin);
     Card::new(chain, pre_key, name, origin, &keys.twin)
 }
 
@@ -49,10 +44,7 @@ fn refused() {
         (cut, CardError::Malformed),
         (&format!("ftp://x/#{text}"), CardError::NotACard),
         ("https://ann.example/", CardError::NotACard),
-        (
-            &format!("hometwin:{}", BASE64URL_NOPAD.encode(&newer)),
-            CardError::Version(9),
-        ),
+        (&format!("hometwin:{}", BASE64URL_NOPAD.encode(&newer)), CardError::Version(9)),
         (&"x".repeat(MAX_TEXT + 1), CardError::TooLarge),
     ];
     for (text, want) in cases {
@@ -61,16 +53,10 @@ fn refused() {
     assert_eq!(card(&"x".repeat(MAX_NAME + 1), ""), Err(CardError::Name));
     assert_eq!(card("a\u{202e}b", ""), Err(CardError::Name));
     assert_eq!(card("Ann", "javascript:alert(1)"), Err(CardError::Origin));
-    assert_eq!(
-        card("Ann", "https://ann.example/path#x"),
-        Err(CardError::Origin)
-    );
+    assert_eq!(card("Ann", "https://ann.example/path#x"), Err(CardError::Origin));
     let other = SigningKey::from_bytes(&[9; 32]);
     let (chain, pre_key) = (good.chain().clone(), *good.pre_key());
-    assert_eq!(
-        Card::new(chain, pre_key, "Eve", "", &other),
-        Err(CardError::Forged)
-    );
+    assert_eq!(Card::new(chain, pre_key, "Eve", "", &other), Err(CardError::Forged));
 }
 
 #[test]

@@ -8,18 +8,11 @@ fn key(n: u8) -> SigningKey {
 }
 
 fn keys(twin: u8, recovery: u8) -> Keys {
-    Keys {
-        twin: key(twin),
-        recovery: key(recovery),
-    }
+    Keys { twin: key(twin), recovery: key(recovery) }
 }
 
 fn delegate(purpose: &str, until_ms: i64) -> Delegate {
-    Delegate {
-        key: key(200).public(),
-        purpose: purpose.into(),
-        until_ms,
-    }
+    Delegate { key: key(200).public(), purpose: purpose.into(), until_ms }
 }
 
 /// An honest chain: each number picks an operation, keys are numbered upward from 10.
@@ -39,11 +32,7 @@ fn grown(picks: &[u8]) -> (Chain, SigningKey, SigningKey) {
                 chain = chain.recover(a.public(), b.public(), &recovery).unwrap();
                 (twin, recovery) = (a, b);
             }
-            _ => {
-                chain = chain
-                    .delegate(delegate("zone", fresh.into()), &twin)
-                    .unwrap()
-            }
+            _ => chain = chain.delegate(delegate("zone", fresh.into()), &twin).unwrap(),
         }
     }
     (chain, twin, recovery)
@@ -54,10 +43,7 @@ fn a_thousand_years_of_keys_keep_one_id() {
     let (chain, twin, recovery) = grown(&[0, 2, 1, 0, 2]);
     let person = chain.check().unwrap();
     assert_eq!(person.id, Chain::begin(&keys(1, 2)).check().unwrap().id);
-    assert_eq!(
-        (person.key, person.recovery),
-        (twin.public(), recovery.public())
-    );
+    assert_eq!((person.key, person.recovery), (twin.public(), recovery.public()));
     assert_eq!((person.length, person.delegates.len()), (6, 1));
 }
 
@@ -67,9 +53,7 @@ fn recovery_ends_delegations_and_naming_again_replaces() {
     let chain = chain.delegate(delegate("zone", 1), &twin).unwrap();
     let chain = chain.delegate(delegate("zone", 2), &twin).unwrap();
     assert_eq!(chain.check().unwrap().delegates, [delegate("zone", 2)]);
-    let chain = chain
-        .recover(key(3).public(), key(4).public(), &recovery)
-        .unwrap();
+    let chain = chain.recover(key(3).public(), key(4).public(), &recovery).unwrap();
     assert_eq!(chain.check().unwrap().delegates, []);
 }
 
@@ -77,9 +61,8 @@ fn recovery_ends_delegations_and_naming_again_replaces() {
 fn refused() {
     let (chain, twin, recovery) = grown(&[]);
     let new = key(9).public();
-    let long = (1..MAX_OPERATIONS).fold(chain.clone(), |c, _| {
-        c.delegate(delegate("x", 1), &twin).unwrap()
-    });
+    let long = (1..MAX_OPERATIONS)
+        .fold(chain.clone(), |c, _| c.delegate(delegate("x", 1), &twin).unwrap());
     let reordered = {
         let longer = chain.rotate(new, &twin).unwrap();
         Chain(vec![longer.0[1].clone(), longer.0[0].clone()])
@@ -87,47 +70,23 @@ fn refused() {
     let twice = Chain(vec![chain.0[0].clone(), chain.0[0].clone()]);
     let second = {
         let head = chain.check().unwrap().head;
-        let act = Act::Genesis {
-            key: new,
-            recovery: key(8).public(),
-        };
+        let act = Act::Genesis { key: new, recovery: key(8).public() };
         Chain(vec![chain.0[0].clone(), Operation::sign(head, act, &twin)])
     };
     let cases = [
         (chain.rotate(new, &recovery), ChainError::Unsigned(1)),
         (chain.rotate(new, &key(9)), ChainError::Unsigned(1)),
-        (
-            chain.recover(new, key(8).public(), &twin),
-            ChainError::Unsigned(1),
-        ),
+        (chain.recover(new, key(8).public(), &twin), ChainError::Unsigned(1)),
         (chain.recover(new, new, &recovery), ChainError::SameKey(1)),
-        (
-            chain.rotate(recovery.public(), &twin),
-            ChainError::SameKey(1),
-        ),
-        (
-            chain.delegate(delegate("", 1), &twin),
-            ChainError::Purpose(1),
-        ),
-        (
-            chain.delegate(delegate("Zone!", 1), &twin),
-            ChainError::Purpose(1),
-        ),
+        (chain.rotate(recovery.public(), &twin), ChainError::SameKey(1)),
+        (chain.delegate(delegate("", 1), &twin), ChainError::Purpose(1)),
+        (chain.delegate(delegate("Zone!", 1), &twin), ChainError::Purpose(1)),
         (long.rotate(new, &twin), ChainError::TooLong),
         (Chain(vec![]).rotate(new, &twin), ChainError::NoGenesis),
-        (
-            reordered.check().map(|_| chain.clone()),
-            ChainError::NoGenesis,
-        ),
+        (reordered.check().map(|_| chain.clone()), ChainError::NoGenesis),
         (twice.check().map(|_| chain.clone()), ChainError::Broken(1)),
-        (
-            second.check().map(|_| chain.clone()),
-            ChainError::SecondGenesis(1),
-        ),
-        (
-            Chain::begin(&keys(1, 1)).check().map(|_| chain.clone()),
-            ChainError::SameKey(0),
-        ),
+        (second.check().map(|_| chain.clone()), ChainError::SecondGenesis(1)),
+        (Chain::begin(&keys(1, 1)).check().map(|_| chain.clone()), ChainError::SameKey(0)),
     ];
     for (i, (got, want)) in cases.into_iter().enumerate() {
         assert_eq!(got, Err(want), "case {i}");
@@ -144,22 +103,13 @@ fn a_thief_of_the_twin_key_loses_to_one_recovery() {
         thief = thief.rotate(key(n).public(), &key(n - 1)).unwrap();
     }
     let owner = start.rotate(key(30).public(), &twin).unwrap();
-    let owner = owner
-        .recover(key(31).public(), key(32).public(), &recovery)
-        .unwrap();
+    let owner = owner.recover(key(31).public(), key(32).public(), &recovery).unwrap();
     for (known, offered) in [(&thief, &owner), (&owner, &thief)] {
         let choice = Chain::choose(known, offered).unwrap();
         assert_eq!(choice.chain, &owner);
         assert_eq!(choice.person.key, key(31).public());
         let refused = thief.check().unwrap().head;
-        assert_eq!(
-            choice.fork,
-            Some(Fork {
-                at: 1,
-                refused,
-                recovered: true
-            })
-        );
+        assert_eq!(choice.fork, Some(Fork { at: 1, refused, recovered: true }));
     }
 }
 
@@ -172,12 +122,8 @@ fn of_two_equal_branches_the_known_one_stays_and_the_fork_shows() {
     let choice = Chain::choose(&a, &b).unwrap();
     assert_eq!(choice.chain, &a);
     assert!(choice.fork.is_some_and(|f| !f.recovered && f.at == 1));
-    let c = start
-        .recover(key(60).public(), key(61).public(), &recovery)
-        .unwrap();
-    let d = start
-        .recover(key(62).public(), key(63).public(), &recovery)
-        .unwrap();
+    let c = start.recover(key(60).public(), key(61).public(), &recovery).unwrap();
+    let d = start.recover(key(62).public(), key(63).public(), &recovery).unwrap();
     let choice = Chain::choose(&c, &d).unwrap();
     assert_eq!(choice.chain, &c);
     assert!(choice.fork.is_some_and(|f| f.recovered));

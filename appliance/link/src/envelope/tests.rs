@@ -17,11 +17,7 @@ impl Twin {
             recovery: SigningKey::from_bytes(&[n + 100; 32]),
         };
         let person = Chain::begin(&keys).check().unwrap();
-        Self {
-            keys,
-            person,
-            pre_key: PreKey::from_bytes(&[n + 50; 32]).unwrap(),
-        }
+        Self { keys, person, pre_key: PreKey::from_bytes(&[n + 50; 32]).unwrap() }
     }
 
     fn public(&self) -> SignedPreKey {
@@ -83,10 +79,7 @@ fn forged_moved_and_resealed_ones_are_refused() {
     let opened = open(&good.bytes, std::slice::from_ref(&bob.pre_key)).unwrap();
     let moved = resealed(&opened.inner, &opened.signature, &eve.public());
     assert_eq!(eve.opens(&moved, &ann), Err(Refusal::NotForMe));
-    let renamed = Inner {
-        to: eve.person.id,
-        ..opened.inner.clone()
-    };
+    let renamed = Inner { to: eve.person.id, ..opened.inner.clone() };
     let moved = resealed(&renamed, &opened.signature, &eve.public());
     assert_eq!(eve.opens(&moved, &ann), Err(Refusal::Forged));
     // Even to another pre-key of the same receiver the signature does not move.
@@ -94,27 +87,16 @@ fn forged_moved_and_resealed_ones_are_refused() {
     let public = newer.sign(&bob.person.id, 1, &bob.keys.twin);
     let moved = resealed(&opened.inner, &opened.signature, &public);
     let told = open(&moved, &[newer]).unwrap();
-    assert_eq!(
-        told.check(&ann.person, &bob.person.id),
-        Err(Refusal::Forged)
-    );
+    assert_eq!(told.check(&ann.person, &bob.person.id), Err(Refusal::Forged));
 }
 
 #[test]
 fn every_field_is_signed() {
     let (ann, bob) = (Twin::new(1), Twin::new(2));
-    let introduction = Introduction {
-        chain: Chain::begin(&ann.keys),
-        pre_key: ann.public(),
-    };
-    let inner = Inner {
-        introduction: Some(introduction),
-        ..ann.says(&bob, b"hello")
-    };
+    let introduction = Introduction { chain: Chain::begin(&ann.keys), pre_key: ann.public() };
+    let inner = Inner { introduction: Some(introduction), ..ann.says(&bob, b"hello") };
     let good = seal(&inner, &bob.public(), &ann.keys.twin).unwrap();
-    let signature = open(&good.bytes, std::slice::from_ref(&bob.pre_key))
-        .unwrap()
-        .signature;
+    let signature = open(&good.bytes, std::slice::from_ref(&bob.pre_key)).unwrap().signature;
     let changes: [fn(&mut Inner); 8] = [
         |i| i.thread[0] ^= 1,
         |i| i.epoch += 1,
@@ -131,42 +113,21 @@ fn every_field_is_signed() {
         let bytes = resealed(&changed, &signature, &bob.public());
         assert_eq!(bob.opens(&bytes, &ann), Err(Refusal::Forged), "change {n}");
     }
-    assert_eq!(
-        bob.opens(&resealed(&inner, &signature, &bob.public()), &ann),
-        Ok(inner)
-    );
+    assert_eq!(bob.opens(&resealed(&inner, &signature, &bob.public()), &ann), Ok(inner));
 }
 
 #[test]
 fn limits_and_forms() {
     let (ann, bob) = (Twin::new(1), Twin::new(2));
-    let seal_body = |size| {
-        seal(
-            &ann.says(&bob, &vec![1; size]),
-            &bob.public(),
-            &ann.keys.twin,
-        )
-    };
+    let seal_body = |size| seal(&ann.says(&bob, &vec![1; size]), &bob.public(), &ann.keys.twin);
     let largest = seal_body(MAX_BODY).unwrap();
     assert!(largest.bytes.len() <= MAX_ENVELOPE);
-    assert_eq!(
-        bob.opens(&largest.bytes, &ann).unwrap().body.len(),
-        MAX_BODY
-    );
+    assert_eq!(bob.opens(&largest.bytes, &ann).unwrap().body.len(), MAX_BODY);
     assert_eq!(seal_body(MAX_BODY + 1).err(), Some(SealError::TooLarge));
-    assert_eq!(
-        open(&vec![0; MAX_ENVELOPE + 1], &[]).err(),
-        Some(Refusal::TooLarge)
-    );
+    assert_eq!(open(&vec![0; MAX_ENVELOPE + 1], &[]).err(), Some(Refusal::TooLarge));
     assert_eq!(open(&[], &[]).err(), Some(Refusal::Malformed));
-    let odd = Inner {
-        capability: "Chat \n".into(),
-        ..ann.says(&bob, b"x")
-    };
-    assert_eq!(
-        seal(&odd, &bob.public(), &ann.keys.twin).err(),
-        Some(SealError::Capability)
-    );
+    let odd = Inner { capability: "Chat \n".into(), ..ann.says(&bob, b"x") };
+    assert_eq!(seal(&odd, &bob.public(), &ann.keys.twin).err(), Some(SealError::Capability));
     let (short, long) = (seal_body(1).unwrap(), seal_body(40).unwrap());
     assert_eq!(short.bytes.len() % PAD, long.bytes.len() % PAD);
     assert!(!format!("{:?}", ann.says(&bob, b"secret")).contains("115, 101"));
@@ -176,28 +137,16 @@ fn limits_and_forms() {
 fn padding_hides_nothing_but_length() {
     let (ann, bob) = (Twin::new(1), Twin::new(2));
     let inner = ann.says(&bob, b"hello");
-    let header = Header {
-        suite: SUITE,
-        pre_key: bob.public().id(),
-    };
-    let signature = ann
-        .keys
-        .twin
-        .sign(PURPOSE, &codec::encode(&(&header, &inner)));
+    let header = Header { suite: SUITE, pre_key: bob.public().id() };
+    let signature = ann.keys.twin.sign(PURPOSE, &codec::encode(&(&header, &inner)));
     let mut plain = codec::encode(&(&inner, &signature));
     plain.resize(plain.len().next_multiple_of(PAD), 0);
     *plain.last_mut().unwrap() = 1;
-    assert_eq!(
-        bob.opens(&raw(&plain, &bob.public()), &ann),
-        Err(Refusal::Malformed)
-    );
+    assert_eq!(bob.opens(&raw(&plain, &bob.public()), &ann), Err(Refusal::Malformed));
     *plain.last_mut().unwrap() = 0;
     assert_eq!(bob.opens(&raw(&plain, &bob.public()), &ann), Ok(inner));
     plain.resize(plain.len() + PAD, 0);
-    assert_eq!(
-        bob.opens(&raw(&plain, &bob.public()), &ann),
-        Err(Refusal::Malformed)
-    );
+    assert_eq!(bob.opens(&raw(&plain, &bob.public()), &ann), Err(Refusal::Malformed));
 }
 
 proptest! {
@@ -247,10 +196,7 @@ fn resealed(inner: &Inner, signature: &Signature, to: &SignedPreKey) -> Vec<u8> 
 }
 
 fn raw(plain: &[u8], to: &SignedPreKey) -> Vec<u8> {
-    let header = Header {
-        suite: SUITE,
-        pre_key: to.id(),
-    };
+    let header = Header { suite: SUITE, pre_key: to.id() };
     let public = <Kem as hpke::Kem>::PublicKey::from_bytes(to.public()).unwrap();
     let mut random = Random::new().unwrap();
     let (key, mut context): (_, AeadCtxS<ChaCha20Poly1305, HkdfSha256, Kem>) =

@@ -33,10 +33,7 @@ fn the_well_formed_seeds_are_still_understood() {
     let chain = Chain::from_bytes(&seed("chain", "four-operations")).unwrap();
     assert_eq!(chain.check().unwrap().length, 4);
     // An envelope sealed by an earlier build must open in every later one.
-    let opened = open(
-        &seed("envelope", "sealed"),
-        &[PreKey::from_bytes(&[3; 32]).unwrap()],
-    );
+    let opened = open(&seed("envelope", "sealed"), &[PreKey::from_bytes(&[3; 32]).unwrap()]);
     let opened = opened.unwrap();
     let inner = opened.check(card.person(), &card.person().id).unwrap();
     assert_eq!(inner.body, b"{\"text\":\"hello\"}");
@@ -44,12 +41,8 @@ fn the_well_formed_seeds_are_still_understood() {
 }
 
 type Target = (&'static str, fn(&[u8]));
-const TARGETS: [Target; 4] = [
-    ("card", card),
-    ("chain", chain),
-    ("envelope", envelope),
-    ("frame", frame),
-];
+const TARGETS: [Target; 4] =
+    [("card", card), ("chain", chain), ("envelope", envelope), ("frame", frame)];
 
 fn write_seeds() {
     let write = |target: &str, name: &str, bytes: &[u8]| {
@@ -57,15 +50,10 @@ fn write_seeds() {
         fs::write(folder(target).join(name), bytes).unwrap();
     };
     let key = |n| SigningKey::from_bytes(&[n; 32]);
-    let keys = Keys {
-        twin: key(1),
-        recovery: key(2),
-    };
+    let keys = Keys { twin: key(1), recovery: key(2) };
     let chain = Chain::begin(&keys);
     let id = chain.check().unwrap().id;
-    let pre_key = PreKey::from_bytes(&[3; 32])
-        .unwrap()
-        .sign(&id, 2_000_000_000_000, &keys.twin);
+    let pre_key = PreKey::from_bytes(&[3; 32]).unwrap().sign(&id, 2_000_000_000_000, &keys.twin);
     let origin = "https://ann.example";
     let card = Card::new(chain.clone(), pre_key, "Ann", origin, &keys.twin).unwrap();
     write("card", "text", card.to_text().as_bytes());
@@ -74,15 +62,9 @@ fn write_seeds() {
     write("card", "cut", &card.to_bytes()[..200]);
 
     let longer = chain.rotate(key(4).public(), &keys.twin).unwrap();
-    let delegate = Delegate {
-        key: key(9).public(),
-        purpose: "zone".into(),
-        until_ms: 5,
-    };
+    let delegate = Delegate { key: key(9).public(), purpose: "zone".into(), until_ms: 5 };
     let longer = longer.delegate(delegate, &key(4)).unwrap();
-    let longer = longer
-        .recover(key(5).public(), key(6).public(), &keys.recovery)
-        .unwrap();
+    let longer = longer.recover(key(5).public(), key(6).public(), &keys.recovery).unwrap();
     write("chain", "genesis", &chain.to_bytes());
     write("chain", "four-operations", &longer.to_bytes());
     write("chain", "long-count", &[0xff, 0xff, 0xff, 0xff, 0x0f, 0]);
@@ -96,28 +78,17 @@ fn write_seeds() {
         after: 0,
         capability: "chat".into(),
         major: 1,
-        introduction: Some(Introduction {
-            chain: chain.clone(),
-            pre_key,
-        }),
+        introduction: Some(Introduction { chain: chain.clone(), pre_key }),
         body: b"{\"text\":\"hello\"}".to_vec(),
     };
     let sealed = seal(&inner, &pre_key, &keys.twin).unwrap();
     write("envelope", "sealed", &sealed.bytes);
     write("envelope", "cut", &sealed.bytes[..60]);
-    write(
-        "envelope",
-        "other-suite",
-        &[&[0, 9], &sealed.bytes[2..]].concat(),
-    );
+    write("envelope", "other-suite", &[&[0, 9], &sealed.bytes[2..]].concat());
 
     let reason = Refusal::UnknownPreKey;
-    let refused = Frame::Refused {
-        digest: sealed.digest,
-        reason,
-        pre_key: Some(pre_key),
-        expected: None,
-    };
+    let refused =
+        Frame::Refused { digest: sealed.digest, reason, pre_key: Some(pre_key), expected: None };
     let every = [
         Frame::Envelope(sealed.bytes.clone()),
         Frame::Committed(vec![sealed.committed]),
@@ -132,7 +103,5 @@ fn write_seeds() {
 }
 
 fn folder(target: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "corpus", target]
-        .iter()
-        .collect()
+    [env!("CARGO_MANIFEST_DIR"), "corpus", target].iter().collect()
 }

@@ -45,7 +45,7 @@ pub(crate) fn enqueue(w: &mut Writer<'_>, letter: Letter) -> Result<(), OutboxEr
     let Letter { to, thread, capability, major, body, about } = letter;
     let about = about.unwrap_or_default();
     let length = u8::try_from(about.len()).map_err(|_| OutboxError::Form)?;
-    if body.len() > link::MAX_BODY || capability.len() > 64 || to == from {
+    if body.len() > link::MAX_BODY || !link::is_plain_word(&capability) || to == from {
         return Err(OutboxError::Form);
     }
     let counter = next_number(w, &to)?;
@@ -164,7 +164,7 @@ pub(super) fn park(
 
 fn next_number(w: &mut Writer<'_>, to: &TwinId) -> Result<u64, store::Error> {
     let key = vault::of(vault::LAST, to);
-    let number = vault::number(w.vault_get(&key)?).saturating_add(1);
+    let number = vault::number(w.vault_get(&key)?.as_deref()).saturating_add(1);
     w.vault_put(&key, &number.to_be_bytes())?;
     Ok(number)
 }

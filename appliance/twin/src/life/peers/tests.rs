@@ -1,7 +1,7 @@
 //! Two twins over socket pairs, with and without accidents.
 
 use super::*;
-use link::{Card, Frame, Keys, PreKey, Refusal, seal};
+use link::{Card, Frame, Introduction, Keys, PreKey, Refusal, seal};
 use std::{
     collections::BTreeSet,
     path::Path,

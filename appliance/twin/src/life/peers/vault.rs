@@ -60,8 +60,8 @@ pub(super) fn number_in(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|n| u64::from_be_bytes(*n))
 }
 
-pub(super) fn number(value: Option<Vec<u8>>) -> u64 {
-    value.as_deref().and_then(number_in).unwrap_or_default()
+pub(super) fn number(value: Option<&[u8]>) -> u64 {
+    value.and_then(number_in).unwrap_or_default()
 }
 
 /// Writes who we are at the first open, and refuses a vault that is another twin's.
@@ -91,7 +91,7 @@ pub(super) fn count(
     more: u64,
 ) -> Result<(), store::Error> {
     let key = [&all(kind)[..], reason.code().as_bytes()].concat();
-    let sum = number(w.vault_get(&key)?).saturating_add(more);
+    let sum = number(w.vault_get(&key)?.as_deref()).saturating_add(more);
     w.vault_put(&key, &sum.to_be_bytes())
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn refusals(r: &Reader<'_>) -> Result<BTreeMap<String, u64>, store::E
     let rows = r.vault_prefix(&start)?;
     let named = |(key, value): (Vec<u8>, Vec<u8>)| {
         let code = key.strip_prefix(&start[..]).and_then(|c| std::str::from_utf8(c).ok())?;
-        Some((code.to_owned(), number(Some(value))))
+        Some((code.to_owned(), number(Some(&value))))
     };
     Ok(rows.into_iter().filter_map(named).collect())
 }

@@ -61,7 +61,9 @@ impl Stranger {
             Frame::Refused { digest, reason, expected, .. } if digest == wanted => {
                 Err((reason, expected))
             }
-            other => panic!("an odd answer: {other:?}"),
+            odd @ (Frame::Refused { .. } | Frame::Envelope(_) | Frame::Held(_) | Frame::Bye) => {
+                panic!("an odd answer: {odd:?}")
+            }
         }
     }
 }

@@ -84,22 +84,20 @@ fn pre_keys_are_kept_a_month_and_then_gone() {
         let ann = Home::new(1);
         let store = open_store(ann.folder.path()).await;
         let at = |days: i64| days * 24 * 60 * 60 * 1000 + 1;
-        let first = pre_keys::PreKeys::open(&store, at(0)).await.unwrap();
-        let ids = |keys: &pre_keys::PreKeys| -> Vec<_> {
-            keys.secrets().iter().map(PreKey::id).collect()
-        };
+        let first = PreKeys::open(&store, at(0)).await.unwrap();
+        let ids = |keys: &PreKeys| -> Vec<_> { keys.secrets().iter().map(PreKey::id).collect() };
         assert!(!first.is_due(at(6)) && first.is_due(at(7)));
         let second = first.clone().refreshed(&store, at(8)).await.unwrap();
         assert_eq!(ids(&second).len(), 2);
         assert_eq!(ids(&second)[1], ids(&first)[0]);
         // A restart knows the same; a clock set back changes nothing.
         for time in [at(8), at(1)] {
-            assert_eq!(ids(&pre_keys::PreKeys::open(&store, time).await.unwrap()), ids(&second));
+            assert_eq!(ids(&PreKeys::open(&store, time).await.unwrap()), ids(&second));
         }
         let later = second.clone().refreshed(&store, at(37)).await.unwrap();
         assert_eq!(ids(&later).len(), 2);
         assert!(!ids(&later).contains(&ids(&first)[0]));
-        let again = pre_keys::PreKeys::open(&store, at(37)).await.unwrap();
+        let again = PreKeys::open(&store, at(37)).await.unwrap();
         assert_eq!(ids(&again), ids(&later));
     });
 }
@@ -177,5 +175,91 @@ fn a_stranger_may_ask_and_nothing_else_until_they_are_a_contact() {
         assert_eq!(noted(&b, "test.said"), ["may I?", "hello", "are you there"]);
         to_bob.abort();
         to_ann.abort();
+    });
+}
+
+#[test]
+fn an_old_introduction_that_is_repeated_brings_back_nothing() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let to_ann = a.pre_key();
+        let introduced = |chain: &Chain, days: i64, key: &SigningKey| Introduction {
+            chain: chain.clone(),
+            pre_key: PreKey::from_bytes(&[days as u8; 32]).unwrap().sign(&bob.id(), days, key),
+        };
+        let secret = |n| SigningKey::from_bytes(&[n; 32]);
+        let rotated = bob.chain.rotate(secret(50).public(), &bob.keys.twin).unwrap();
+        let thief = bob.chain.rotate(secret(60).public(), &bob.keys.twin).unwrap();
+        let far = i64::MAX / 2;
+        let steps = [
+            // Introduction, signer, taken, what is known afterwards.
+            (introduced(&bob.chain, far, &bob.keys.twin), &bob.keys.twin, true, true),
+            (introduced(&bob.chain, 5, &bob.keys.twin), &bob.keys.twin, true, false),
+            (introduced(&rotated, 6, &secret(50)), &secret(50), true, true),
+            (introduced(&bob.chain, far + 1, &bob.keys.twin), &bob.keys.twin, false, false),
+            (introduced(&thief, far + 2, &secret(60)), &secret(60), false, false),
+            (introduced(&rotated, 9, &secret(50)), &secret(50), true, true),
+        ];
+        let mut known = None;
+        for (n, (introduction, key, taken, kept)) in steps.into_iter().enumerate() {
+            let (mut link, far) = UnixStream::pair().unwrap();
+            let served = a.clone();
+            let serving = spawn_local(async move { served.serve(far).await });
+            let inner = Inner {
+                from: bob.id(),
+                to: ann.id(),
+                thread: [0; 16],
+                epoch: 1,
+                counter: 10 + n as u64,
+                after: 0,
+                capability: "chat".into(),
+                major: 1,
+                introduction: Some(introduction.clone()),
+                body: format!("{n}").into_bytes(),
+            };
+            let bytes = seal(&inner, &to_ann, key).unwrap().bytes;
+            link.write_all(&Frame::Envelope(bytes).to_bytes().unwrap()).await.unwrap();
+            link.write_all(&Frame::Bye.to_bytes().unwrap()).await.unwrap();
+            assert_eq!(serving.await.unwrap(), taken, "step {n}");
+            known = if kept { Some(introduction) } else { known };
+            let now = a.0.store.read(|r| known::load(r, &bob.id())).unwrap();
+            assert_eq!(now, known, "step {n}");
+        }
+        assert_eq!(noted(&a, "test.said"), ["0", "1", "2", "5"]);
+        drop(b);
+    });
+}
+
+#[test]
+fn the_outbox_takes_only_what_an_envelope_can_hold_and_forgets_on_demand() {
+    run(async {
+        let (ann, a, bob, _b) = friends().await;
+        let put = |letter| a.0.store.write(move |w| enqueue(w, letter));
+        let to_bob = || letter(bob.id(), b"x");
+        let bad = [
+            letter(ann.id(), b"to oneself"),
+            Letter { about: Some(vec![0; 256]), ..to_bob() },
+            Letter { body: vec![0; link::MAX_BODY + 1], ..to_bob() },
+            Letter { capability: "Chat!".into(), ..to_bob() },
+        ];
+        for letter in bad {
+            assert!(matches!(put(letter).await, Err(OutboxError::Form)));
+        }
+        assert!(empty(&a));
+        put(to_bob()).await.unwrap();
+        assert!(!empty(&a));
+        let id = bob.id();
+        a.0.store.write(move |w| forget(w, &id)).await.unwrap();
+        assert!(empty(&a));
+        assert_eq!(a.0.store.read(|r| outbox::waiting(r, &id, 0, 9)).unwrap().len(), 0);
+        // Numbers are never used twice.
+        put(to_bob()).await.unwrap();
+        let waiting = a.0.store.read(|r| outbox::waiting(r, &id, 0, 9)).unwrap();
+        assert_eq!(waiting[0].inner.counter, 2);
+
+        let fresh = Home::new(9);
+        let store = open_store(fresh.folder.path()).await;
+        let unopened = store.write(move |w| enqueue(w, letter(id, b"x"))).await;
+        assert!(matches!(unopened, Err(OutboxError::NotOpen)));
     });
 }
