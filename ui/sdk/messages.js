@@ -17,7 +17,8 @@ export class Messages {
     this.locale = regional(lang === 'qps' ? 'en' : lang);
     this.#texts = texts;
     this.#plural = new Intl.PluralRules(this.locale);
-    this.t = this.t.bind(this);
+    // So that a program can take out what it needs: `const { t, when } = words`.
+    for (const name of ['t', 'time', 'day', 'date', 'when', 'byDay']) this[name] = this[name].bind(this);
   }
 
   #texts;

@@ -29,7 +29,6 @@ function sentence({ words }, { line, kind, args, actor: who }) {
 
 function actor({ words: { t } }, who) {
   if (who.type === 'experience') return t('history.by_experience', { name: who.name });
-  if (who.type === 'contact') return t('history.by_contact', { name: who.name });
   return who.type === 'system' ? t('history.by_twin') : '';
 }
 

@@ -6,7 +6,7 @@
 
 const HIDDEN_MS = 5 * 60_000;
 const FIRST_PAUSE_MS = 500;
-const LAST_PAUSE_MS = 30_000;
+const LAST_PAUSE_MS = 10_000;
 
 export class Stream {
   #url;
