@@ -1,0 +1,167 @@
+//! The capabilities over the store: one file each, newest version only. A call is read, checked
+//! against its caller, and done within one transaction; nothing here waits or touches a socket.
+
+pub(crate) mod caller;
+pub(crate) mod chat;
+mod contacts;
+mod experiences;
+pub(crate) mod history;
+mod identity;
+pub(crate) mod names;
+mod once;
+mod page;
+mod person;
+pub(crate) mod show;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use capability::{Method, interfaces};
+use handover::Place;
+use link::{SignedPreKey, SigningKey, TwinId};
+use serde::{Serialize, de::DeserializeOwned};
+use store::{Actor, Reader, Writer};
+
+use super::{Fault, kinds::By, tables::Id16};
+pub use caller::Caller;
+pub(crate) use caller::View;
+pub(crate) use person::{conversation_of, profile as profile_of, words};
+pub(crate) use show::{HELD, QUEUED, REFUSED};
+
+/// One call; the body is JSON.
+pub(crate) struct Call {
+    pub(crate) capability: String,
+    pub(crate) major: u32,
+    pub(crate) method: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What the twin knows for as long as it runs.
+pub(crate) struct Shared {
+    pub(crate) me: TwinId,
+    pub(crate) key: SigningKey,
+    /// How the node is reached.
+    pub(crate) place: Place,
+    /// The twin's name on its node; it can be renamed.
+    pub(crate) name: Mutex<String>,
+    /// From this the ids come that people have for experiences.
+    pub(crate) pseudonyms: [u8; 32],
+}
+
+impl Shared {
+    /// The twin's name on its node.
+    pub(crate) fn name(&self) -> String {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where it is served.
+    pub(crate) fn origin(&self) -> String {
+        self.place.origin(&self.name())
+    }
+}
+
+/// Grants that were used.
+pub(crate) type Used = Arc<Mutex<BTreeSet<Id16>>>;
+
+/// Around one call: who, when, for whom.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) caller: Caller,
+    pub(crate) now_ms: i64,
+    pub(crate) shared: Arc<Shared>,
+    /// For a card.
+    pub(crate) pre_key: Option<SignedPreKey>,
+    pub(crate) used: Used,
+}
+
+impl Context {
+    /// What this caller sees.
+    pub(crate) fn view<'r>(&self, reader: Reader<'r>) -> Result<View<'r>, Fault> {
+        View::new(reader, &self.caller, &self.shared, Arc::clone(&self.used))
+    }
+
+    /// Who writes entries.
+    pub(crate) fn by(&self) -> By {
+        let actor = match &self.caller {
+            Caller::Person { session } => Actor::Device(session.clone()),
+            Caller::Experience { name, .. } => Actor::Experience(name.clone()),
+        };
+        By { actor, now_ms: self.now_ms }
+    }
+}
+
+/// The method of a call, if this caller may use it at all.
+pub(crate) fn method(caller: &Caller, call: &Call) -> Result<&'static Method, Fault> {
+    let found = interfaces::find(&call.capability, call.major)
+        .and_then(|interface| interface.method(&call.method))
+        .filter(|_| !at_the_door(&call.capability, &call.method))
+        .ok_or_else(Fault::unknown_method)?;
+    match caller {
+        Caller::Experience { .. } if !found.experience => Err(Fault::only_shell()),
+        Caller::Experience { .. } | Caller::Person { .. } => Ok(found),
+    }
+}
+
+/// Methods that the door answers: sessions, frames and codes are not part of a life.
+pub(crate) fn at_the_door(capability: &str, method: &str) -> bool {
+    match capability {
+        "node" => true,
+        "identity" => matches!(method, "pair" | "sessions" | "end_session" | "sign_out"),
+        "experiences" => matches!(method, "list" | "open" | "close"),
+        _ => false,
+    }
+}
+
+/// A call that changes nothing.
+pub(crate) fn read(context: &Context, view: &View<'_>, call: &Call) -> Result<Vec<u8>, Fault> {
+    let body = &call.body;
+    match (&*call.capability, &*call.method) {
+        ("chat", "conversations") => answer(body, |q| chat::list::conversations(view, &q)),
+        ("chat", "messages") => answer(body, |q| chat::list::messages(view, &q)),
+        ("contacts", "list") => answer(body, |q| contacts::list(view, &q)),
+        ("experiences", "grants") => answer(body, |q| experiences::grants(view, &q)),
+        ("history", "list") => answer(body, |q| history::list(view, &q)),
+        ("identity", "card") => answer(body, |q| identity::card(context, view, q)),
+        ("identity", "me") => answer(body, |q| identity::me(context, view, q)),
+        _ => Err(Fault::unknown_method()),
+    }
+}
+
+/// A call that may change something: done once per id, however often it is sent.
+pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<u8>, Fault> {
+    once::only(c, w, call, |w| {
+        let body = &call.body;
+        match (&*call.capability, &*call.method) {
+            ("chat", "send") => answer(body, |q| chat::send(c, w, q)),
+            ("chat", "edit") => answer(body, |q| chat::edit(c, w, q)),
+            ("chat", "delete") => answer(body, |q| chat::delete(c, w, &q)),
+            ("chat", "read") => answer(body, |q| chat::read(c, w, &q)),
+            ("contacts", "request") => answer(body, |q| contacts::request(c, w, q)),
+            ("contacts", "accept") => answer(body, |q| contacts::accept(c, w, &q)),
+            ("contacts", "deny") => answer(body, |q| contacts::deny(c, w, &q)),
+            ("contacts", "block") => answer(body, |q| contacts::block(c, w, &q)),
+            ("contacts", "unblock") => answer(body, |q| contacts::unblock(c, w, &q)),
+            ("contacts", "rename") => answer(body, |q| contacts::rename(c, w, q)),
+            ("contacts", "remove") => answer(body, |q| contacts::remove(c, w, &q)),
+            ("experiences", "grant") => answer(body, |q| experiences::grant(c, w, &q)),
+            ("experiences", "revoke") => answer(body, |q| experiences::revoke(c, w, &q)),
+            ("history", "undo") => answer(body, |q| history::undo(c, w, &q)),
+            ("history", "erase") => answer(body, |q| history::erase(c, w, &q)),
+            ("identity", "set_profile") => answer(body, |q| identity::set_profile(c, w, q)),
+            _ => Err(Fault::unknown_method()),
+        }
+    })
+}
+
+/// Reads the request, does it, writes the answer.
+fn answer<Q: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    act: impl FnOnce(Q) -> Result<A, Fault>,
+) -> Result<Vec<u8>, Fault> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let request = serde_json::from_slice(body).map_err(|error| Fault::unread(&error))?;
+    let answer = act(request)?;
+    serde_json::to_vec(&answer).map_err(|error| Fault::inside(&error.to_string()))
+}

@@ -1,0 +1,63 @@
+//! `experiences`: giving grants and taking them back. What is installed and its frames are the
+//! door's affair.
+
+use capability::{
+    experiences::latest::{From, Give, Grant, Grants, ListGrants, Revoke, Thing, ThingKind, Verb},
+    wire::{ConversationId, Done},
+};
+use store::Writer;
+
+use super::{Context, View, caller, names, show};
+use crate::life::{
+    Fault,
+    kinds::{
+        append,
+        grant::{GIVEN, Given, REVOKED, Revoked},
+    },
+    tables::{self, GRANT, Id16, Rows as _},
+};
+
+pub(super) fn grants(view: &View<'_>, q: &ListGrants) -> Result<Grants, Fault> {
+    let experience = q.experience.as_ref().map(capability::wire::Word::as_str);
+    let rows = caller::grants(&view.r, experience)?;
+    let items = rows.iter().map(|row| show::grant(view, row)).collect::<Result<_, _>>()?;
+    Ok(Grants { items, at: view.r.head()?.seq })
+}
+
+pub(super) fn grant(c: &Context, w: &mut Writer<'_>, q: &Give) -> Result<Grant, Fault> {
+    let ThingKind::Conversation = q.kind;
+    let grant = Id16(q.id.bytes());
+    if w.reader().row::<tables::Grant>(GRANT, &grant.0)?.is_some() {
+        return Err(Fault::id_taken());
+    }
+    let given = Given {
+        grant,
+        experience: q.experience.to_string(),
+        conversation: thing(c, w, &q.thing)?,
+        add: q.verbs.contains(&Verb::Add),
+        change: q.verbs.contains(&Verb::Change),
+        history: q.from == From::History,
+    };
+    append(w, &c.by(), GIVEN, &given, None::<&()>)?;
+    let row = w.reader().row(GRANT, &grant.0)?;
+    show::grant(&c.view(w.reader())?, &row.ok_or_else(|| Fault::inside("a grant was lost"))?)
+}
+
+pub(super) fn revoke(c: &Context, w: &mut Writer<'_>, q: &Revoke) -> Result<Done, Fault> {
+    let grant = Id16(q.grant.bytes());
+    let row: Option<tables::Grant> = w.reader().row(GRANT, &grant.0)?;
+    let tables::Grant { experience, conversation, .. } = row.ok_or_else(Fault::not_found)?;
+    let revoked = Revoked { grant, experience, conversation };
+    let at = append(w, &c.by(), REVOKED, &revoked, None::<&()>)?;
+    w.vault_delete(&names::used(grant))?;
+    Ok(Done { at })
+}
+
+/// The conversation that was chosen; nothing for all of them.
+fn thing(c: &Context, w: &Writer<'_>, thing: &Thing) -> Result<Option<Id16>, Fault> {
+    if thing.as_str() == "all" {
+        return Ok(None);
+    }
+    let id: ConversationId = thing.as_str().parse().map_err(|_| Fault::not_found())?;
+    c.view(w.reader())?.conversation(&id, Verb::See).map(|(id, _)| Some(id))
+}

@@ -1,0 +1,67 @@
+//! What people are called, and the id of the conversation with somebody. Names are content: an
+//! erased one is replaced by the start of the twin id.
+
+use link::TwinId;
+use store::Reader;
+
+use crate::life::{
+    Fault,
+    kinds::{contact, content, identity::About},
+    tables::{Id16, Me, Rows as _},
+};
+
+/// The conversation of two people (or of one with themselves): the same on both sides.
+pub(crate) fn conversation_of(a: &TwinId, b: &TwinId) -> Id16 {
+    let (first, second) = if a <= b { (a, b) } else { (b, a) };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(first.as_bytes()).update(second.as_bytes());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    Id16(id)
+}
+
+/// What a person is called here; with `petnames` what one calls them comes first.
+pub(crate) fn name_of(
+    r: &Reader<'_>,
+    me: &Me,
+    id: &TwinId,
+    petnames: bool,
+) -> Result<String, Fault> {
+    if *id == me.id {
+        let About { display_name, .. } = profile(r, me)?;
+        return Ok(display_name);
+    }
+    let contact = r.contact(id)?;
+    let petname = contact.as_ref().and_then(|contact| contact.petname).filter(|_| petnames);
+    if let Some(words) = words(r, petname)?
+        && let Some(petname) = words.petname
+    {
+        return Ok(petname);
+    }
+    let profile = match contact {
+        Some(contact) => Some(contact.profile),
+        None => r.conversation(conversation_of(&me.id, id))?.and_then(|row| row.name),
+    };
+    let name = words(r, profile)?.and_then(|words| words.display_name);
+    Ok(name.unwrap_or_else(|| short_id(id)))
+}
+
+/// What the person says about themselves.
+pub(crate) fn profile(r: &Reader<'_>, me: &Me) -> Result<About, Fault> {
+    let profile = content(r.content(me.profile)?.as_deref());
+    let nameless = || About { display_name: short_id(&me.id), about: String::new() };
+    Ok(profile.unwrap_or_else(nameless))
+}
+
+/// The words of an entry about a contact, if they are still there.
+pub(crate) fn words(
+    r: &Reader<'_>,
+    seq: Option<u64>,
+) -> Result<Option<contact::Words>, Fault> {
+    let Some(seq) = seq else { return Ok(None) };
+    Ok(content(r.content(seq)?.as_deref()))
+}
+
+fn short_id(id: &TwinId) -> String {
+    id.to_string().chars().take(8).collect()
+}

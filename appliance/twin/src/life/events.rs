@@ -1,0 +1,214 @@
+//! Which entries of the journal mean which events. An event says how a thing is now, so several
+//! entries about one thing make one event, at the last of them.
+
+use std::collections::BTreeMap;
+
+use capability::{
+    chat::latest::Event as Chat, contacts::latest::Event as Contacts,
+    experiences::latest::Event as Experiences, experiences::latest::Verb,
+    history::latest::Event as History, wire::GrantId,
+};
+use link::TwinId;
+use serde_json::Value;
+use store::Entry;
+
+use super::{
+    Fault,
+    api::{Caller, Context, View, conversation_of, history, show},
+    kinds::{contact, grant, held, identity, message, read, shape},
+    subscription::{Found, event},
+    tables::{self, GRANT, Id16, Rows as _},
+};
+
+type Told = Vec<(u64, Value)>;
+
+/// A thing of a chat that an entry is about.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum About {
+    // Messages first: a conversation is told with its new last message after it.
+    Message(TwinId, Id16),
+    Conversation(Id16),
+}
+
+/// Events of `chat`.
+pub(crate) fn chat(
+    context: &Context,
+    view: &View<'_>,
+    entries: &[Entry],
+    only: Option<Id16>,
+) -> Result<Found, Fault> {
+    if let Caller::Experience { name, .. } = &context.caller
+        && entries.iter().any(|entry| is_about_grants(entry, name))
+    {
+        // Followed one conversation and lost it: that is the end. Else everything may differ.
+        if let Some(id) = only {
+            view.may(id, Verb::See)?;
+        }
+        return Ok(Found::Resync);
+    }
+    let mut last = BTreeMap::new();
+    for entry in entries {
+        for about in touched(view, entry)? {
+            last.insert(about, entry.seq);
+        }
+    }
+    let mut order: Vec<_> = last.into_iter().map(|(about, seq)| (seq, about)).collect();
+    order.sort();
+    let mut told = Told::new();
+    for (seq, about) in order {
+        if let Some(event) = now(view, about, only)? {
+            told.push((seq, event));
+        }
+    }
+    Ok(Found::Events(told))
+}
+
+/// A message of one's own that has come further.
+pub(crate) fn moved(
+    view: &View<'_>,
+    only: Option<Id16>,
+    me: TwinId,
+    message: Id16,
+) -> Result<Option<Value>, Fault> {
+    now(view, About::Message(me, message), only)
+}
+
+fn is_about_grants(entry: &Entry, experience: &str) -> bool {
+    match &*entry.kind {
+        grant::GIVEN => shape(entry).is_ok_and(|one: grant::Given| one.experience == experience),
+        grant::REVOKED => {
+            shape(entry).is_ok_and(|one: grant::Revoked| one.experience == experience)
+        }
+        _ => false,
+    }
+}
+
+fn touched(view: &View<'_>, entry: &Entry) -> Result<Vec<About>, Fault> {
+    let inside = |error: store::FoldError| Fault::inside(&error.to_string());
+    Ok(match &*entry.kind {
+        message::MESSAGE_SAID => {
+            let message::Said { conversation, mark, .. } = shape(entry).map_err(inside)?;
+            vec![About::Message(mark.author, mark.message), About::Conversation(conversation)]
+        }
+        message::EDITED | message::DELETED => {
+            let changed: message::Changed = shape(entry).map_err(inside)?;
+            let message = About::Message(changed.author, changed.message);
+            vec![message, About::Conversation(changed.conversation)]
+        }
+        read::READ => {
+            let read: read::Read = shape(entry).map_err(inside)?;
+            let message = read.up_to.map(|mark| About::Message(mark.author, mark.message));
+            let conversation = Some(About::Conversation(read.conversation));
+            message.into_iter().chain(conversation).collect()
+        }
+        contact::CHANGED => {
+            let changed: contact::Changed = shape(entry).map_err(inside)?;
+            vec![About::Conversation(conversation_of(&view.me.id, &changed.contact))]
+        }
+        identity::PROFILE => vec![About::Conversation(view.me.notebook)],
+        held::KEPT => {
+            let held::Kept { from, conversation, .. } = shape(entry).map_err(inside)?;
+            let message = About::Message(from, held::stand_in_id(entry.seq));
+            vec![message, About::Conversation(conversation)]
+        }
+        _ => {
+            let mut all = Vec::new();
+            for seq in history::erased_by(entry) {
+                if let Some(erased) = view.r.entry(seq)? {
+                    all.extend(touched(view, &erased)?);
+                }
+            }
+            all
+        }
+    })
+}
+
+fn now(view: &View<'_>, about: About, only: Option<Id16>) -> Result<Option<Value>, Fault> {
+    let followed = |id: Id16| only.is_none_or(|only| only == id);
+    match about {
+        About::Conversation(id) => {
+            let row = view.r.conversation(id)?.filter(|_| followed(id));
+            let Some(row) = row.filter(|_| view.visible_after(id).is_some()) else {
+                return Ok(None);
+            };
+            view.may(id, Verb::See)?;
+            let conversation = show::conversation(view, id, &row)?;
+            event(&Chat::Conversation { conversation }).map(Some)
+        }
+        About::Message(author, message) => {
+            let Some((id, mark, row)) = view.r.find_message(&author, message)? else {
+                return Ok(None);
+            };
+            if !followed(id) || !view.sees(id, &row) {
+                return Ok(None);
+            }
+            view.may(id, Verb::See)?;
+            let message = show::message(view, id, &mark, &row)?;
+            event(&Chat::Message { message }).map(Some)
+        }
+    }
+}
+
+/// Events of `contacts`.
+pub(crate) fn contacts(view: &View<'_>, entries: &[Entry]) -> Result<Told, Fault> {
+    let mut last = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.kind == contact::CHANGED) {
+        let changed: contact::Changed =
+            shape(entry).map_err(|error| Fault::inside(&error.to_string()))?;
+        last.insert(changed.contact, entry.seq);
+    }
+    let mut told = Told::new();
+    for (id, seq) in last {
+        let now = match view.r.contact(&id)? {
+            Some(row) => Contacts::Contact { contact: show::contact(view, &id, &row)? },
+            None => Contacts::Removed { contact: show::wire_id(&id)? },
+        };
+        told.push((seq, event(&now)?));
+    }
+    told.sort_by_key(|(seq, _)| *seq);
+    Ok(told)
+}
+
+/// Events of `experiences`.
+pub(crate) fn experiences(view: &View<'_>, entries: &[Entry]) -> Result<Told, Fault> {
+    let mut told = Told::new();
+    for entry in entries {
+        let now = if let Ok(grant::Given { grant, .. }) = given(entry) {
+            let row: Option<tables::Grant> = view.r.row(GRANT, &grant.0)?;
+            let Some(row) = row else { continue };
+            Experiences::Grant { grant: show::grant(view, &row)? }
+        } else if entry.kind == grant::REVOKED
+            && let Ok(grant::Revoked { grant, .. }) = shape(entry)
+        {
+            Experiences::Revoked { grant: GrantId::from_bytes(grant.0) }
+        } else {
+            continue;
+        };
+        told.push((entry.seq, event(&now)?));
+    }
+    Ok(told)
+}
+
+fn given(entry: &Entry) -> Result<grant::Given, ()> {
+    if entry.kind == grant::GIVEN { shape(entry).map_err(drop) } else { Err(()) }
+}
+
+/// Events of `history`: new entries, and older ones that were undone or erased by them.
+pub(crate) fn history(view: &View<'_>, entries: &[Entry]) -> Result<Told, Fault> {
+    let mut told = Told::new();
+    for entry in entries {
+        let mut about = history::erased_by(entry);
+        about.extend(history::undone_of(entry));
+        about.push(entry.seq);
+        for seq in about {
+            let Some(one) = view.r.entry(seq)? else { continue };
+            if one.kind == read::READ && seq == entry.seq {
+                continue;
+            }
+            if let Some(item) = history::item(view, &one)? {
+                told.push((entry.seq, event(&History::Entry { item })?));
+            }
+        }
+    }
+    Ok(told)
+}

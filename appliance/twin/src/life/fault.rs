@@ -1,0 +1,150 @@
+//! Why a call to a twin's data was not done: a code, its numbers and what fills the sentences.
+//! It has no sentences itself and never carries what a person wrote.
+
+use capability::wire::{FieldProblem, Retry};
+
+/// A call that was not done, and nothing of it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{code}")]
+pub struct Fault {
+    /// Stable; also finds the sentences (`problem.<code>.title|detail|do`).
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether the same call can succeed when sent again.
+    pub retry: Retry,
+    /// What fills the placeholders of the sentences.
+    pub args: Vec<(&'static str, String)>,
+    /// The fields that were not understood.
+    pub fields: Vec<FieldProblem>,
+    /// The revision that the thing has now, or the entry that stands in the way.
+    pub rev: Option<u64>,
+    /// In a batch: which call.
+    pub call: Option<u16>,
+}
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident = $status:literal $retry:ident;)*) => {
+        impl Fault {
+            /// Every code there is; the message files have sentences for each.
+            pub const CODES: &[&str] = &[$(stringify!($name)),*];
+
+            $($(#[$doc])* #[must_use] pub fn $name() -> Self {
+                Self::new(stringify!($name), $status, Retry::$retry)
+            })*
+        }
+    };
+}
+
+faults! {
+    /// The contact is accepted already, or blocked.
+    already = 409 No;
+    /// The text is no valid card.
+    bad_card = 400 No;
+    /// The cursor is not one of ours, or of another list.
+    bad_cursor = 400 No;
+    /// Something later stands on what should be undone.
+    built_upon = 409 No;
+    /// This has no undo, or was undone already.
+    cannot_undo = 409 No;
+    /// The other is no contact any more.
+    closed = 409 No;
+    /// Somebody was faster.
+    conflict = 409 Now;
+    /// The data contradict themselves.
+    damaged = 500 No;
+    /// The message was deleted.
+    deleted = 409 No;
+    /// Something inside failed; the log says what.
+    failed = 500 Later;
+    /// The disk is full.
+    full = 507 Later;
+    /// The id names something else already.
+    id_taken = 409 No;
+    /// The request is not what the method takes.
+    malformed = 400 No;
+    /// Only its author may.
+    not_author = 403 No;
+    /// There is no such thing, or not for this caller.
+    not_found = 404 No;
+    /// The experience may see this thing but not do that with it.
+    not_granted = 403 No;
+    /// Nothing of what was named has content.
+    nothing_to_erase = 409 No;
+    /// One's own card.
+    own_card = 400 No;
+    /// Only the shell may call this.
+    only_shell = 403 No;
+    /// The data can't be written at the moment.
+    read_only = 503 Later;
+    /// A larger text than the twin takes.
+    too_large = 413 No;
+    /// Too many calls in a batch, or none.
+    too_many = 400 No;
+    /// This twin has no such capability, version or method.
+    unknown_method = 404 No;
+    /// That can't be done with how things stand with the contact.
+    wrong_state = 409 No;
+}
+
+impl Fault {
+    fn new(code: &'static str, status: u16, retry: Retry) -> Self {
+        let (args, fields) = (Vec::new(), Vec::new());
+        Self { code, status, retry, args, fields, rev: None, call: None }
+    }
+
+    /// Fills a placeholder of the sentences.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.args.push((name, value.into()));
+        self
+    }
+
+    /// Names the revision in the way.
+    #[must_use]
+    pub fn at(mut self, rev: u64) -> Self {
+        self.rev = Some(rev);
+        self
+    }
+
+    /// Names a field.
+    #[must_use]
+    pub fn field(mut self, field: &str, detail: impl Into<String>) -> Self {
+        self.fields.push(FieldProblem { field: field.to_owned(), detail: detail.into() });
+        self
+    }
+
+    /// Names the call of a batch.
+    pub(crate) fn in_call(mut self, call: u16) -> Self {
+        self.call = Some(call);
+        self
+    }
+
+    /// A request that could not be read. The reader's words name fields, never values of theirs.
+    pub(crate) fn unread(error: &serde_json::Error) -> Self {
+        Self::malformed().field("", error.to_string())
+    }
+
+    /// Something that cannot go wrong did: the log gets the reason.
+    pub(crate) fn inside(what: &str) -> Self {
+        tracing::error!(what, "a call failed inside");
+        Self::failed()
+    }
+}
+
+impl From<store::Error> for Fault {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Full { .. } => Self::full(),
+            store::Error::ReadOnly { .. } => Self::read_only(),
+            store::Error::TooLarge { .. } => Self::too_large(),
+            store::Error::NoEntry { seq } => Self::not_found().with("seq", seq.to_string()),
+            store::Error::NothingToErase { .. } => Self::nothing_to_erase(),
+            store::Error::Damaged { .. } => {
+                tracing::error!(%error, "the data are damaged");
+                Self::damaged()
+            }
+            other => Self::inside(&other.to_string()),
+        }
+    }
+}

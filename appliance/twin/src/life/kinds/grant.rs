@@ -1,0 +1,68 @@
+//! `grant.given`, `grant.revoked`: what experiences may use. Neither can be undone: giving again
+//! is a choice of its own.
+
+use serde::{Deserialize, Serialize};
+use store::{Entry, FoldError, Tables};
+
+use super::{Kind, Line, shape};
+use crate::life::tables::{self, GRANT, Id16, written};
+
+pub(crate) const GIVEN: &str = "grant.given";
+pub(crate) const REVOKED: &str = "grant.revoked";
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind { name: GIVEN, fold: given, line: given_line },
+    Kind { name: REVOKED, fold: revoked, line: revoked_line },
+];
+
+/// A thing was chosen for an experience.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Given {
+    pub(crate) grant: Id16,
+    pub(crate) experience: String,
+    /// One conversation; all without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation: Option<Id16>,
+    pub(crate) add: bool,
+    pub(crate) change: bool,
+    pub(crate) history: bool,
+}
+
+/// A grant was taken back.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Revoked {
+    pub(crate) grant: Id16,
+    pub(crate) experience: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation: Option<Id16>,
+}
+
+fn given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
+    let Given { grant, experience, conversation, add, change, history } = shape(entry)?;
+    let (since_ms, seq) = (entry.time_ms, entry.seq);
+    let row =
+        tables::Grant { grant, experience, conversation, add, change, history, since_ms, seq };
+    Ok(t.put(GRANT, &grant.0, &written(&row)?)?)
+}
+
+fn revoked(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
+    let Revoked { grant, .. } = shape(entry)?;
+    t.delete(GRANT, &grant.0)?;
+    Ok(())
+}
+
+fn given_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
+    let Given { experience, conversation, .. } = shape(entry).ok()?;
+    Some(line("grant.given", experience, conversation))
+}
+
+fn revoked_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
+    let Revoked { experience, conversation, .. } = shape(entry).ok()?;
+    Some(line("grant.revoked", experience, conversation))
+}
+
+fn line(key: &str, experience: String, conversation: Option<Id16>) -> Line {
+    let key = if conversation.is_some() { key.to_owned() } else { format!("{key}_all") };
+    let args = [("experience".to_owned(), experience)].into();
+    Line { key, conversation, args, ..Line::default() }
+}

@@ -1,0 +1,326 @@
+//! The tables of a twin's data: their names, keys and rows. Rows hold ids, times and the numbers
+//! of journal entries, never content: a text is read from its entry when it is shown, so an
+//! erased one is gone from everywhere at once.
+//!
+//! | table | key | row |
+//! |---|---|---|
+//! | `me` | `me` | [`Me`] |
+//! | `chain` | twin id | the person's operation chain |
+//! | `contact` | twin id | [`Contact`] |
+//! | `conversation` | conversation | [`Conversation`] |
+//! | `active` | last activity, conversation | nothing |
+//! | `message` | conversation, time, author, message | [`Message`] |
+//! | `message_at` | author, message | conversation, time, author, message |
+//! | `unread` | conversation, time, author, message | nothing |
+//! | `grant` | grant | [`Grant`] |
+//! | `undone` | entry | the entry that undid it |
+//! | `held` | entry | [`Held`] |
+
+use data_encoding::HEXLOWER;
+use link::TwinId;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use store::{Direction, Reader, Row, Tables};
+
+pub(crate) const ME: &str = "me";
+pub(crate) const CHAIN: &str = "chain";
+pub(crate) const CONTACT: &str = "contact";
+pub(crate) const CONVERSATION: &str = "conversation";
+pub(crate) const ACTIVE: &str = "active";
+pub(crate) const MESSAGE: &str = "message";
+pub(crate) const MESSAGE_AT: &str = "message_at";
+pub(crate) const UNREAD: &str = "unread";
+pub(crate) const GRANT: &str = "grant";
+pub(crate) const UNDONE: &str = "undone";
+pub(crate) const HELD: &str = "held";
+
+/// The key of the one row in [`ME`].
+pub(crate) const ME_KEY: &[u8] = b"me";
+
+/// The person whose twin this is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Me {
+    pub(crate) id: TwinId,
+    /// The conversation with oneself.
+    pub(crate) notebook: Id16,
+    /// The entry that holds the profile.
+    pub(crate) profile: u64,
+}
+
+/// How things stand with a contact.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    Accepted,
+    Asked,
+    Asks,
+    Blocked,
+    Denied,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Contact {
+    pub(crate) standing: Standing,
+    pub(crate) since_ms: i64,
+    pub(crate) rev: u64,
+    /// The entry that holds what they call themselves.
+    pub(crate) profile: u64,
+    /// The entry that holds the words of the request.
+    pub(crate) note: Option<u64>,
+    /// The entry that holds what one calls them.
+    pub(crate) petname: Option<u64>,
+    /// Where unblocking leads back to.
+    pub(crate) before_block: Option<Standing>,
+    pub(crate) conversation: Option<Id16>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Conversation {
+    pub(crate) with: TwinId,
+    /// With oneself.
+    pub(crate) notebook: bool,
+    /// The entry that holds the other's name, once they are no contact any more.
+    pub(crate) name: Option<u64>,
+    pub(crate) active_ms: i64,
+    pub(crate) unread: u64,
+    /// The newest message by display order.
+    pub(crate) last: Option<Mark>,
+    /// Up to where one has read.
+    pub(crate) read: Option<Mark>,
+    /// The entry that moved `read`.
+    pub(crate) read_by: Option<u64>,
+    /// Up to where the other has read.
+    pub(crate) other_read: Option<Mark>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Message {
+    /// The entry that said it.
+    pub(crate) seq: u64,
+    /// The entry that holds the text of now.
+    pub(crate) text: u64,
+    pub(crate) edited_ms: Option<i64>,
+    /// The author's clock at the last change: the newest change wins.
+    pub(crate) changed_ms: i64,
+    pub(crate) deleted: bool,
+    pub(crate) reply_to: Option<Id16>,
+    pub(crate) rev: u64,
+    /// Stands for something that only a newer release can read.
+    pub(crate) needs_update: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Grant {
+    pub(crate) grant: Id16,
+    pub(crate) experience: String,
+    /// Of one conversation; of all without.
+    pub(crate) conversation: Option<Id16>,
+    pub(crate) add: bool,
+    pub(crate) change: bool,
+    /// Whether what was before the grant may be seen.
+    pub(crate) history: bool,
+    pub(crate) since_ms: i64,
+    pub(crate) seq: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Held {
+    pub(crate) from: TwinId,
+    pub(crate) conversation: Id16,
+    pub(crate) capability: String,
+    pub(crate) major: u16,
+}
+
+/// The place of a message in its conversation. Ordered as messages are shown.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub(crate) struct Mark {
+    pub(crate) time_ms: i64,
+    pub(crate) author: TwinId,
+    pub(crate) message: Id16,
+}
+
+impl Mark {
+    /// The key of the message, in [`MESSAGE`] and [`UNREAD`].
+    pub(crate) fn key(&self, conversation: Id16) -> Vec<u8> {
+        let time = sortable(self.time_ms);
+        [&conversation.0[..], &time, self.author.as_bytes(), &self.message.0].concat()
+    }
+
+    /// Conversation and place from a key.
+    pub(crate) fn from_key(key: &[u8]) -> Option<(Id16, Self)> {
+        let (conversation, rest) = key.split_first_chunk::<16>()?;
+        let (time, rest) = rest.split_first_chunk::<8>()?;
+        let (author, message) = rest.split_first_chunk::<32>()?;
+        let time_ms = (u64::from_be_bytes(*time) ^ SIGN).cast_signed();
+        let author = TwinId::from_bytes(*author);
+        let message = Id16(message.try_into().ok()?);
+        Some((Id16(*conversation), Self { time_ms, author, message }))
+    }
+}
+
+/// Key of a message in [`MESSAGE_AT`].
+pub(crate) fn message_at(author: &TwinId, message: Id16) -> Vec<u8> {
+    [&author.as_bytes()[..], &message.0].concat()
+}
+
+/// Key of a conversation in [`ACTIVE`].
+pub(crate) fn active(active_ms: i64, conversation: Id16) -> Vec<u8> {
+    [&sortable(active_ms)[..], &conversation.0].concat()
+}
+
+/// Bytes that sort as the times do.
+fn sortable(time_ms: i64) -> [u8; 8] {
+    (time_ms.cast_unsigned() ^ SIGN).to_be_bytes()
+}
+
+const SIGN: u64 = 1 << 63;
+
+/// A 16-byte id, hexadecimal in JSON.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Id16(pub(crate) [u8; 16]);
+
+impl std::fmt::Display for Id16 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl Serialize for Id16 {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id16 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("not 32 hexadecimal digits"))
+    }
+}
+
+/// What reads table rows: a fold's tables, or a reader of the store.
+pub(crate) trait Rows {
+    fn bytes(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error>;
+
+    fn rows(
+        &self,
+        table: &str,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, store::Error>;
+
+    /// A row of JSON.
+    fn row<T: DeserializeOwned>(&self, table: &str, key: &[u8]) -> Result<Option<T>, store::Error> {
+        self.bytes(table, key)?.map(|bytes| parsed(table, &bytes)).transpose()
+    }
+
+    fn me(&self) -> Result<Me, store::Error> {
+        let missing = || store::Error::Damaged { at: "the row of the person".to_owned() };
+        self.row(ME, ME_KEY)?.ok_or_else(missing)
+    }
+
+    fn contact(&self, id: &TwinId) -> Result<Option<Contact>, store::Error> {
+        self.row(CONTACT, id.as_bytes())
+    }
+
+    fn conversation(&self, id: Id16) -> Result<Option<Conversation>, store::Error> {
+        self.row(CONVERSATION, &id.0)
+    }
+
+    /// A message by author and id, with its place.
+    fn find_message(
+        &self,
+        author: &TwinId,
+        message: Id16,
+    ) -> Result<Option<(Id16, Mark, Message)>, store::Error> {
+        let Some(key) = self.bytes(MESSAGE_AT, &message_at(author, message))? else {
+            return Ok(None);
+        };
+        let lost = || store::Error::Damaged { at: "a row of a message".to_owned() };
+        let (conversation, mark) = Mark::from_key(&key).ok_or_else(lost)?;
+        let row = self.row(MESSAGE, &key)?.ok_or_else(lost)?;
+        Ok(Some((conversation, mark, row)))
+    }
+
+    fn undone_by(&self, seq: u64) -> Result<Option<u64>, store::Error> {
+        let row = self.bytes(UNDONE, &seq.to_be_bytes())?;
+        Ok(row.and_then(|row| row.try_into().ok()).map(u64::from_be_bytes))
+    }
+}
+
+impl Rows for Reader<'_> {
+    fn bytes(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error> {
+        self.get(table, key)
+    }
+
+    fn rows(
+        &self,
+        table: &str,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, store::Error> {
+        self.page(table, prefix, from, limit, direction)
+    }
+}
+
+impl Rows for Tables<'_> {
+    fn bytes(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error> {
+        self.get(table, key)
+    }
+
+    fn rows(
+        &self,
+        table: &str,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, store::Error> {
+        self.page(table, prefix, from, limit, direction)
+    }
+}
+
+/// A row as it was written.
+pub(crate) fn parsed<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, store::Error> {
+    serde_json::from_slice(bytes)
+        .map_err(|_| store::Error::Damaged { at: format!("a row of {table}") })
+}
+
+/// A row to be written.
+pub(crate) fn written(row: &impl Serialize) -> Result<Vec<u8>, store::Error> {
+    serde_json::to_vec(row).map_err(|source| store::Error::Engine { source: Box::new(source) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_messages_are_shown() {
+        let place = |time_ms, author, message| Mark {
+            time_ms,
+            author: TwinId::from_bytes([author; 32]),
+            message: Id16([message; 16]),
+        };
+        let places = [
+            place(i64::MIN, 9, 9),
+            place(-1, 0, 0),
+            place(0, 0, 0),
+            place(5, 1, 9),
+            place(5, 2, 0),
+            place(5, 2, 1),
+            place(i64::MAX, 0, 0),
+        ];
+        let conversation = Id16([7; 16]);
+        let keys: Vec<_> = places.iter().map(|mark| mark.key(conversation)).collect();
+        assert!(keys.is_sorted() && places.is_sorted());
+        for (key, mark) in keys.iter().zip(places) {
+            assert_eq!(Mark::from_key(key), Some((conversation, mark)));
+        }
+        assert_eq!(Mark::from_key(&keys[0][1..]), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! Asking, answering, blocking, naming, forgetting.
+
+use serde_json::json;
+
+use super::{check, check_one, id, until};
+
+#[test]
+fn a_request_is_asked_and_accepted() {
+    check(|two| async move {
+        let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
+        let asked = json!({"id": id(), "card": card, "note": "from the choir"});
+        let asked = two.ann.ask("contacts", "request", asked).await;
+        assert_eq!((&asked["state"], &asked["display_name"]), (&json!("asked"), &json!("Bob")));
+        two.bob.until_contact("asks").await;
+        let asks = two.bob.contact().await;
+        assert_eq!((&asks["display_name"], &asks["note"]), (&json!("Ann"), &json!("from the choir")));
+        // Nothing can be said before the yes.
+        assert_eq!(two.ann.talk().await, json!(null));
+        let yes = json!({"id": id(), "contact": asks["contact"], "if_rev": asks["rev"]});
+        assert_eq!(two.bob.ask("contacts", "accept", yes).await["state"], "accepted");
+        two.ann.until_contact("accepted").await;
+        let (ann, bob) = (two.ann.contact().await, two.bob.contact().await);
+        assert_eq!(ann["conversation"], bob["conversation"]);
+        assert_eq!(two.ann.talk().await["with"]["name"], "Bob");
+        let again = json!({"id": id(), "card": card});
+        assert_eq!(two.ann.fails("contacts", "request", again).await, "already");
+    });
+}
+
+#[test]
+fn two_who_ask_each_other_are_contacts() {
+    check(|two| async move {
+        two.online.set(false);
+        for (from, to) in [(&two.ann, &two.bob), (&two.bob, &two.ann)] {
+            let card = to.ask("identity", "card", json!({})).await["link"].clone();
+            from.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        }
+        until(async || two.ann.life.due_ms().is_some() && two.bob.life.due_ms().is_some()).await;
+        two.online.set(true);
+        two.ann.until_contact("accepted").await;
+        two.bob.until_contact("accepted").await;
+        let talk = two.ann.talk_id().await;
+        two.ann.say(&talk, "both!").await;
+        two.bob.until_texts(&talk, &["both!"]).await;
+    });
+}
+
+#[test]
+fn unusable_cards_are_refused() {
+    check_one(|ann| async move {
+        let own = ann.ask("identity", "card", json!({})).await["link"].clone();
+        let request = |card| json!({"id": id(), "card": card});
+        assert_eq!(ann.fails("contacts", "request", request(own.clone())).await, "own_card");
+        let mut broken = own.as_str().unwrap().to_owned();
+        broken.truncate(broken.len() - 9);
+        for card in [broken.as_str(), "hometwin:", "https://example.org/", "x"] {
+            let card = card.into();
+            assert_eq!(ann.fails("contacts", "request", request(card)).await, "bad_card");
+        }
+    });
+}
+
+#[test]
+fn denying_is_silent_and_can_be_taken_back() {
+    check(|two| async move {
+        let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
+        two.ann.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        two.bob.until_contact("asks").await;
+        let contact = two.bob.contact().await["contact"].clone();
+        let choose = || json!({"id": id(), "contact": contact});
+        assert_eq!(two.bob.ask("contacts", "deny", choose()).await["state"], "denied");
+        two.bob.undo("contact.changed").await.unwrap();
+        assert_eq!(two.bob.contact().await["state"], "asks");
+        two.bob.ask("contacts", "deny", choose()).await;
+        assert_eq!(two.ann.contact().await["state"], "asked");
+        two.bob.ask("contacts", "accept", choose()).await;
+        two.ann.until_contact("accepted").await;
+    });
+}
+
+#[test]
+fn nothing_is_taken_from_a_blocked_contact() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        let contact = two.bob.contact().await["contact"].clone();
+        let choose = || json!({"id": id(), "contact": contact});
+        assert_eq!(two.bob.ask("contacts", "block", choose()).await["state"], "blocked");
+        assert_eq!(two.bob.talk().await["open"], false);
+        let send = json!({"id": id(), "conversation": talk, "text": "no"});
+        assert_eq!(two.bob.fails("chat", "send", send).await, "closed");
+        two.ann.say(&talk, "hey").await;
+        until(async || two.ann.newest(&talk).await["state"] == "refused").await;
+        assert_eq!(two.bob.texts(&talk).await, [""; 0]);
+        two.bob.undo("contact.changed").await.unwrap();
+        assert_eq!(two.bob.contact().await["state"], "accepted");
+        two.ann.say(&talk, "again").await;
+        two.bob.until_texts(&talk, &["again"]).await;
+        assert_eq!(two.bob.fails("contacts", "unblock", choose()).await, "wrong_state");
+    });
+}
+
+#[test]
+fn a_removed_contact_keeps_a_name_and_can_come_back() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        two.ann.say(&talk, "bye").await;
+        two.bob.until_texts(&talk, &["bye"]).await;
+        let contact = two.bob.contact().await["contact"].clone();
+        two.bob.ask("contacts", "remove", json!({"id": id(), "contact": contact})).await;
+        let old = two.bob.talk().await;
+        assert_eq!((&old["open"], &old["with"]["name"]), (&json!(false), &json!("Ann")));
+        two.ann.say(&talk, "wait").await;
+        until(async || two.ann.newest(&talk).await["state"] == "refused").await;
+        // Bob asks again: Ann never said no, and what she said goes out again.
+        let card = two.ann.ask("identity", "card", json!({})).await["link"].clone();
+        two.bob.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        two.bob.until_contact("accepted").await;
+        two.bob.until_texts(&talk, &["wait", "bye"]).await;
+    });
+}
+
+#[test]
+fn names_for_others_are_ones_own() {
+    check(|two| async move {
+        two.meet().await;
+        let bob = two.ann.contact().await;
+        let rename = |name: &str, rev: &serde_json::Value| {
+            json!({"id": id(), "contact": bob["contact"], "petname": name, "if_rev": rev})
+        };
+        let renamed = two.ann.ask("contacts", "rename", rename("Bobby", &bob["rev"])).await;
+        assert_eq!(renamed["petname"], "Bobby");
+        assert_eq!(two.ann.talk().await["with"]["name"], "Bobby");
+        let late = rename("B", &bob["rev"]);
+        assert_eq!(two.ann.fails("contacts", "rename", late).await, "conflict");
+        two.ann.ask("contacts", "rename", rename("Robert", &renamed["rev"])).await;
+        two.ann.undo("contact.changed").await.unwrap();
+        assert_eq!(two.ann.contact().await["petname"], "Bobby");
+        let rev = two.ann.contact().await["rev"].clone();
+        two.ann.ask("contacts", "rename", rename("", &rev)).await;
+        assert_eq!(two.ann.talk().await["with"]["name"], "Bob");
+        assert_eq!(two.bob.talk().await["with"]["name"], "Ann");
+    });
+}
+
+#[test]
+fn a_new_profile_reaches_contacts() {
+    check(|two| async move {
+        two.meet().await;
+        let set = json!({"id": id(), "display_name": "Anna", "about": "sings"});
+        two.ann.ask("identity", "set_profile", set).await;
+        until(async || two.bob.contact().await["display_name"] == "Anna").await;
+        assert_eq!(two.bob.contact().await["about"], "sings");
+        two.ann.undo("identity.profile").await.unwrap();
+        until(async || two.bob.contact().await["display_name"] == "Ann").await;
+    });
+}

@@ -1,0 +1,159 @@
+//! Twins of different versions, and twins that do not keep to the rules.
+
+use capability::interfaces;
+use serde_json::{Value, json};
+
+use super::{One, Two, check, id, until};
+use crate::life::{api, peers};
+
+/// Ann's twin says something that our code would never say.
+async fn say_raw(two: &Two, capability: &str, major: u16, body: Value) {
+    let (to, me) = (two.bob.life.id(), two.ann.life.id());
+    let letter = peers::Letter {
+        to,
+        thread: api::conversation_of(&to, &me).0,
+        capability: capability.to_owned(),
+        major,
+        body: body.to_string().into_bytes(),
+        about: None,
+    };
+    let store = two.ann.life.0.store.clone();
+    store
+        .write(move |w| {
+            peers::enqueue(w, letter).map_err(|_| store::Error::Closed)
+        })
+        .await
+        .unwrap();
+    two.ann.life.0.peers.wake();
+}
+
+fn refusals(one: &One, reason: &str) -> u64 {
+    let all = one.life.0.store.read(|r| peers::refusals(r)).unwrap();
+    all.get(reason).copied().unwrap_or_default()
+}
+
+#[test]
+fn unknown_fields_are_kept_and_shown() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        let later = json!({"mood": {"colour": [1, 2.5, null]}, "z": "é"});
+        let mut say = json!({"type": "say", "message": id(), "text": "new", "time_ms": 5});
+        say.as_object_mut().unwrap().extend(later.as_object().unwrap().clone());
+        say_raw(&two, "chat", 1, say).await;
+        two.bob.until_texts(&talk, &["new"]).await;
+        assert_eq!(two.bob.newest(&talk).await["more"], later);
+    });
+}
+
+#[test]
+fn an_unknown_major_is_held_and_shown_as_such() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        say_raw(&two, "chat", 9, json!({"new": "world"})).await;
+        until(async || two.bob.newest(&talk).await["needs_update"] == true).await;
+        assert_eq!(two.bob.newest(&talk).await.get("text"), None);
+        assert_eq!(two.bob.talk().await["unread"], 1);
+        let line = two.bob.history(json!({"kinds": ["peer."]})).await[0].clone();
+        assert_eq!((&line["line"], &line["args"]["name"]), (&json!("history.peer.held"), &json!("Ann")));
+        // What comes after it is read as ever.
+        two.ann.say(&talk, "old words").await;
+        two.bob.until_texts(&talk, &["old words", "-"]).await;
+    });
+}
+
+#[test]
+fn an_unknown_type_of_a_known_major_is_kept_for_later() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        say_raw(&two, "chat", 1, json!({"type": "wave", "message": id()})).await;
+        until(async || two.bob.newest(&talk).await["needs_update"] == true).await;
+        say_raw(&two, "contacts", 1, json!({"type": "wave"})).await;
+        until(async || two.bob.history(json!({"kinds": ["peer."]})).await.len() == 2).await;
+    });
+}
+
+#[test]
+fn others_messages_cannot_be_changed_by_their_envelopes() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        let theirs = two.bob.say(&talk, "bob's").await["message"].clone();
+        two.ann.until_texts(&talk, &["bob's"]).await;
+        for body in [
+            json!({"type": "edit", "message": theirs, "text": "forged", "time_ms": i64::MAX}),
+            json!({"type": "delete", "message": theirs, "time_ms": i64::MAX}),
+            json!({"type": "edit", "message": id(), "text": "nothing", "time_ms": 1}),
+        ] {
+            say_raw(&two, "chat", 1, body).await;
+        }
+        until(async || refusals(&two.bob, "not-author") == 3).await;
+        assert_eq!(two.bob.texts(&talk).await, ["bob's"]);
+    });
+}
+
+#[test]
+fn malformed_bodies_are_refused_and_counted() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        let bodies = [
+            json!("text"),
+            json!({"type": "say"}),
+            json!({"type": "say", "message": id(), "text": "", "time_ms": 1}),
+            json!({"type": "say", "message": "x", "text": "a", "time_ms": 1}),
+            json!({"type": "read", "up_to": id(), "author": "x", "time_ms": 1}),
+            json!({"no": "type"}),
+        ];
+        let count = bodies.len() as u64;
+        for body in bodies {
+            say_raw(&two, "chat", 1, body).await;
+        }
+        let large = json!({"type": "say", "message": id(), "text": "a", "time_ms": 1,
+            "later": "x".repeat(capability::wire::MORE_BYTES_MAX)});
+        say_raw(&two, "chat", 1, large).await;
+        until(async || refusals(&two.bob, "malformed") == count).await;
+        until(async || refusals(&two.bob, "too-large") == 1).await;
+        assert_eq!(two.bob.texts(&talk).await, [""; 0]);
+        two.ann.say(&talk, "fine").await;
+        two.bob.until_texts(&talk, &["fine"]).await;
+    });
+}
+
+#[test]
+fn strangers_may_ask_and_nothing_else() {
+    check(|two| async move {
+        let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
+        two.ann.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        two.bob.until_contact("asks").await;
+        let say = json!({"type": "say", "message": id(), "text": "let me in", "time_ms": 1});
+        say_raw(&two, "chat", 1, say).await;
+        say_raw(&two, "chat", 9, json!({})).await;
+        let profile = json!({"type": "profile", "display_name": "X", "about": "", "time_ms": 1});
+        say_raw(&two, "identity", 1, profile).await;
+        let accept = json!({"type": "accept", "display_name": "X", "about": "", "time_ms": 1});
+        say_raw(&two, "contacts", 1, accept).await;
+        until(async || refusals(&two.bob, "not-contact") == 4).await;
+        assert_eq!(two.bob.contact().await["display_name"], "Ann");
+        assert_eq!(two.bob.contact().await["state"], "asks");
+    });
+}
+
+#[test]
+fn every_served_method_is_answered_by_life_or_door() {
+    for interface in interfaces::all() {
+        for method in interface.methods {
+            let call = api::Call {
+                capability: interface.name.to_owned(),
+                major: interface.major,
+                method: method.name.to_owned(),
+                body: Vec::new(),
+            };
+            let shell = super::shell();
+            let here = api::method(&shell, &call).is_ok();
+            assert_ne!(here, api::at_the_door(interface.name, method.name));
+        }
+    }
+}
