@@ -79,9 +79,7 @@ impl Config {
         }
         if let Some(zone) = written.zone {
             if !is_zone(&zone) {
-                let line = text
-                    .lines()
-                    .position(|line| line.trim_start().starts_with("zone"));
+                let line = text.lines().position(|line| line.trim_start().starts_with("zone"));
                 return Err(broken(1 + line.unwrap_or(0), "`zone` is not a DNS name"));
             }
             config.zone = zone;
@@ -96,9 +94,7 @@ impl Config {
 fn is_zone(zone: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
     zone.len() <= 200 && zone.split('.').all(label)
 }
@@ -121,24 +117,15 @@ mod tests {
         let text = "listen = \"0.0.0.0:443\"\nzone = \"home.example\"\nsleep_after_s = 0\n";
         let config = read(text).unwrap();
         assert_eq!(config.listen, ([0, 0, 0, 0], 443).into());
-        assert_eq!(
-            (config.zone.as_str(), config.sleep_after),
-            ("home.example", None)
-        );
+        assert_eq!((config.zone.as_str(), config.sleep_after), ("home.example", None));
     }
 
     #[test]
     fn errors_name_file_and_line() {
         for (text, expected) in [
-            (
-                "zone = \"a.b\"\nlisen = 1\n",
-                "node.toml, line 2: unknown field `lisen`",
-            ),
+            ("zone = \"a.b\"\nlisen = 1\n", "node.toml, line 2: unknown field `lisen`"),
             ("\n\nlisten = 8080\n", "node.toml, line 3: "),
-            (
-                "zone = \"no zone\"\n",
-                "node.toml, line 1: `zone` is not a DNS name",
-            ),
+            ("zone = \"no zone\"\n", "node.toml, line 1: `zone` is not a DNS name"),
             ("zone = \n", "node.toml, line 1: "),
         ] {
             let error = read(text).unwrap_err();

@@ -219,14 +219,10 @@ async fn answer(mut stream: UnixStream, hear: impl Fn(Asked)) {
         Ok(verb) => {
             let (answer, answered) = oneshot::channel();
             hear(Asked { verb, answer });
-            let stopping = || Answer::Failed {
-                text: "the node is stopping".to_owned(),
-            };
+            let stopping = || Answer::Failed { text: "the node is stopping".to_owned() };
             answered.await.unwrap_or_else(|_| stopping())
         }
-        Err(error) => Answer::Failed {
-            text: format!("not a verb: {error}"),
-        },
+        Err(error) => Answer::Failed { text: format!("not a verb: {error}") },
     };
     if let Ok(mut line) = serde_json::to_vec(&answer) {
         line.push(b'\n');
@@ -239,9 +235,7 @@ fn short(path: &Path) -> io::Result<(Option<File>, PathBuf)> {
     match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) if path.as_os_str().len() > 100 => {
             let folder = File::open(folder)?;
-            let path = Path::new("/proc/self/fd")
-                .join(folder.as_raw_fd().to_string())
-                .join(name);
+            let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
             Ok((Some(folder), path))
         }
         _ => Ok((None, path.to_owned())),
@@ -259,14 +253,8 @@ mod tests {
     fn no_node_is_no_answer() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(ask(folder.path(), &Verb::List).unwrap(), None);
-        drop(std::os::unix::net::UnixListener::bind(control_socket(
-            folder.path(),
-        )));
-        assert_eq!(
-            ask(folder.path(), &Verb::List).unwrap(),
-            None,
-            "a dead node's socket"
-        );
+        drop(std::os::unix::net::UnixListener::bind(control_socket(folder.path())));
+        assert_eq!(ask(folder.path(), &Verb::List).unwrap(), None, "a dead node's socket");
     }
 
     #[test]
@@ -274,29 +262,15 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().join("x".repeat(120));
         std::fs::create_dir(&folder).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tokio::task::LocalSet::new().block_on(&runtime, async {
             serve(&folder, |asked: Asked| {
-                assert_eq!(
-                    asked.verb,
-                    Verb::Verify {
-                        name: "ann".to_owned()
-                    }
-                );
+                assert_eq!(asked.verb, Verb::Verify { name: "ann".to_owned() });
                 asked.answer.send(Answer::Verified { entries: 7 }).unwrap();
             })
             .unwrap();
             let asking = tokio::task::spawn_blocking(move || {
-                let answer = ask(
-                    &folder,
-                    &Verb::Verify {
-                        name: "ann".to_owned(),
-                    },
-                )
-                .unwrap();
+                let answer = ask(&folder, &Verb::Verify { name: "ann".to_owned() }).unwrap();
                 assert_eq!(answer, Some(Answer::Verified { entries: 7 }));
                 let (_open, path) = short(&control_socket(&folder)).unwrap();
                 let mut stream = StdStream::connect(path).unwrap();

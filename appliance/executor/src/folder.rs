@@ -40,12 +40,7 @@ impl DataFolder {
         }
         let file = path.join("lock");
         let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(&file).map_err(file_error(&file))?;
         // A killed executor's children hold the lock for the moment that they need to follow it.
         let until = Instant::now() + Duration::from_secs(2);
@@ -146,11 +141,7 @@ fn control_answers(folder: &Path) -> bool {
 }
 
 fn make(path: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(file_error(path))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(file_error(path))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {

@@ -74,9 +74,7 @@ pub(crate) async fn run(
     let (events, mut happened) = mpsc::unbounded_channel();
     let mut node = Node::open(config, folder, notify, events.clone())?;
     let asked = events.clone();
-    control::serve(node.folder.path(), move |ask| {
-        drop(asked.send(Event::Asked(ask)))
-    })?;
+    control::serve(node.folder.path(), move |ask| drop(asked.send(Event::Asked(ask))))?;
     node.start_gateway()?;
     node.announce()?;
     tokio::pin!(shutdown);
@@ -101,19 +99,13 @@ impl Node {
         let registry = Registry::open(&folder)?;
         let address = config.listen;
         let bound = TcpListener::bind(address).and_then(|listener| {
-            let place = Place {
-                zone: config.zone.clone(),
-                listen: listener.local_addr()?,
-            };
+            let place = Place { zone: config.zone.clone(), listen: listener.local_addr()? };
             Ok((listener, place))
         });
         let (listener, place) = bound.map_err(|source| Error::Listen { address, source })?;
         folder.make_twin(Number::NODE)?;
         let numbers = registry.twins().iter().map(|entry| Number(entry.number));
-        let twins = numbers
-            .chain([Number::NODE])
-            .map(|twin| (twin, Twin::default()))
-            .collect();
+        let twins = numbers.chain([Number::NODE]).map(|twin| (twin, Twin::default())).collect();
         Ok(Self {
             config,
             folder,
@@ -134,9 +126,7 @@ impl Node {
 
     /// Says where everything is, and makes the twins that were asked for at the start.
     fn announce(&mut self) -> Result<(), Error> {
-        self.tell(&Notice::Listening {
-            address: self.place.listen,
-        });
+        self.tell(&Notice::Listening { address: self.place.listen });
         for entry in self.registry.twins() {
             self.tell(&Notice::Twin {
                 name: entry.name.clone(),
@@ -180,15 +170,8 @@ impl Node {
     }
 
     fn by_instance(&self, instance: u64) -> Option<Number> {
-        let has = |twin: &Twin| {
-            twin.process
-                .as_ref()
-                .is_some_and(|p| p.instance == instance)
-        };
-        self.twins
-            .iter()
-            .find(|(_, twin)| has(twin))
-            .map(|(number, _)| *number)
+        let has = |twin: &Twin| twin.process.as_ref().is_some_and(|p| p.instance == instance);
+        self.twins.iter().find(|(_, twin)| has(twin)).map(|(number, _)| *number)
     }
 
     // Gateway
@@ -197,10 +180,7 @@ impl Node {
         if self.stopping || self.gateway.is_some() {
             return Ok(());
         }
-        let start_error = |source| Error::Start {
-            what: "gateway",
-            source,
-        };
+        let start_error = |source| Error::Start { what: "gateway", source };
         self.next += 1;
         let ears = Ears {
             heard: |_, header| Event::Gateway(header),
@@ -216,20 +196,10 @@ impl Node {
         )
         .map_err(start_error)?;
         let listener = self.listener.try_clone().map_err(start_error)?;
-        gateway.tell(
-            ToGateway::Start {
-                place: self.place.clone(),
-            },
-            vec![listener.into()],
-        );
+        gateway.tell(ToGateway::Start { place: self.place.clone() }, vec![listener.into()]);
         self.gateway = Some(gateway);
         self.name(Number::NODE);
-        for twin in self
-            .registry
-            .twins()
-            .iter()
-            .map(|entry| Number(entry.number))
-        {
+        for twin in self.registry.twins().iter().map(|entry| Number(entry.number)) {
             self.name(twin);
         }
         // Twins that lived through the gateway's end get a channel to the new one.
@@ -312,41 +282,21 @@ impl Node {
     }
 
     fn refuse(&mut self, twin: Number) {
-        self.tell_gateway(
-            ToGateway::Failed {
-                twin,
-                reason: Reason::Crashing,
-            },
-            Vec::new(),
-        );
+        self.tell_gateway(ToGateway::Failed { twin, reason: Reason::Crashing }, Vec::new());
         self.fail_asks(twin);
     }
 
     fn start_twin(&mut self, twin: Number) -> std::io::Result<()> {
         self.next += 1;
-        let ears = Ears {
-            heard: Event::Twin,
-            ended: Event::TwinEnded,
-            events: self.events.clone(),
-        };
+        let ears =
+            Ears { heard: Event::Twin, ended: Event::TwinEnded, events: self.events.clone() };
         let number = twin.to_string();
         let arguments = ["twin-process", number.as_str()];
-        let process = Process::start(
-            &self.folder,
-            &arguments,
-            &self.config.environment,
-            self.next,
-            ears,
-        )?;
+        let process =
+            Process::start(&self.folder, &arguments, &self.config.environment, self.next, ears)?;
         let (ours, theirs) = Channel::pair()?;
-        let name = self
-            .registry
-            .get(twin)
-            .map_or("node", |entry| entry.name.as_str());
-        let sleep_after = self
-            .config
-            .sleep_after
-            .map_or(0, |time| time.as_millis() as u64);
+        let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
+        let sleep_after = self.config.sleep_after.map_or(0, |time| time.as_millis() as u64);
         let start = ToTwinExecutor::Start {
             twin,
             name: name.to_owned(),
@@ -382,14 +332,8 @@ impl Node {
             tracing::info!(%twin, "twin ended");
             known.restart.slept();
         } else if let Some(pause) = known.restart.died(now - process.since, now) {
-            let name = self
-                .registry
-                .get(twin)
-                .map_or("node", |entry| entry.name.as_str());
-            let notice = Notice::Crashing {
-                name: name.to_owned(),
-                wait_s: pause.as_secs(),
-            };
+            let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
+            let notice = Notice::Crashing { name: name.to_owned(), wait_s: pause.as_secs() };
             self.tell(&notice);
         }
         if self.stopping {
@@ -449,21 +393,13 @@ impl Node {
 
     fn hear_twin(&mut self, twin: Number, header: FromTwinExecutor) -> Result<(), Error> {
         match header {
-            FromTwinExecutor::Ready {
-                id, fingerprint, ..
-            } => {
+            FromTwinExecutor::Ready { id, fingerprint, .. } => {
                 let (id, fingerprint) = (id.map(|id| hex(&id)), fingerprint.map(|f| hex(&f)));
                 self.learn(twin, id, fingerprint)?;
             }
             FromTwinExecutor::Broken { text } => {
-                let name = self
-                    .registry
-                    .get(twin)
-                    .map_or("node", |entry| entry.name.as_str());
-                self.tell(&Notice::Broken {
-                    name: name.to_owned(),
-                    text,
-                });
+                let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
+                self.tell(&Notice::Broken { name: name.to_owned(), text });
             }
             FromTwinExecutor::Paired => tracing::info!(%twin, "a device was paired"),
             FromTwinExecutor::WakeAt { time_ms } => {
@@ -471,11 +407,7 @@ impl Node {
                     known.wake_at_ms = time_ms;
                 }
             }
-            FromTwinExecutor::Claim {
-                request,
-                code,
-                name,
-            } => {
+            FromTwinExecutor::Claim { request, code, name } => {
                 if twin == Number::NODE {
                     self.claim(request, &code, &name)?;
                 }
@@ -498,10 +430,7 @@ impl Node {
         let Some(entry) = self.registry.get(twin) else {
             return Ok(());
         };
-        if before
-            .as_ref()
-            .is_some_and(|before| before.fingerprint != entry.fingerprint)
-        {
+        if before.as_ref().is_some_and(|before| before.fingerprint != entry.fingerprint) {
             self.tell(&Notice::Twin {
                 name: entry.name.clone(),
                 address: self.address(&entry.name),
@@ -550,9 +479,7 @@ impl Node {
 }
 
 fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -561,11 +488,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
-    data_encoding::HEXLOWER
-        .decode(text.as_bytes())
-        .ok()?
-        .try_into()
-        .ok()
+    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 /// How long a process may take to end.

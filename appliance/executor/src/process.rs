@@ -53,6 +53,7 @@ impl<H: Serialize + 'static> Process<H> {
         let (ours, theirs) = Channel::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command
+            .arg0("hometwin")
             .args(arguments)
             .env_clear()
             .envs(environment.iter().cloned())
@@ -90,13 +91,7 @@ impl<H: Serialize + 'static> Process<H> {
             let _ = listening.await;
             let _ = ears.events.send((ears.ended)(instance, clean));
         });
-        Ok(Self {
-            pid,
-            instance,
-            since: Instant::now(),
-            queue,
-            kill: Some(kill),
-        })
+        Ok(Self { pid, instance, since: Instant::now(), queue, kill: Some(kill) })
     }
 
     /// Queues a header; what a dead child does not get is lost, its end tells so.

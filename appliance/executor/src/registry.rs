@@ -54,11 +54,9 @@ impl Registry {
         let file = folder.registry_file();
         let written = match std::fs::read(&file) {
             Ok(bytes) => read(&file, &bytes)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Written {
-                format: FORMAT,
-                next: 1,
-                twins: Vec::new(),
-            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Written { format: FORMAT, next: 1, twins: Vec::new() }
+            }
             Err(error) => return Err(file_error(file)(error)),
         };
         Ok(Self { file, written })
@@ -75,20 +73,13 @@ impl Registry {
     /// # Errors
     /// [`Refusal::NameUnknown`].
     pub fn find(&self, name: &str) -> Result<&Entry, Refusal> {
-        self.written
-            .twins
-            .iter()
-            .find(|twin| twin.name == name)
-            .ok_or(Refusal::NameUnknown)
+        self.written.twins.iter().find(|twin| twin.name == name).ok_or(Refusal::NameUnknown)
     }
 
     /// The twin of this number.
     #[must_use]
     pub fn get(&self, twin: Number) -> Option<&Entry> {
-        self.written
-            .twins
-            .iter()
-            .find(|entry| entry.number == twin.0)
+        self.written.twins.iter().find(|entry| entry.number == twin.0)
     }
 
     /// Adds a twin; the first one belongs to the node's owner.
@@ -101,13 +92,7 @@ impl Registry {
         let name = name.to_owned();
         self.change(|written| {
             written.next += 1;
-            written.twins.push(Entry {
-                number,
-                name,
-                id: None,
-                fingerprint: None,
-                owner,
-            });
+            written.twins.push(Entry { number, name, id: None, fingerprint: None, owner });
         })?;
         Ok(Number(number))
     }
@@ -149,9 +134,7 @@ impl Registry {
         if entry.id == id && entry.fingerprint == fingerprint {
             return Ok(());
         }
-        self.edit(twin, |entry| {
-            (entry.id, entry.fingerprint) = (id, fingerprint)
-        })
+        self.edit(twin, |entry| (entry.id, entry.fingerprint) = (id, fingerprint))
     }
 
     fn check_free(&self, name: &str) -> Result<(), Error> {
@@ -164,11 +147,7 @@ impl Registry {
 
     fn edit(&mut self, twin: Number, edit: impl FnOnce(&mut Entry)) -> Result<(), Error> {
         self.change(|written| {
-            if let Some(entry) = written
-                .twins
-                .iter_mut()
-                .find(|entry| entry.number == twin.0)
-            {
+            if let Some(entry) = written.twins.iter_mut().find(|entry| entry.number == twin.0) {
                 edit(entry);
             }
         })
@@ -176,11 +155,8 @@ impl Registry {
 
     /// Changes the list in memory only after it is safe on disk.
     fn change(&mut self, change: impl FnOnce(&mut Written)) -> Result<(), Error> {
-        let mut next = Written {
-            format: FORMAT,
-            next: self.written.next,
-            twins: self.written.twins.clone(),
-        };
+        let mut next =
+            Written { format: FORMAT, next: self.written.next, twins: self.written.twins.clone() };
         change(&mut next);
         write(&self.file, &next).map_err(file_error(&self.file))?;
         self.written = next;
@@ -201,27 +177,17 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
     if !form {
         return Err(Refusal::NameForm);
     }
-    if RESERVED.contains(&name) {
-        Err(Refusal::NameReserved)
-    } else {
-        Ok(())
-    }
+    if RESERVED.contains(&name) { Err(Refusal::NameReserved) } else { Ok(()) }
 }
 
 fn read(file: &Path, bytes: &[u8]) -> Result<Written, Error> {
-    let damaged = |reason: String| Error::Registry {
-        file: file.to_owned(),
-        reason,
-    };
+    let damaged = |reason: String| Error::Registry { file: file.to_owned(), reason };
     let written: Written =
         serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
     if written.format > FORMAT {
         return Err(damaged("a newer hometwin wrote it".to_owned()));
     }
-    let fresh = written
-        .twins
-        .iter()
-        .all(|twin| twin.number > 0 && twin.number < written.next);
+    let fresh = written.twins.iter().all(|twin| twin.number > 0 && twin.number < written.next);
     if !fresh {
         return Err(damaged("a twin's number is out of range".to_owned()));
     }
@@ -271,10 +237,7 @@ mod tests {
         let folder = DataFolder::open(temporary.path()).unwrap();
         let mut registry = Registry::open(&folder).unwrap();
         let ann = registry.add("ann").unwrap();
-        assert!(matches!(
-            registry.add("ann"),
-            Err(Error::Refused(Refusal::NameTaken))
-        ));
+        assert!(matches!(registry.add("ann"), Err(Error::Refused(Refusal::NameTaken))));
         registry.remove(ann).unwrap();
         let registry = &mut Registry::open(&folder).unwrap();
         assert_eq!(registry.add("ann").unwrap(), Number(2));
@@ -288,14 +251,8 @@ mod tests {
         let folder = DataFolder::open(temporary.path()).unwrap();
         for bytes in ["", "{", "{\"format\":9,\"next\":1,\"twins\":[]}", "[]"] {
             std::fs::write(folder.registry_file(), bytes).unwrap();
-            assert!(
-                matches!(Registry::open(&folder), Err(Error::Registry { .. })),
-                "{bytes}"
-            );
-            assert_eq!(
-                std::fs::read_to_string(folder.registry_file()).unwrap(),
-                bytes
-            );
+            assert!(matches!(Registry::open(&folder), Err(Error::Registry { .. })), "{bytes}");
+            assert_eq!(std::fs::read_to_string(folder.registry_file()).unwrap(), bytes);
         }
     }
 
@@ -305,10 +262,7 @@ mod tests {
         let first = DataFolder::open(temporary.path()).unwrap();
         let socket =
             std::os::unix::net::UnixListener::bind(crate::folder::control_socket(temporary.path()));
-        assert!(matches!(
-            DataFolder::open(temporary.path()),
-            Err(Error::InUse { .. })
-        ));
+        assert!(matches!(DataFolder::open(temporary.path()), Err(Error::InUse { .. })));
         drop((first, socket));
         assert!(DataFolder::open(temporary.path()).is_ok());
     }

@@ -22,9 +22,7 @@ impl Restart {
         }
         self.in_a_row += 1;
         let beyond = self.in_a_row.checked_sub(FREE)?;
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << beyond.min(10))
-            .min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE.saturating_mul(1 << beyond.min(10)).min(LONGEST_PAUSE);
         self.not_before = Some(now + pause);
         Some(pause)
     }
@@ -55,9 +53,8 @@ mod tests {
     fn pauses_grow_and_a_life_ends_them() {
         let (mut restart, now) = (Restart::default(), Instant::now());
         let quick = Duration::from_millis(10);
-        let pauses: Vec<_> = (0..12)
-            .map(|_| restart.died(quick, now).map_or(0, |pause| pause.as_secs()))
-            .collect();
+        let pauses: Vec<_> =
+            (0..12).map(|_| restart.died(quick, now).map_or(0, |pause| pause.as_secs())).collect();
         assert_eq!(pauses, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
         assert!(!restart.may_start(now + Duration::from_secs(59)));
         assert!(restart.may_start(now + Duration::from_secs(60)));

@@ -34,19 +34,12 @@ enum Then {
     /// It goes to the browser that waits at the node twin, under this number.
     Claim(u64),
     /// The export is written; the twin can go.
-    Remove {
-        answer: oneshot::Sender<Answer>,
-        export: PathBuf,
-        stopping: bool,
-    },
+    Remove { answer: oneshot::Sender<Answer>, export: PathBuf, stopping: bool },
 }
 
 impl Ask {
     pub(crate) fn descriptors(&self) -> std::io::Result<Vec<OwnedFd>> {
-        self.file
-            .iter()
-            .map(|file| file.try_clone().map(OwnedFd::from))
-            .collect()
+        self.file.iter().map(|file| file.try_clone().map(OwnedFd::from)).collect()
     }
 }
 
@@ -58,9 +51,7 @@ impl Node {
                 let refused = if let Error::Refused(refusal) = error {
                     Answer::Refused { refusal }
                 } else {
-                    Answer::Failed {
-                        text: chain(&error),
-                    }
+                    Answer::Failed { text: chain(&error) }
                 };
                 let _ = answer.send(refused);
             }
@@ -73,18 +64,18 @@ impl Node {
         answer: oneshot::Sender<Answer>,
     ) -> Result<(), (Error, oneshot::Sender<Answer>)> {
         let done = match verb {
-            Verb::Create { name } => self.create(&name).map(|()| Answer::Created {
-                address: self.address(&name),
-            }),
+            Verb::Create { name } => {
+                self.create(&name).map(|()| Answer::Created { address: self.address(&name) })
+            }
             Verb::List => Ok(Answer::List { twins: self.list() }),
             Verb::Status => Ok(Answer::Status {
                 executor: std::process::id(),
                 gateway: self.gateway.as_ref().map(|gateway| gateway.pid),
                 listen: self.place.listen,
             }),
-            Verb::Rename { name, to } => self.rename(&name, &to).map(|()| Answer::Renamed {
-                address: self.address(&to),
-            }),
+            Verb::Rename { name, to } => {
+                self.rename(&name, &to).map(|()| Answer::Renamed { address: self.address(&to) })
+            }
             Verb::Pair { name } => {
                 return self.ask_twin(&name, answer, |request| ToTwinExecutor::Pair { request });
             }
@@ -145,12 +136,7 @@ impl Node {
         let twin = self.registry.rename(name, to)?;
         self.name(twin);
         if let Some(process) = self.twins.get(&twin).and_then(|twin| twin.process.as_ref()) {
-            process.tell(
-                ToTwinExecutor::Renamed {
-                    name: to.to_owned(),
-                },
-                Vec::new(),
-            );
+            process.tell(ToTwinExecutor::Renamed { name: to.to_owned() }, Vec::new());
         }
         Ok(())
     }
@@ -168,14 +154,8 @@ impl Node {
             Ok(made) => made,
             Err(error) => return Err((error, answer)),
         };
-        let then = Then::Remove {
-            answer,
-            export,
-            stopping: false,
-        };
-        self.ask(twin, Some(file), then, |request| ToTwinExecutor::Export {
-            request,
-        });
+        let then = Then::Remove { answer, export, stopping: false };
+        self.ask(twin, Some(file), then, |request| ToTwinExecutor::Export { request });
         Ok(())
     }
 
@@ -199,9 +179,7 @@ impl Node {
     pub(crate) fn pair_and_tell(&mut self, name: &str) {
         if let Ok(entry) = self.registry.find(name) {
             let twin = Number(entry.number);
-            self.ask(twin, None, Then::Console, |request| ToTwinExecutor::Pair {
-                request,
-            });
+            self.ask(twin, None, Then::Console, |request| ToTwinExecutor::Pair { request });
         }
     }
 
@@ -214,13 +192,7 @@ impl Node {
     ) {
         self.next += 1;
         let request = self.next;
-        let ask = Ask {
-            twin,
-            header: header(request),
-            file,
-            tries: 0,
-            then,
-        };
+        let ask = Ask { twin, header: header(request), file, tries: 0, then };
         let running = self.twins.get(&twin).and_then(|twin| twin.process.as_ref());
         if let (Some(process), Ok(descriptors)) = (running, ask.descriptors()) {
             process.tell(ask.header.clone(), descriptors);
@@ -235,18 +207,11 @@ impl Node {
 
     /// Makes a welcome code and shows its address.
     pub(crate) fn new_welcome(&mut self, again: bool) -> Result<(), Error> {
-        let start_error = |source| Error::Start {
-            what: "welcome",
-            source,
-        };
+        let start_error = |source| Error::Start { what: "welcome", source };
         let welcome = Welcome::new(Instant::now()).map_err(start_error)?;
         let url = format!("{}/pair#{}", self.place.origin("node"), welcome.code());
         self.welcome = Some(welcome);
-        self.tell(&Notice::Welcome {
-            url,
-            elsewhere: self.place.tls(),
-            again,
-        });
+        self.tell(&Notice::Welcome { url, elsewhere: self.place.tls(), again });
         Ok(())
     }
 
@@ -284,10 +249,7 @@ impl Node {
     }
 
     fn claimed(&self, request: u64, outcome: Result<String, Refusal>) {
-        let node = self
-            .twins
-            .get(&Number::NODE)
-            .and_then(|twin| twin.process.as_ref());
+        let node = self.twins.get(&Number::NODE).and_then(|twin| twin.process.as_ref());
         if let Some(process) = node {
             process.tell(ToTwinExecutor::Claimed { request, outcome }, Vec::new());
         }
@@ -316,11 +278,7 @@ impl Node {
     }
 
     pub(crate) fn verified(&mut self, request: u64, outcome: Result<u64, String>) {
-        if let Some(Ask {
-            then: Then::Answer(answer),
-            ..
-        }) = self.asks.remove(&request)
-        {
+        if let Some(Ask { then: Then::Answer(answer), .. }) = self.asks.remove(&request) {
             let _ = answer.send(match outcome {
                 Ok(entries) => Answer::Verified { entries },
                 Err(text) => Answer::Differs { text },
@@ -342,11 +300,7 @@ impl Node {
             return;
         };
         *stopping = true;
-        if let Some(process) = self
-            .twins
-            .get(&ask.twin)
-            .and_then(|twin| twin.process.as_ref())
-        {
+        if let Some(process) = self.twins.get(&ask.twin).and_then(|twin| twin.process.as_ref()) {
             process.tell(ToTwinExecutor::Stop, Vec::new());
         }
         self.tell_gateway(ToGateway::Forget { twin: ask.twin }, Vec::new());
@@ -357,11 +311,7 @@ impl Node {
     pub(crate) fn finish_removal(&mut self, twin: Number) -> bool {
         let exported =
             |ask: &Ask| ask.twin == twin && matches!(ask.then, Then::Remove { stopping: true, .. });
-        let request = self
-            .asks
-            .iter()
-            .find(|(_, ask)| exported(ask))
-            .map(|(request, _)| *request);
+        let request = self.asks.iter().find(|(_, ask)| exported(ask)).map(|(request, _)| *request);
         let Some(ask) = request.and_then(|request| self.asks.remove(&request)) else {
             return false;
         };
@@ -375,9 +325,7 @@ impl Node {
         });
         let _ = answer.send(match removed {
             Ok(()) => Answer::Removed { export },
-            Err(error) => Answer::Failed {
-                text: chain(&error),
-            },
+            Err(error) => Answer::Failed { text: chain(&error) },
         });
         true
     }
@@ -388,12 +336,8 @@ impl Node {
             ask.tries += 1;
         }
         let given_up = |ask: &Ask| ask.twin == twin && ask.tries >= TRIES;
-        let requests: Vec<_> = self
-            .asks
-            .iter()
-            .filter(|(_, ask)| given_up(ask))
-            .map(|(r, _)| *r)
-            .collect();
+        let requests: Vec<_> =
+            self.asks.iter().filter(|(_, ask)| given_up(ask)).map(|(r, _)| *r).collect();
         for request in requests {
             self.fail(request);
         }

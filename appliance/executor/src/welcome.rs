@@ -28,11 +28,7 @@ pub(crate) enum Tried {
 impl Welcome {
     /// Makes a code.
     pub(crate) fn new(now: Instant) -> std::io::Result<Self> {
-        Ok(Self {
-            code: random_code()?,
-            made: now,
-            tries: 0,
-        })
+        Ok(Self { code: random_code()?, made: now, tries: 0 })
     }
 
     /// The code, for the address that is shown.
@@ -47,17 +43,9 @@ impl Welcome {
             return Tried::Void;
         }
         if !same(code.as_bytes(), self.code.as_bytes()) {
-            return if self.tries == TRIES {
-                Tried::Void
-            } else {
-                Tried::Wrong
-            };
+            return if self.tries == TRIES { Tried::Void } else { Tried::Wrong };
         }
-        if now.saturating_duration_since(self.made) > VALID {
-            Tried::TooOld
-        } else {
-            Tried::Right
-        }
+        if now.saturating_duration_since(self.made) > VALID { Tried::TooOld } else { Tried::Right }
     }
 }
 
@@ -65,10 +53,7 @@ impl Welcome {
 fn random_code() -> std::io::Result<String> {
     let mut bytes = [0; 10];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-    Ok(bytes
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
-        .collect())
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
 }
 
 /// Compares without telling by its time where the difference is.
@@ -101,9 +86,6 @@ mod tests {
     #[test]
     fn codes_differ() {
         let now = Instant::now();
-        assert_ne!(
-            Welcome::new(now).unwrap().code(),
-            Welcome::new(now).unwrap().code()
-        );
+        assert_ne!(Welcome::new(now).unwrap().code(), Welcome::new(now).unwrap().code());
     }
 }

@@ -26,22 +26,16 @@ impl Budget {
                 return false;
             }
         }
-        let source = self
-            .sources
-            .entry(network(source))
-            .or_insert_with(|| Bucket::full(now));
+        let source = self.sources.entry(network(source)).or_insert_with(|| Bucket::full(now));
         let twin = self.twins.entry(twin).or_insert_with(|| Bucket::full(now));
         source.has(now) && twin.has(now) && source.take() && twin.take()
     }
 
     /// Gives one back: the source proved to be known to the twin.
     pub(crate) fn give_back(&mut self, source: IpAddr, twin: Number) {
-        for bucket in [
-            self.sources.get_mut(&network(source)),
-            self.twins.get_mut(&twin),
-        ]
-        .into_iter()
-        .flatten()
+        for bucket in [self.sources.get_mut(&network(source)), self.twins.get_mut(&twin)]
+            .into_iter()
+            .flatten()
         {
             bucket.left = (bucket.left + 1.0).min(BURST);
         }
@@ -60,10 +54,7 @@ struct Bucket {
 
 impl Bucket {
     fn full(now: Instant) -> Self {
-        Self {
-            left: BURST,
-            at: now,
-        }
+        Self { left: BURST, at: now }
     }
 
     fn has(&mut self, now: Instant) -> bool {
@@ -114,9 +105,7 @@ mod tests {
     fn a_scanner_runs_dry_and_others_do_not() {
         let (mut budget, now) = (Budget::default(), Instant::now());
         let scanner: IpAddr = [192, 0, 2, 1].into();
-        let woken = (0..1000)
-            .filter(|&n| budget.take(scanner, Number(n), now))
-            .count();
+        let woken = (0..1000).filter(|&n| budget.take(scanner, Number(n), now)).count();
         assert_eq!(woken, 20);
         assert!(budget.take([192, 0, 2, 2].into(), TWIN, now));
         assert!(budget.take(scanner, TWIN, now + ONE_PER));
@@ -134,9 +123,7 @@ mod tests {
     fn one_home_is_one_source() {
         let (mut budget, now) = (Budget::default(), Instant::now());
         let address = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) | n));
-        let woken = (0..100)
-            .filter(|&n| budget.take(address(n), Number(n as u32), now))
-            .count();
+        let woken = (0..100).filter(|&n| budget.take(address(n), Number(n as u32), now)).count();
         assert_eq!(woken, 20);
     }
 

@@ -73,10 +73,7 @@ async fn start(channel: &Channel) -> Result<(Place, TcpListener), Error> {
     };
     let listener = StdListener::from(descriptors.pop().ok_or(Error::NoListener)?);
     listener.set_nonblocking(true).map_err(Error::Listener)?;
-    Ok((
-        place,
-        TcpListener::from_std(listener).map_err(Error::Listener)?,
-    ))
+    Ok((place, TcpListener::from_std(listener).map_err(Error::Listener)?))
 }
 
 async fn follow_executor(routes: &Routes) -> Result<(), Error> {
@@ -129,9 +126,7 @@ async fn receive(stream: TcpStream, place: &Place, routes: &Routes) {
         Ok(Err(error)) => return tracing::debug!(%error, "a connection named nobody"),
         Err(_) => return tracing::debug!("a connection named nobody in time"),
     };
-    let local = stream
-        .local_addr()
-        .is_ok_and(|address| address.ip().is_loopback());
+    let local = stream.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let (target, reason) = direct(&seen, place, local && peer.ip().is_loopback(), routes);
     let Ok(stream) = stream.into_std() else {
         return;

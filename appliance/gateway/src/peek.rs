@@ -56,9 +56,7 @@ pub async fn look(stream: &TcpStream) -> Result<Seen, Refused> {
             Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
         }
     };
-    peek_until(stream, look)
-        .await
-        .unwrap_or(Err(Refused::Closed))
+    peek_until(stream, look).await.unwrap_or(Err(Refused::Closed))
 }
 
 async fn peek_until<T>(
@@ -89,9 +87,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<Seen>, Refused> {
 fn read_hello(mut bytes: &[u8]) -> Result<Option<Seen>, Refused> {
     let mut acceptor = rustls::server::Acceptor::default();
     while !bytes.is_empty() {
-        acceptor
-            .read_tls(&mut bytes)
-            .map_err(|_| Refused::NeitherTlsNorHttp)?;
+        acceptor.read_tls(&mut bytes).map_err(|_| Refused::NeitherTlsNorHttp)?;
         match acceptor.accept() {
             Ok(Some(accepted)) => {
                 let name = accepted.client_hello().server_name().map(str::to_owned);
@@ -111,16 +107,13 @@ fn read_head(bytes: &[u8]) -> Result<Option<Seen>, Refused> {
         Ok(status) => status.is_complete(),
         Err(_) => return Err(Refused::NeitherTlsNorHttp),
     };
-    let mut hosts = request
-        .headers
-        .iter()
-        .filter(|h| h.name.eq_ignore_ascii_case("host"));
+    let mut hosts = request.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("host"));
     match (hosts.next(), hosts.next()) {
         // Two hosts are an attempt to be understood in two ways (RFC 9112, section 3.2).
         (Some(_), Some(_)) => Err(Refused::NeitherTlsNorHttp),
-        (Some(host), None) if complete => Ok(Some(Seen::Plain(
-            std::str::from_utf8(host.value).ok().map(str::to_owned),
-        ))),
+        (Some(host), None) if complete => {
+            Ok(Some(Seen::Plain(std::str::from_utf8(host.value).ok().map(str::to_owned))))
+        }
         (None, None) if complete => Ok(Some(Seen::Plain(None))),
         _ => Ok(None),
     }
@@ -147,9 +140,7 @@ impl Wanted {
             Some(_) | None => host,
         };
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let name = host
-            .strip_suffix(zone)
-            .and_then(|rest| rest.strip_suffix('.'));
+        let name = host.strip_suffix(zone).and_then(|rest| rest.strip_suffix('.'));
         match name {
             Some(name) if is_label(name) => Self::Name(name.to_owned()),
             Some(_) | None => Self::Elsewhere,
@@ -159,9 +150,7 @@ impl Wanted {
 
 fn is_label(name: &str) -> bool {
     let fits = (1..=32).contains(&name.len());
-    fits && name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    fits && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// The most that is looked at. A post-quantum hello has about 1.8 KiB, a large one 4 KiB.

@@ -75,11 +75,7 @@ struct Pending {
 
 #[derive(Clone, Copy)]
 enum Header {
-    Connection {
-        peer: SocketAddr,
-        tls: bool,
-        reason: Option<Reason>,
-    },
+    Connection { peer: SocketAddr, tls: bool, reason: Option<Reason> },
     Link,
 }
 
@@ -100,11 +96,7 @@ impl Routes {
                 }
             }
         });
-        Self {
-            executor,
-            tell,
-            table: Rc::default(),
-        }
+        Self { executor, tell, table: Rc::default() }
     }
 
     pub(crate) fn executor(&self) -> Rc<Channel> {
@@ -183,10 +175,7 @@ impl Routes {
             route.state = State::Awake(queue);
         }
         let sending = spawn_local(self.clone().send_to(twin, channel.clone(), outgoing));
-        spawn_local(
-            self.clone()
-                .listen_to(twin, channel, sending.abort_handle()),
-        );
+        spawn_local(self.clone().listen_to(twin, channel, sending.abort_handle()));
     }
 
     /// The executor can't start this twin: who waits is told by the node twin.
@@ -203,11 +192,7 @@ impl Routes {
         for pending in waiting.into_values() {
             // A link's other end learns it from the closed stream, and tries again later.
             if let Header::Connection { peer, tls, .. } = pending.header {
-                let header = Header::Connection {
-                    peer,
-                    tls,
-                    reason: Some(reason),
-                };
+                let header = Header::Connection { peer, tls, reason: Some(reason) };
                 self.add(&mut table, Number::NODE, header, pending.descriptor);
             }
         }
@@ -226,14 +211,7 @@ impl Routes {
             return None;
         }
         table.next += 1;
-        route.untaken.insert(
-            hand_over,
-            Pending {
-                header,
-                descriptor,
-                watch: None,
-            },
-        );
+        route.untaken.insert(hand_over, Pending { header, descriptor, watch: None });
         match &route.state {
             State::Asleep => {
                 route.state = State::Waking;
@@ -285,12 +263,9 @@ impl Routes {
             (pending.header, pending.descriptor.clone())
         };
         let header = match header {
-            Header::Connection { peer, tls, reason } => ToTwin::Connection {
-                hand_over,
-                peer,
-                tls,
-                reason,
-            },
+            Header::Connection { peer, tls, reason } => {
+                ToTwin::Connection { hand_over, peer, tls, reason }
+            }
             Header::Link => ToTwin::Link { hand_over },
         };
         channel.send(&header, &[descriptor.as_fd()]).await
@@ -300,11 +275,7 @@ impl Routes {
     async fn watch(self, twin: Number, hand_over: HandOver) {
         tokio::time::sleep(Duration::from_millis(TAKEN_WITHIN_MS)).await;
         let table = self.table.borrow();
-        if table
-            .twins
-            .get(&twin)
-            .is_some_and(|route| route.untaken.contains_key(&hand_over))
-        {
+        if table.twins.get(&twin).is_some_and(|route| route.untaken.contains_key(&hand_over)) {
             tracing::warn!(%twin, "a twin does not take what it is handed");
             self.tell_executor(FromGateway::Stuck { twin });
         }
@@ -389,9 +360,7 @@ impl Routes {
 
 impl Table {
     fn is_awake(&self, twin: Number) -> bool {
-        self.twins
-            .get(&twin)
-            .is_some_and(|route| !matches!(route.state, State::Asleep))
+        self.twins.get(&twin).is_some_and(|route| !matches!(route.state, State::Asleep))
     }
 
     fn may_reach(&mut self, twin: Number, peer: SocketAddr) -> bool {

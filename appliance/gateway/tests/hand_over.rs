@@ -31,27 +31,11 @@ impl Executor {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let channel = Channel::from_fd(ours).unwrap();
-        let place = Place {
-            zone: "localhost".to_owned(),
-            listen: address,
-        };
-        channel
-            .send(&ToGateway::Start { place }, &[listener.as_fd()])
-            .await
-            .unwrap();
+        let place = Place { zone: "localhost".to_owned(), listen: address };
+        channel.send(&ToGateway::Start { place }, &[listener.as_fd()]).await.unwrap();
         for (twin, name) in [(Number::NODE, "node"), (ANN, "ann"), (BOB, "bob")] {
             let id = Some([twin.0 as u8; 32]);
-            channel
-                .send(
-                    &ToGateway::Name {
-                        twin,
-                        name: name.to_owned(),
-                        id,
-                    },
-                    &[],
-                )
-                .await
-                .unwrap();
+            channel.send(&ToGateway::Name { twin, name: name.to_owned(), id }, &[]).await.unwrap();
         }
         let this = Self { channel, address };
         assert_eq!(this.hears().await, FromGateway::Ready);
@@ -65,10 +49,7 @@ impl Executor {
     /// Starts a twin: answers the wake-up with a channel.
     async fn awakes(&self, twin: Number) -> Channel {
         let (ours, theirs) = Channel::pair().unwrap();
-        self.channel
-            .send(&ToGateway::Awake { twin }, &[theirs.as_fd()])
-            .await
-            .unwrap();
+        self.channel.send(&ToGateway::Awake { twin }, &[theirs.as_fd()]).await.unwrap();
         Channel::from_fd(ours).unwrap()
     }
 
@@ -80,34 +61,21 @@ impl Executor {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future)
-        .await
-        .expect("an answer in time")
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("an answer in time")
 }
 
 /// Takes one connection as a twin does, answers over it, and tells its reason.
 async fn take(twin: &Channel, answer: &str) -> Option<Reason> {
     let (header, mut fds) = within(twin.recv::<ToTwin>()).await.unwrap().unwrap();
-    let ToTwin::Connection {
-        hand_over,
-        reason,
-        tls: false,
-        ..
-    } = header
-    else {
+    let ToTwin::Connection { hand_over, reason, tls: false, .. } = header else {
         panic!("not a plain connection: {header:?}")
     };
     let mut stream = TcpStream::from(fds.pop().unwrap());
     stream.set_nonblocking(false).unwrap();
-    twin.send(&FromTwin::Taken { hand_over }, &[])
-        .await
-        .unwrap();
+    twin.send(&FromTwin::Taken { hand_over }, &[]).await.unwrap();
     let mut request = [0; 512];
     let read = stream.read(&mut request).unwrap();
-    assert!(
-        request[..read].starts_with(b"GET /marked"),
-        "nothing was read before the twin"
-    );
+    assert!(request[..read].starts_with(b"GET /marked"), "nothing was read before the twin");
     stream.write_all(answer.as_bytes()).unwrap();
     reason
 }
@@ -116,9 +84,7 @@ async fn take(twin: &Channel, answer: &str) -> Option<Reason> {
 async fn answer(mut browser: TcpStream) -> String {
     let read = tokio::task::spawn_blocking(move || {
         let mut text = String::new();
-        browser
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        browser.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         browser.read_to_string(&mut text).unwrap();
         text
     });
@@ -126,10 +92,7 @@ async fn answer(mut browser: TcpStream) -> String {
 }
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, test);
 }
 
@@ -137,10 +100,7 @@ fn run(test: impl Future<Output = ()>) {
 fn a_sleeping_twin_is_woken_once_and_gets_all_that_waited() {
     run(async {
         let executor = Executor::start().await;
-        let browsers = [
-            executor.browser("ann.localhost"),
-            executor.browser("ann.localhost"),
-        ];
+        let browsers = [executor.browser("ann.localhost"), executor.browser("ann.localhost")];
         assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
         let ann = executor.awakes(ANN).await;
         for browser in browsers {
@@ -179,10 +139,7 @@ fn a_twin_that_leaves_is_sent_nothing_more_and_newcomers_wait_for_the_next() {
         assert_eq!(answer(first).await, "one");
 
         ann.send(&FromTwin::Sleep, &[]).await.unwrap();
-        assert_eq!(
-            within(ann.recv::<ToTwin>()).await.unwrap().unwrap().0,
-            ToTwin::Quiet
-        );
+        assert_eq!(within(ann.recv::<ToTwin>()).await.unwrap().unwrap().0, ToTwin::Quiet);
         let late = executor.browser("ann.localhost");
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(ann);
@@ -198,10 +155,7 @@ fn strangers_names_go_to_the_node_twin_with_the_reason() {
     run(async {
         let executor = Executor::start().await;
         let mut waiting = vec![executor.browser("carl.localhost")];
-        assert_eq!(
-            executor.hears().await,
-            FromGateway::Wake { twin: Number::NODE }
-        );
+        assert_eq!(executor.hears().await, FromGateway::Wake { twin: Number::NODE });
         let node = executor.awakes(Number::NODE).await;
         waiting.push(executor.browser("127.0.0.1:8080"));
         waiting.push(executor.browser("ann.evil.example"));
@@ -221,15 +175,9 @@ fn a_twin_that_cannot_start_is_explained_by_the_node_twin() {
         let executor = Executor::start().await;
         let browser = executor.browser("ann.localhost");
         assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
-        let failed = ToGateway::Failed {
-            twin: ANN,
-            reason: Reason::Crashing,
-        };
+        let failed = ToGateway::Failed { twin: ANN, reason: Reason::Crashing };
         executor.channel.send(&failed, &[]).await.unwrap();
-        assert_eq!(
-            executor.hears().await,
-            FromGateway::Wake { twin: Number::NODE }
-        );
+        assert_eq!(executor.hears().await, FromGateway::Wake { twin: Number::NODE });
         let node = executor.awakes(Number::NODE).await;
         assert_eq!(take(&node, "sorry").await, Some(Reason::Crashing));
         assert_eq!(answer(browser).await, "sorry");
@@ -241,10 +189,7 @@ fn a_scanner_stops_waking_twins_and_is_told_so() {
     run(async {
         let executor = Executor::start().await;
         let _browser = executor.browser("node.localhost");
-        assert_eq!(
-            executor.hears().await,
-            FromGateway::Wake { twin: Number::NODE }
-        );
+        assert_eq!(executor.hears().await, FromGateway::Wake { twin: Number::NODE });
         let node = executor.awakes(Number::NODE).await;
         take(&node, "hello").await;
         let mut woken = 0;
@@ -279,33 +224,11 @@ fn twins_are_connected_by_id_and_unknown_ids_are_refused() {
         let ann = executor.awakes(ANN).await;
         take(&ann, "hello").await;
 
-        ann.send(
-            &FromTwin::Open {
-                request: 1,
-                to: [9; 32],
-            },
-            &[],
-        )
-        .await
-        .unwrap();
+        ann.send(&FromTwin::Open { request: 1, to: [9; 32] }, &[]).await.unwrap();
         let refused = within(ann.recv::<ToTwin>()).await.unwrap().unwrap().0;
-        assert_eq!(
-            refused,
-            ToTwin::Refused {
-                request: 1,
-                reason: Reason::NotHere
-            }
-        );
+        assert_eq!(refused, ToTwin::Refused { request: 1, reason: Reason::NotHere });
 
-        ann.send(
-            &FromTwin::Open {
-                request: 2,
-                to: [2; 32],
-            },
-            &[],
-        )
-        .await
-        .unwrap();
+        ann.send(&FromTwin::Open { request: 2, to: [2; 32] }, &[]).await.unwrap();
         let (opened, mut fds) = within(ann.recv::<ToTwin>()).await.unwrap().unwrap();
         assert_eq!(opened, ToTwin::Opened { request: 2 });
         let mut ours = std::os::unix::net::UnixStream::from(fds.pop().unwrap());

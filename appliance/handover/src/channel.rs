@@ -76,9 +76,7 @@ impl Channel {
         let bytes = encode(header, descriptors.len())?;
         let sent = self
             .socket
-            .async_io(Interest::WRITABLE, || {
-                send_now(self.socket.as_fd(), &bytes, descriptors)
-            })
+            .async_io(Interest::WRITABLE, || send_now(self.socket.as_fd(), &bytes, descriptors))
             .await?;
         debug_assert_eq!(sent, bytes.len(), "sequenced packets are sent whole");
         Ok(())
@@ -89,10 +87,8 @@ impl Channel {
     /// # Errors
     /// When what came is no header of this kind. The channel is of no use after that.
     pub async fn recv<T: DeserializeOwned>(&self) -> Result<Option<(T, Vec<OwnedFd>)>, Error> {
-        let received = self
-            .socket
-            .async_io(Interest::READABLE, || recv_now(self.socket.as_fd()))
-            .await;
+        let received =
+            self.socket.async_io(Interest::READABLE, || recv_now(self.socket.as_fd())).await;
         let (bytes, descriptors) = match received {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
@@ -144,12 +140,7 @@ fn send_now(fd: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) ->
     if !descriptors.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
     }
-    let sent = rustix::net::sendmsg(
-        fd,
-        &[IoSlice::new(bytes)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )?;
+    let sent = rustix::net::sendmsg(fd, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?;
     Ok(sent)
 }
 
@@ -169,10 +160,7 @@ fn recv_now(fd: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
             descriptors.extend(rights);
         }
     }
-    if message
-        .flags
-        .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
-    {
+    if message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, Error::TooLarge));
     }
     bytes.truncate(message.bytes);
@@ -192,10 +180,7 @@ mod tests {
     use crate::{FromTwin, HandOver, Reason, ToTwin};
 
     fn run(test: impl Future<Output = ()>) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(test);
     }
 
@@ -210,9 +195,7 @@ mod tests {
             let (gateway, twin) = ends();
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(b"peeked, not read").unwrap();
-            let header = ToTwin::Link {
-                hand_over: HandOver(7),
-            };
+            let header = ToTwin::Link { hand_over: HandOver(7) };
             gateway.send(&header, &[file.as_fd()]).await.unwrap();
 
             let (got, mut fds) = twin.recv::<ToTwin>().await.unwrap().unwrap();
@@ -232,11 +215,7 @@ mod tests {
             twin.send(&FromTwin::Sleep, &[]).await.unwrap();
             drop(twin);
             let (got, _) = gateway.recv::<FromTwin>().await.unwrap().unwrap();
-            assert_eq!(
-                got,
-                FromTwin::Sleep,
-                "what was sent before the end still arrives"
-            );
+            assert_eq!(got, FromTwin::Sleep, "what was sent before the end still arrives");
             assert!(gateway.recv::<FromTwin>().await.unwrap().is_none());
             assert!(gateway.send(&ToTwin::Quiet, &[]).await.is_err());
         });
@@ -263,10 +242,7 @@ mod tests {
             rustix::net::send(&a, &[0; MAX_HEADER + 1], SendFlags::empty()).unwrap();
             assert!(twin.recv::<ToTwin>().await.is_err());
             rustix::net::send(&a, &[255, 1, 2], SendFlags::empty()).unwrap();
-            assert!(matches!(
-                twin.recv::<ToTwin>().await,
-                Err(Error::Malformed { len: 3 })
-            ));
+            assert!(matches!(twin.recv::<ToTwin>().await, Err(Error::Malformed { len: 3 })));
         });
     }
 

@@ -18,9 +18,6 @@ pub fn headers(bytes: &[u8]) {
 
 fn one<T: DeserializeOwned + Serialize>(bytes: &[u8]) {
     if let Ok(header) = decode::<T>(bytes) {
-        debug_assert!(
-            postcard::to_stdvec(&header).is_ok(),
-            "an accepted header can be written"
-        );
+        debug_assert!(postcard::to_stdvec(&header).is_ok(), "an accepted header can be written");
     }
 }

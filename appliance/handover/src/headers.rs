@@ -43,11 +43,7 @@ impl Place {
     /// The origin under which a name is served, such as `http://ann.localhost:8080`.
     #[must_use]
     pub fn origin(&self, name: &str) -> String {
-        let (scheme, usual) = if self.tls() {
-            ("https", 443)
-        } else {
-            ("http", 80)
-        };
+        let (scheme, usual) = if self.tls() { ("https", 443) } else { ("http", 80) };
         let port = self.listen.port();
         if port == usual {
             format!("{scheme}://{name}.{}", self.zone)

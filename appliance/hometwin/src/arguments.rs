@@ -98,26 +98,18 @@ impl Arguments {
                 let what = match verb {
                     "create" => What::Create { name },
                     "pair" => What::Pair { name },
-                    "remove" => What::Remove {
-                        name,
-                        confirm: typed.confirm.clone(),
-                    },
+                    "remove" => What::Remove { name, confirm: typed.confirm.clone() },
                     "verify" => What::Verify { name },
                     _ => return Err(unexpected(verb)),
                 };
                 Command::Verb(typed.verb(what))
             }
             ["twin", "rename", name, to] => {
-                let what = What::Rename {
-                    name: name.to_owned(),
-                    to: to.to_owned(),
-                };
+                let what = What::Rename { name: name.to_owned(), to: to.to_owned() };
                 Command::Verb(typed.verb(what))
             }
             ["twin", "create" | "pair" | "remove" | "rename" | "verify"] => {
-                return Err(lexopt::Error::MissingValue {
-                    option: Some("NAME".to_owned()),
-                });
+                return Err(lexopt::Error::MissingValue { option: Some("NAME".to_owned()) });
             }
             [.., last] => return Err(unexpected(last)),
         };
@@ -145,10 +137,7 @@ struct Typed {
 
 impl Typed {
     fn read(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
-        let mut typed = Self {
-            logging: Logging::from_environment(),
-            ..Self::default()
-        };
+        let mut typed = Self { logging: Logging::from_environment(), ..Self::default() };
         while let Some(argument) = parser.next()? {
             match argument {
                 Short('h') | Long("help") => typed.help = true,
@@ -189,19 +178,13 @@ impl Typed {
     }
 
     fn verb(&self, what: What) -> Verb {
-        Verb {
-            data: self.data.clone(),
-            json: self.json,
-            what,
-        }
+        Verb { data: self.data.clone(), json: self.json, what }
     }
 }
 
 /// `90s`, `500ms`, `5m`, or `off`.
 fn duration(text: &str) -> Result<Option<Duration>, String> {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: Option<u64> = number.parse().ok();
     match (number, unit) {
@@ -224,8 +207,7 @@ mod tests {
     fn read(line: &str) -> Result<Command, String> {
         let words = std::iter::once("hometwin").chain(line.split_whitespace());
         let read = Arguments::read(lexopt::Parser::from_iter(words));
-        read.map(|arguments| arguments.command)
-            .map_err(|error| error.to_string())
+        read.map(|arguments| arguments.command).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -256,26 +238,10 @@ mod tests {
 
     #[test]
     fn verbs_and_their_words() {
-        assert!(matches!(
-            read("twin list --json"),
-            Ok(Command::Verb(Verb { json: true, .. }))
-        ));
+        assert!(matches!(read("twin list --json"), Ok(Command::Verb(Verb { json: true, .. }))));
         let renamed = read("twin rename ann anna");
-        assert!(matches!(
-            renamed,
-            Ok(Command::Verb(Verb {
-                what: What::Rename { .. },
-                ..
-            }))
-        ));
-        for wrong in [
-            "twin",
-            "twin create",
-            "twin fly ann",
-            "run now",
-            "--lisen x",
-            "--listen x",
-        ] {
+        assert!(matches!(renamed, Ok(Command::Verb(Verb { what: What::Rename { .. }, .. }))));
+        for wrong in ["twin", "twin create", "twin fly ann", "run now", "--lisen x", "--listen x"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

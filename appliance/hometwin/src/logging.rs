@@ -22,10 +22,7 @@ pub(crate) enum Format {
 
 impl Default for Logging {
     fn default() -> Self {
-        Self {
-            level: Level::WARN,
-            format: Format::Text,
-        }
+        Self { level: Level::WARN, format: Format::Text }
     }
 }
 
@@ -35,12 +32,8 @@ impl Logging {
         let usual = Self::default();
         let read = |name| std::env::var(name).ok();
         Self {
-            level: read(LEVEL)
-                .and_then(|level| level.parse().ok())
-                .unwrap_or(usual.level),
-            format: read(FORMAT)
-                .and_then(|format| format.parse().ok())
-                .unwrap_or(usual.format),
+            level: read(LEVEL).and_then(|level| level.parse().ok()).unwrap_or(usual.level),
+            format: read(FORMAT).and_then(|format| format.parse().ok()).unwrap_or(usual.format),
         }
     }
 
@@ -50,10 +43,7 @@ impl Logging {
             Format::Json => "json",
             Format::Text => "text",
         };
-        vec![
-            (LEVEL.to_owned(), self.level.to_string()),
-            (FORMAT.to_owned(), format.to_owned()),
-        ]
+        vec![(LEVEL.to_owned(), self.level.to_string()), (FORMAT.to_owned(), format.to_owned())]
     }
 
     /// Starts logging in this process.

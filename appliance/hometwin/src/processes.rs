@@ -10,16 +10,12 @@ use crate::say::Failure;
 
 /// The node's network door.
 pub(crate) fn gateway(logging: &Logging) -> Result<ExitCode, Failure> {
-    child(logging, |channel| async {
-        gateway::run(channel).await.map_err(Failure::inside)
-    })
+    child(logging, |channel| async { gateway::run(channel).await.map_err(Failure::inside) })
 }
 
 /// One twin.
 pub(crate) fn twin(logging: &Logging) -> Result<ExitCode, Failure> {
-    child(logging, |channel| async {
-        twin::run(channel).await.map_err(Failure::inside)
-    })
+    child(logging, |channel| async { twin::run(channel).await.map_err(Failure::inside) })
 }
 
 fn child<F: Future<Output = Result<(), Failure>>>(

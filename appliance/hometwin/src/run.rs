@@ -15,12 +15,9 @@ use crate::say::{Failure, Say};
 pub(crate) fn run(run: Run, logging: &Logging, say: &Say) -> Result<ExitCode, Failure> {
     logging.start();
     let throw_away = match run.ephemeral {
-        true => Some(
-            tempfile::Builder::new()
-                .prefix("hometwin-")
-                .tempdir()
-                .map_err(Failure::inside)?,
-        ),
+        true => {
+            Some(tempfile::Builder::new().prefix("hometwin-").tempdir().map_err(Failure::inside)?)
+        }
         false => None,
     };
     let path = match &throw_away {
@@ -32,9 +29,7 @@ pub(crate) fn run(run: Run, logging: &Logging, say: &Say) -> Result<ExitCode, Fa
     let json = config.1;
     let notify = say.notifier(json, throw_away.is_some());
     runtime()?.block_on(async {
-        executor::run(config.0, folder, notify, stop_signal()?)
-            .await
-            .map_err(Failure::from)
+        executor::run(config.0, folder, notify, stop_signal()?).await.map_err(Failure::from)
     })?;
     if let Some(folder) = throw_away {
         folder.close().map_err(Failure::inside)?;
@@ -69,11 +64,7 @@ fn configure(
 
 /// `--data`, else `$XDG_DATA_HOME/hometwin`, else `~/.local/share/hometwin`.
 pub(crate) fn data_folder(typed: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
+    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     typed
         .or_else(|| variable("XDG_DATA_HOME").map(|folder| folder.join("hometwin")))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share/hometwin")))
@@ -82,10 +73,7 @@ pub(crate) fn data_folder(typed: Option<PathBuf>) -> Result<PathBuf, Failure> {
 
 /// Each process of the node has one thread that does everything, and wakes for work only.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::inside)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::inside)
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {

@@ -52,17 +52,14 @@ impl Say {
             .into_iter()
             .find_map(|name| std::env::var(name).ok().filter(|locale| !locale.is_empty()));
         let messages = Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap_or_default();
-        Self {
-            messages,
-            locale: set.unwrap_or_default(),
-        }
+        Self { messages, locale: set.unwrap_or_default() }
     }
 
     fn language(&self) -> Language<'_> {
         self.messages.of_locale(&self.locale)
     }
 
-    pub(crate) fn help(&self) -> Result<ExitCode, crate::say::Failure> {
+    pub(crate) fn help(&self) -> Result<ExitCode, Failure> {
         self.print(&self.language().fill("help", &[]));
         Ok(ExitCode::SUCCESS)
     }
@@ -73,11 +70,7 @@ impl Say {
     }
 
     pub(crate) fn usage_error(&self, error: &lexopt::Error) -> ExitCode {
-        self.complain(
-            &self
-                .language()
-                .fill("usage_error", &[("reason", &error.to_string())]),
-        );
+        self.complain(&self.language().fill("usage_error", &[("reason", &error.to_string())]));
         ExitCode::from(2)
     }
 
@@ -92,9 +85,10 @@ impl Say {
     /// Says an answer of the node, or of the folder.
     pub(crate) fn answer(&self, name: &str, answer: &Answer, json: bool) -> ExitCode {
         if json {
-            let value = match answer {
-                Answer::List { twins } => serde_json::json!(twins),
-                other => serde_json::json!(other),
+            let value = if let Answer::List { twins } = answer {
+                serde_json::json!(twins)
+            } else {
+                serde_json::json!(answer)
             };
             self.print(&value.to_string());
             return code_of(answer);
@@ -125,11 +119,7 @@ impl Say {
                 let export = export.display().to_string();
                 self.print(&language.fill("removed", &[("name", name), ("export", &export)]));
             }
-            Answer::Status {
-                executor,
-                gateway,
-                listen,
-            } => {
+            Answer::Status { executor, gateway, listen } => {
                 let gateway = gateway.map_or("-".to_owned(), |pid| pid.to_string());
                 let values = [
                     ("executor", executor.to_string()),
@@ -181,25 +171,14 @@ impl Say {
             Notice::Pair { name, url } => {
                 self.print(&language.fill("pair", &[("name", name), ("url", url)]));
             }
-            Notice::Twin {
-                name,
-                address,
-                fingerprint,
-            } => {
+            Notice::Twin { name, address, fingerprint } => {
                 self.print(&language.fill("twin_at", &[("name", name), ("address", address)]));
                 if let Some(fingerprint) = fingerprint {
-                    let values = [
-                        ("name", name.as_str()),
-                        ("fingerprint", fingerprint.as_str()),
-                    ];
+                    let values = [("name", name.as_str()), ("fingerprint", fingerprint.as_str())];
                     self.print(&language.fill("fingerprint", &values));
                 }
             }
-            Notice::Welcome {
-                url,
-                elsewhere,
-                again,
-            } => {
+            Notice::Welcome { url, elsewhere, again } => {
                 let key = if *again { "welcome_again" } else { "welcome" };
                 self.print(&language.fill(key, &[("url", url)]));
                 if *elsewhere && let Ok(code) = qrcode::QrCode::new(url) {
@@ -244,37 +223,19 @@ fn sentence(failure: &Failure) -> Sentence {
         }
         Failure::Executor(Error::Settings { file, line, reason }) => {
             let file = file.display().to_string();
-            let values = vec![
-                ("file", file),
-                ("line", line.to_string()),
-                ("reason", reason.clone()),
-            ];
+            let values =
+                vec![("file", file), ("line", line.to_string()), ("reason", reason.clone())];
             ("settings", values, 1)
         }
-        Failure::Executor(Error::Registry { file, reason }) => (
-            "registry",
-            vec![
-                ("file", file.display().to_string()),
-                ("reason", reason.clone()),
-            ],
-            1,
-        ),
-        Failure::Executor(Error::Listen { address, source }) => (
-            "listen",
-            vec![
-                ("address", address.to_string()),
-                ("reason", source.to_string()),
-            ],
-            1,
-        ),
-        Failure::Executor(Error::File { path, source }) => (
-            "file",
-            vec![
-                ("path", path.display().to_string()),
-                ("reason", source.to_string()),
-            ],
-            1,
-        ),
+        Failure::Executor(Error::Registry { file, reason }) => {
+            ("registry", vec![("file", file.display().to_string()), ("reason", reason.clone())], 1)
+        }
+        Failure::Executor(Error::Listen { address, source }) => {
+            ("listen", vec![("address", address.to_string()), ("reason", source.to_string())], 1)
+        }
+        Failure::Executor(Error::File { path, source }) => {
+            ("file", vec![("path", path.display().to_string()), ("reason", source.to_string())], 1)
+        }
         Failure::Executor(Error::Refused(refusal)) | Failure::Refused(refusal) => refused(*refusal),
         Failure::Executor(error @ Error::Start { .. }) => {
             ("failed", vec![("reason", chain(error))], 1)
@@ -326,11 +287,7 @@ fn notice_json(notice: &Notice) -> serde_json::Value {
         }
         Notice::Listening { address } => json!({"event": "listening", "address": address}),
         Notice::Pair { name, url } => json!({"event": "pair", "name": name, "url": url}),
-        Notice::Twin {
-            name,
-            address,
-            fingerprint,
-        } => {
+        Notice::Twin { name, address, fingerprint } => {
             json!({"event": "twin", "name": name, "address": address, "fingerprint": fingerprint})
         }
         Notice::Welcome { url, .. } => json!({"event": "welcome", "url": url}),
@@ -355,22 +312,14 @@ mod tests {
     fn both_languages_say_the_same_things() {
         let messages = Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap();
         let placeholders = |text: &str| {
-            let mut names: Vec<_> = text
-                .split('{')
-                .skip(1)
-                .filter_map(|rest| rest.split('}').next())
-                .collect();
+            let mut names: Vec<_> =
+                text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
             names.sort_unstable();
             names.join(",")
         };
-        let [(_, english), (_, german)] = messages.languages() else {
-            panic!("two languages")
-        };
+        let [(_, english), (_, german)] = messages.languages() else { panic!("two languages") };
         let shape = |texts: &twin::messages::Texts| -> Vec<_> {
-            texts
-                .iter()
-                .map(|(key, text)| (key.clone(), placeholders(text)))
-                .collect()
+            texts.iter().map(|(key, text)| (key.clone(), placeholders(text))).collect()
         };
         assert_eq!(shape(english), shape(german));
     }

@@ -26,11 +26,7 @@ pub(crate) fn verb(verb: Verb, say: &Say) -> Result<ExitCode, Failure> {
         Some(answer) => answer,
         None => without_node(&folder, &verb.what)?,
     };
-    let shown = if let What::Rename { to, .. } = &verb.what {
-        to
-    } else {
-        &name
-    };
+    let shown = if let What::Rename { to, .. } = &verb.what { to } else { &name };
     Ok(say.answer(shown, &answer, verb.json))
 }
 
@@ -64,18 +60,13 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
     let folder = DataFolder::open(folder)?;
     let mut registry = Registry::open(&folder)?;
     let config = executor::Config::load(folder.path())?;
-    let place = handover::Place {
-        zone: config.zone,
-        listen: config.listen,
-    };
+    let place = handover::Place { zone: config.zone, listen: config.listen };
     let address = |name: &str| format!("{}/", place.origin(name));
     match what {
         What::Create { name } => {
             let twin = registry.add(name)?;
             folder.make_twin(twin)?;
-            Ok(Answer::Created {
-                address: address(name),
-            })
+            Ok(Answer::Created { address: address(name) })
         }
         What::List => {
             let listed = |entry: &Entry| Listed {
@@ -89,19 +80,15 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
                 starts: 0,
                 folder: folder.twin(Number(entry.number)),
             };
-            Ok(Answer::List {
-                twins: registry.twins().iter().map(listed).collect(),
-            })
+            Ok(Answer::List { twins: registry.twins().iter().map(listed).collect() })
         }
         What::Rename { name, to } => {
             registry.rename(name, to)?;
-            Ok(Answer::Renamed {
-                address: address(to),
-            })
+            Ok(Answer::Renamed { address: address(to) })
         }
         What::Verify { name } => {
             let life = life(&folder, &registry, name)?;
-            Ok(match twin::offline::verify(&life) {
+            Ok(match twin::offline::verify(&life, name, place.clone()) {
                 Ok(entries) => Answer::Verified { entries },
                 Err(text) => Answer::Differs { text },
             })
@@ -109,7 +96,7 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
         What::Remove { name, .. } => {
             let life = life(&folder, &registry, name)?;
             let (export, file) = folder.new_export(name)?;
-            if let Err(text) = twin::offline::export(&life, file) {
+            if let Err(text) = twin::offline::export(&life, name, place.clone(), file) {
                 let _ = std::fs::remove_file(export);
                 return Ok(Answer::Failed { text });
             }

@@ -14,6 +14,7 @@
 pub mod fuzz;
 pub mod life;
 pub mod messages;
+pub mod offline;
 
 mod events;
 mod frames;

@@ -33,10 +33,7 @@ fn plain_heads() {
         ("", Ok(None)),
         ("GE", Ok(None)),
         ("GET / HTTP/1.1\r\nHost: ann.localhost:8080\r\n", Ok(None)),
-        (
-            "GET / HTTP/1.1\r\nHost: ann.localhost:8080\r\n\r\n",
-            Ok(plain("ann.localhost:8080")),
-        ),
+        ("GET / HTTP/1.1\r\nHost: ann.localhost:8080\r\n\r\n", Ok(plain("ann.localhost:8080"))),
         ("GET / HTTP/1.0\r\n\r\n", Ok(Some(Seen::Plain(None)))),
         (two, Err(Refused::NeitherTlsNorHttp)),
         ("SSH-2.0-OpenSSH_9.2\r\n", Err(Refused::NeitherTlsNorHttp)),
@@ -80,10 +77,7 @@ fn hosts_and_names() {
 
 /// Feeds a connection piece by piece and tells what was seen.
 fn over_a_socket(pieces: Vec<Vec<u8>>) -> Result<Seen, Refused> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -105,23 +99,14 @@ fn over_a_socket(pieces: Vec<Vec<u8>>) -> Result<Seen, Refused> {
 
 #[test]
 fn a_hello_in_single_bytes_is_waited_for() {
-    let pieces = hello("ann.localhost")
-        .chunks(1)
-        .map(<[u8]>::to_vec)
-        .collect();
-    assert_eq!(
-        over_a_socket(pieces),
-        Ok(Seen::Tls(Some("ann.localhost".to_owned())))
-    );
+    let pieces = hello("ann.localhost").chunks(1).map(<[u8]>::to_vec).collect();
+    assert_eq!(over_a_socket(pieces), Ok(Seen::Tls(Some("ann.localhost".to_owned()))));
 }
 
 #[test]
 fn an_endless_head_is_refused_at_the_limit() {
     let head = format!("GET / HTTP/1.1\r\nX: {}\r\n", "x".repeat(MAX_PEEK));
-    assert_eq!(
-        over_a_socket(vec![head.into_bytes()]),
-        Err(Refused::TooLong)
-    );
+    assert_eq!(over_a_socket(vec![head.into_bytes()]), Err(Refused::TooLong));
 }
 
 #[test]
