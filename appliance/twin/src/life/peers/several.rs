@@ -15,10 +15,6 @@ impl<'a, T> Several<'a, T> {
         self.0.push(Box::pin(future));
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The result of the next one that is done; waits for ever while there is none. May be dropped
     /// and asked again.
     pub(super) async fn next(&mut self) -> T {

@@ -263,3 +263,45 @@ fn the_outbox_takes_only_what_an_envelope_can_hold_and_forgets_on_demand() {
         assert!(matches!(unopened, Err(OutboxError::NotOpen)));
     });
 }
+
+#[test]
+fn what_is_sent_ahead_says_what_is_still_owed() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        for text in ["one", "two", "three"] {
+            say(&a, bob.id(), text.as_bytes()).await;
+        }
+        let (far, peers) = (Rc::new(RefCell::new(None)), a.clone());
+        let given = far.clone();
+        let pumping = spawn_local(async move {
+            let open = |_| {
+                let (near, far) = UnixStream::pair().unwrap();
+                given.replace(Some(far));
+                async { Ok(near) }
+            };
+            peers.pump(open).await;
+        });
+        until("a link", || far.borrow().is_some()).await;
+        let mut far = wire::Wire::new(far.take().unwrap());
+        let secrets = b.0.pre_keys.borrow().secrets();
+        for (counter, introduced) in [(1, true), (2, false), (3, false)] {
+            let frame = far.recv().await.unwrap();
+            let Some(Frame::Envelope(bytes)) = frame else { panic!("{frame:?}") };
+            let opened = link::open(&bytes, &secrets).unwrap();
+            let inner = opened.claimed();
+            assert_eq!((inner.counter, inner.after), (counter, counter - 1));
+            assert_eq!(inner.introduction.is_some(), introduced);
+            if counter == 2 {
+                // Only this one is answered: it leaves the outbox, the others stay.
+                far.send(&Frame::Committed(vec![opened.committed()])).await.unwrap();
+            }
+        }
+        let owed = |counter| {
+            let left = a.0.store.read(|r| outbox::waiting(r, &bob.id(), 0, 9)).unwrap();
+            left.iter().map(|l| l.inner.counter).collect::<Vec<_>>() == counter
+        };
+        until("one fewer", || owed(vec![1, 3])).await;
+        assert!(a.busy() && ann.id() != bob.id());
+        pumping.abort();
+    });
+}
