@@ -148,3 +148,74 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Actor, Entry, Fold, FoldError, NewEntry, Options, Store, Tables};
+
+    struct Nothing;
+
+    impl Fold for Nothing {
+        fn version(&self) -> u32 {
+            1
+        }
+
+        fn apply(
+            &self,
+            entry: &Entry,
+            content: Option<&[u8]>,
+            tables: &mut Tables<'_>,
+        ) -> Result<(), FoldError> {
+            Ok(tables.put("all", &entry.seq.to_be_bytes(), content.unwrap_or_default())?)
+        }
+    }
+
+    /// Every page is a header, used by a database, or on the list; only the list's own pages are
+    /// neither.
+    #[test]
+    fn the_list_of_free_pages_is_read_as_lmdb_wrote_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Options::default(), Box::new(Nothing)).unwrap();
+        // While a read is open no free page is used again: a row per commit, so also branches.
+        let commit = |size: usize| {
+            let new = NewEntry {
+                time_ms: 0,
+                actor: Actor::System,
+                kind: "k".to_owned(),
+                version: 1,
+                shape: Vec::new(),
+                content: Some(vec![b'x'; size]),
+            };
+            store.write_blocking(|w| w.append(new)).unwrap()
+        };
+        let fill = |_: &crate::Reader<'_>| {
+            for _ in 0..300 {
+                commit(10);
+            }
+            // One long list: many pages given up by one commit.
+            store.write_blocking(|w| w.vault_put(b"large", &vec![7; 8 << 20]))?;
+            store.write_blocking(|w| w.vault_delete(b"large"))
+        };
+        assert!(store.read(fill).unwrap());
+        let core = store.core();
+        let file = File::open(core.files.data()).unwrap();
+        let metas = [0, 4096].map(|at| read_meta(&file, at).unwrap());
+        let meta = if metas[0].transaction > metas[1].transaction { metas[0] } else { metas[1] };
+        let free = FreeList::read(&file, meta).unwrap().0;
+        let used = store
+            .read(|r| {
+                let h = r.handles;
+                let mut used = core.env.unnamed_database_stat().non_free_page_size();
+                for rows in [h.meta, h.journal, h.content, h.tables, h.vault] {
+                    used += rows.stat(r.txn).unwrap().non_free_page_size();
+                }
+                Ok::<_, Error>(used / 4096)
+            })
+            .unwrap();
+        let pages = usize::try_from(meta.last_page).unwrap() + 1;
+        let own = pages - 2 - used - free.len();
+        assert!(free.len() > 4000 && (4..60).contains(&own), "{} free, {own} own", free.len());
+        assert!(free.iter().all(|page| (2..=meta.last_page).contains(page)));
+    }
+}

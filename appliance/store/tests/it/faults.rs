@@ -184,30 +184,34 @@ fn a_file_cut_short_is_refused_before_it_is_mapped() {
 
 #[test]
 fn a_sound_file_shorter_than_its_last_page_number_is_not_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    for n in 0..20 {
-        add(&store, &format!("n{n}"), "x");
+    // The list of free pages: within a row, and in pages of its own.
+    for (size, commits) in [(100_000, 20), (1 << 20, 20), (8 << 20, 60)] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        for n in 0..commits {
+            add(&store, &format!("n{n}"), "x");
+        }
+        // Pages taken at the end of the file and given up in the same transaction are never
+        // written.
+        store
+            .write_blocking(move |w| {
+                w.vault_put(b"large", &vec![7; size])?;
+                w.vault_delete(b"large")
+            })
+            .unwrap();
+        drop(store);
+        let file = folder.path().join("store.mdb");
+        let pages = raw::open(&file).info().last_page_number as u64 + 1;
+        let length = fs::metadata(&file).unwrap().len();
+        assert!(length < pages * 4096, "no such file was made: {length} bytes, {pages} pages");
+        let store = open(folder.path());
+        assert_eq!(store.head().seq, commits);
+        store.verify(&Seal(1)).unwrap();
+        drop(store);
+        // Really cut, it is refused again.
+        fs::File::options().write(true).open(&file).unwrap().set_len(length - 4096 * 4).unwrap();
+        refused(folder.path(), |e| matches!(e, Error::Truncated { .. }));
     }
-    // Pages taken at the end of the file and given up in the same transaction are never written.
-    store
-        .write_blocking(|w| {
-            w.vault_put(b"large", &vec![7; 1 << 20])?;
-            w.vault_delete(b"large")
-        })
-        .unwrap();
-    drop(store);
-    let file = folder.path().join("store.mdb");
-    let pages = raw::open(&file).info().last_page_number as u64 + 1;
-    let length = fs::metadata(&file).unwrap().len();
-    assert!(length < pages * 4096, "no such file was made: {length} bytes, {pages} pages");
-    let store = open(folder.path());
-    assert_eq!(store.head().seq, 20);
-    store.verify(&Seal(1)).unwrap();
-    drop(store);
-    // Really cut, it is refused again.
-    fs::File::options().write(true).open(&file).unwrap().set_len(length - 4096 * 4).unwrap();
-    refused(folder.path(), |e| matches!(e, Error::Truncated { .. }));
 }
 
 #[test]
