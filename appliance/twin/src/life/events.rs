@@ -73,7 +73,8 @@ pub(crate) fn moved(
     now(view, About::Message(me, message), only)
 }
 
-fn is_about_grants(entry: &Entry, experience: &str) -> bool {
+/// Whether an entry gives a grant to this experience or takes one from it.
+pub(crate) fn is_about_grants(entry: &Entry, experience: &str) -> bool {
     match &*entry.kind {
         grant::GIVEN => shape(entry).is_ok_and(|one: grant::Given| one.experience == experience),
         grant::REVOKED => {

@@ -85,6 +85,7 @@ impl Subscription {
     /// The next thing that is said; `None` once it is over. May be dropped and asked again.
     pub async fn next(&mut self) -> Option<Delta> {
         loop {
+            self.drop_what_was_revoked();
             if let Some(delta) = self.waiting.pop_front() {
                 return Some(delta);
             }
@@ -139,6 +140,24 @@ impl Subscription {
             }
             Ok(None) => None,
             Err(fault) => Some(Delta::Ended(fault)),
+        }
+    }
+
+    /// What waits was allowed when it was read. If the grants of the experience have changed since,
+    /// it is not said any more: reading on tells how the subscription ends.
+    fn drop_what_was_revoked(&mut self) {
+        let Caller::Experience { name, .. } = &self.caller else { return };
+        if self.over || self.waiting.is_empty() || !self.committed.has_changed().unwrap_or(true) {
+            return;
+        }
+        let from = self.at.saturating_add(1);
+        let looked_at = usize::try_from(REPLAY).unwrap_or(usize::MAX);
+        let new = self.inner.store.read(|r| r.entries(from, looked_at, Direction::Forward));
+        let changed = new.map_or(true, |new| {
+            new.len() == looked_at || new.iter().any(|entry| events::is_about_grants(entry, name))
+        });
+        if changed {
+            self.waiting.clear();
         }
     }
 

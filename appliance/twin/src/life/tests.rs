@@ -10,7 +10,7 @@ mod opening;
 mod skew;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::Future,
     net::SocketAddr,
     rc::Rc,
@@ -21,7 +21,10 @@ use std::{
 use handover::Place;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::UnixStream, task::LocalSet};
+use tokio::{
+    net::UnixStream,
+    task::{AbortHandle, JoinHandle, LocalSet},
+};
 
 use super::{Caller, Delta, Fault, Life, Subscription};
 
@@ -36,13 +39,15 @@ pub(super) struct Two {
     pub(super) ann: One,
     pub(super) bob: One,
     pub(super) online: Rc<Cell<bool>>,
+    links: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
 /// Runs a scenario with two people, then compares both with their journals.
 pub(super) fn check<F: Future<Output = ()>>(scenario: impl FnOnce(Rc<Two>) -> F) {
     run(async {
         let (ann, bob) = (One::new("ann").await, One::new("bob").await);
-        let two = Rc::new(Two { ann, bob, online: Rc::new(Cell::new(true)) });
+        let (online, links) = (Rc::new(Cell::new(true)), Rc::default());
+        let two = Rc::new(Two { ann, bob, online, links });
         let pumps = [two.pump(&two.ann, &two.bob), two.pump(&two.bob, &two.ann)];
         scenario(Rc::clone(&two)).await;
         for pump in pumps {
@@ -83,17 +88,25 @@ impl Two {
         self.ann.until_contact("accepted").await;
     }
 
-    fn pump(&self, from: &One, to: &One) -> tokio::task::JoinHandle<()> {
+    /// Cuts what connects them, now and until `online` is set again.
+    pub(super) fn part(&self) {
+        self.online.set(false);
+        self.links.borrow_mut().drain(..).for_each(|link| link.abort());
+    }
+
+    fn pump(&self, from: &One, to: &One) -> JoinHandle<()> {
         let (from, to, online) = (from.life.clone(), to.life.clone(), self.online.clone());
+        let links = self.links.clone();
         tokio::task::spawn_local(async move {
             let open = |id| {
-                let (to, online) = (to.clone(), online.clone());
+                let (to, online, links) = (to.clone(), online.clone(), links.clone());
                 async move {
                     if !online.get() || id != to.id() {
                         return Err(handover::Reason::NotHere);
                     }
                     let (ours, theirs) = UnixStream::pair().unwrap();
-                    tokio::task::spawn_local(async move { to.serve_link(theirs).await });
+                    let served = tokio::task::spawn_local(async move { to.serve_link(theirs).await });
+                    links.borrow_mut().push(served.abort_handle());
                     Ok(ours)
                 }
             };

@@ -206,8 +206,7 @@ fn what_was_said_while_apart_arrives_in_order() {
     check(|two| async move {
         two.meet().await;
         let talk = two.ann.talk_id().await;
-        until(async || !two.ann.life.busy() && !two.bob.life.busy()).await;
-        two.online.set(false);
+        two.part();
         for text in ["1", "2", "3"] {
             two.ann.say(&talk, text).await;
         }

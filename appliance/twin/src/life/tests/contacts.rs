@@ -30,7 +30,7 @@ fn a_request_is_asked_and_accepted() {
 #[test]
 fn two_who_ask_each_other_are_contacts() {
     check(|two| async move {
-        two.online.set(false);
+        two.part();
         for (from, to) in [(&two.ann, &two.bob), (&two.bob, &two.ann)] {
             let card = to.ask("identity", "card", json!({})).await["link"].clone();
             from.ask("contacts", "request", json!({"id": id(), "card": card})).await;

@@ -48,8 +48,14 @@ fn what_was_missed_is_replayed_and_too_much_is_not() {
         assert_eq!((at, &event["message"]["text"]), (4, &json!("2")));
         assert_eq!(heard(&mut missed).await["type"], "conversation");
         assert!(silent(&mut missed).await);
-        for n in 0..1001 {
-            ann.say("self", &n.to_string()).await;
+        for _ in 0..32 {
+            let send = |_| capability::wire::Call {
+                capability: "chat".parse().unwrap(),
+                major: 1,
+                method: "send".parse().unwrap(),
+                body: json!({"id": id(), "conversation": "self", "text": "x"}),
+            };
+            ann.life.batch(&shell(), (0..32).map(send).collect()).await.unwrap();
         }
         let mut old = ann.life.subscribe(&shell(), "chat", 1, json!({}), Some(4)).unwrap();
         assert!(matches!(old.next().await, Some(Delta::Resync)));
@@ -64,8 +70,12 @@ fn contacts_and_history_are_told() {
     check(|two| async move {
         let mut contacts = two.bob.follow(&shell(), "contacts", json!({}));
         let mut history = two.bob.follow(&shell(), "history", json!({}));
-        two.meet().await;
-        assert_eq!(heard(&mut contacts).await["contact"]["state"], "asks");
+        let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
+        two.ann.ask("contacts", "request", json!({"id": id(), "card": card, "note": "hi"})).await;
+        let contact = heard(&mut contacts).await["contact"].clone();
+        assert_eq!(contact["state"], "asks");
+        let yes = json!({"id": id(), "contact": contact["contact"]});
+        two.bob.ask("contacts", "accept", yes).await;
         assert_eq!(heard(&mut contacts).await["contact"]["state"], "accepted");
         let item = heard(&mut history).await["item"].clone();
         assert_eq!(item["line"], "history.contact.asked");
