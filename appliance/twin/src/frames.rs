@@ -190,7 +190,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (sessions, frames) = opened(folder.path());
         let id = session(&sessions);
-        let made: Vec<_> = (0..MAX_OF_SESSION + 2).map(|_| frames.add("chat", &id).unwrap()).collect();
+        let made: Vec<_> =
+            (0..MAX_OF_SESSION + 2).map(|_| frames.add("chat", &id).unwrap()).collect();
         let open: Vec<_> = made.iter().map(|frame| frames.find(&frame.id).is_some()).collect();
         assert_eq!(open[..3], [false, false, true]);
         assert!(open[3..].iter().all(|open| *open));

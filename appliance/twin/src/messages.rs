@@ -38,9 +38,7 @@ impl Messages {
     /// When a file is not a flat JSON object of texts.
     pub fn parse(files: &[(&'static str, &str)]) -> Result<Self, serde_json::Error> {
         let read = |&(tag, text): &(&'static str, &str)| Ok((tag, serde_json::from_str(text)?));
-        Ok(Self {
-            languages: files.iter().map(read).collect::<Result<_, serde_json::Error>>()?,
-        })
+        Ok(Self { languages: files.iter().map(read).collect::<Result<_, serde_json::Error>>()? })
     }
 
     /// All languages and their texts, for tests that compare them.

@@ -8,20 +8,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use capability::node::v1::{Claim, Claimed};
 use capability::wire::Retry;
 use handover::{FromTwinExecutor, Place, Reason, Refusal};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{CONNECTION, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
 use crate::http::head::{self, Authority};
 use crate::http::problem::Trouble;
-use crate::http::{Answer, body, files, headers, person};
+use crate::http::{Answer, body, files, headers, page, person};
 use crate::messages::Language;
 use crate::site::{Arrival, Site, Speaker};
 
@@ -61,11 +60,12 @@ impl Node {
         language: Language<'static>,
     ) -> Answer {
         let (head, body) = request.into_parts();
-        let mut answer = match self.act(site, arrival, &head, body, language).await {
+        let mut answer = match self.act(site, arrival, &head, body).await {
             Ok(answer) => answer,
-            Err(trouble) => explain(&head, &trouble, language),
+            Err(trouble) if page::is_looked_at(&head) => page::of(&trouble, language),
+            Err(trouble) => trouble.response(language),
         };
-        headers::node(answer.headers_mut());
+        headers::plain(answer.headers_mut());
         if arrival.reason.is_some() {
             // The next request shall find its twin again, and not this page.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -79,21 +79,28 @@ impl Node {
         arrival: &Arrival,
         head: &Parts,
         body: Incoming,
-        language: Language<'static>,
     ) -> Result<Answer, Trouble> {
         let at = Authority::of(head, arrival)?;
+        let path = head.uri.path();
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
         if let Some(reason) = arrival.reason {
-            return refer(&site.place, reason, &at, head);
+            let dress = reads && reason != Reason::PlainHttp && is_dress(path);
+            return if dress {
+                file(site, head, path)
+            } else {
+                refer(&site.place, reason, &at, head)
+            };
         }
         if at.host() != site.host() {
             return Err(Trouble::misdirected().closing());
         }
-        let path = head.uri.path();
-        match (&head.method, path) {
-            (&Method::POST, "/api/node/1/claim") => self.claim(site, arrival, &at, head, body).await,
-            (&(Method::GET | Method::HEAD), _) => page(site, head, path, language),
-            _ => Err(Trouble::not_found()),
+        if reads {
+            return file(site, head, path);
         }
+        if head.method == Method::POST && path == "/api/node/1/claim" {
+            return self.claim(site, arrival, &at, head, body).await;
+        }
+        Err(Trouble::not_found())
     }
 
     async fn claim(
@@ -142,36 +149,27 @@ impl Node {
 }
 
 /// A page or file for whoever opens the node's own address.
-fn page(
-    site: &Site,
-    head: &Parts,
-    path: &str,
-    language: Language<'static>,
-) -> Result<Answer, Trouble> {
-    match path {
-        "/" => {
-            let example = site.place.origin(EXAMPLE);
-            let say = |part: &str| language.fill(&format!("page.node.{part}"), &[("example", &example)]);
-            Ok(plain_page(StatusCode::OK, language, say))
-        }
-        "/pair" => Ok(html(StatusCode::OK, &filled(PAIR, language, |key| language.text(key).into()))),
-        "/node/pair.js" => Ok(file("text/javascript; charset=utf-8", PAIR_JS)),
-        "/node/page.css" => Ok(file("text/css; charset=utf-8", PAGE_CSS)),
-        _ => {
-            let sdk = path.strip_prefix("/sdk/").and_then(files::sdk);
-            let sdk = sdk.or_else(|| files::shell(path.strip_prefix("/shell/")?));
-            sdk.map(|file| site.tags.answer(file, &head.headers)).ok_or_else(Trouble::not_found)
-        }
-    }
+fn file(site: &Site, head: &Parts, path: &str) -> Result<Answer, Trouble> {
+    let file = match path {
+        "/" | "/pair" => files::shell("node.html"),
+        _ => match path.split_at_checked(1).and_then(|(_, path)| path.split_once('/')) {
+            Some(("sdk", path)) => files::sdk(path),
+            Some(("shell", path)) => files::shell(path),
+            Some(_) | None => None,
+        },
+    };
+    let file = file.ok_or_else(Trouble::not_found)?;
+    Ok(site.tags.answer(file, &head.headers))
+}
+
+/// Whether it is a part of the page that says why a twin does not answer.
+fn is_dress(path: &str) -> bool {
+    let ours = path.starts_with("/sdk/") || path.starts_with("/shell/");
+    ours && (path.ends_with(".css") || path.ends_with(".svg"))
 }
 
 /// Says why the twin that was asked for does not answer.
-fn refer(
-    place: &Place,
-    reason: Reason,
-    at: &Authority,
-    head: &Parts,
-) -> Result<Answer, Trouble> {
+fn refer(place: &Place, reason: Reason, at: &Authority, head: &Parts) -> Result<Answer, Trouble> {
     let zone = at.host().strip_suffix(&place.zone).and_then(|label| label.strip_suffix('.'));
     if let (Reason::PlainHttp, Some(label)) = (reason, zone) {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -231,104 +229,9 @@ pub(crate) fn reason_code(reason: Reason) -> &'static str {
     }
 }
 
-/// A problem as a page where a person looks at it, else as a document.
-fn explain(head: &Parts, trouble: &Trouble, language: Language<'static>) -> Answer {
-    let document = trouble.response(language);
-    let accept = head::text(&head.headers, &ACCEPT).unwrap_or_default();
-    if head.method != Method::GET || !accept.contains("text/html") {
-        return document;
-    }
-    let problem = trouble.document(language);
-    let page = plain_page(document.status(), language, |part| match part {
-        "detail" => problem.detail.clone(),
-        "do" => problem.what_to_do.clone(),
-        _ => problem.title.clone(),
-    });
-    let (mut parts, _) = document.into_parts();
-    parts.headers.extend(page.headers().clone());
-    Response::from_parts(parts, page.into_body())
-}
-
-fn plain_page(
-    status: StatusCode,
-    language: Language<'static>,
-    say: impl Fn(&str) -> String,
-) -> Answer {
-    html(status, &filled(PLAIN, language, |key| say(key)))
-}
-
-/// Fills a page's `{{key}}` places with texts; what is filled in can't become markup.
-fn filled(page: &str, language: Language<'_>, say: impl Fn(&str) -> String) -> String {
-    let mut filled = String::new();
-    let mut rest = page;
-    while let Some((before, (key, after))) =
-        rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
-    {
-        filled.push_str(before);
-        let text = if key == "lang" { language.tag().to_owned() } else { say(key) };
-        for letter in text.chars() {
-            match letter {
-                '&' => filled.push_str("&amp;"),
-                '<' => filled.push_str("&lt;"),
-                '>' => filled.push_str("&gt;"),
-                '"' => filled.push_str("&quot;"),
-                '\'' => filled.push_str("&#39;"),
-                _ => filled.push(letter),
-            }
-        }
-        rest = after;
-    }
-    filled.push_str(rest);
-    filled
-}
-
-fn html(status: StatusCode, text: &str) -> Answer {
-    let mut answer = Response::new(Full::from(Bytes::copy_from_slice(text.as_bytes())));
-    *answer.status_mut() = status;
-    let kind = HeaderValue::from_static("text/html; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
-}
-
-fn file(kind: &'static str, text: &'static str) -> Answer {
-    let mut answer = Response::new(Full::from(Bytes::from_static(text.as_bytes())));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
-}
-
-const PLAIN: &str = include_str!("../pages/plain.html");
-const PAIR: &str = include_str!("../pages/pair.html");
-const PAIR_JS: &str = include_str!("../pages/pair.js");
-const PAGE_CSS: &str = include_str!("../pages/page.css");
-
 /// The name in examples of addresses.
 const EXAMPLE: &str = "ann";
 const MAX_TRIES: usize = 20;
 const TRIES_WITHIN: Duration = Duration::from_secs(60);
 /// A new twin's process is started before the answer comes.
 const CLAIMED_WITHIN: Duration = Duration::from_secs(30);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::messages::Messages;
-
-    #[test]
-    fn a_filled_text_can_not_become_markup() {
-        let english = Messages::shipped().accepted("");
-        let page = filled("<p>{{a}} {{lang}}</p>{{", english, |_| "<b>\"&'".into());
-        assert_eq!(page, "<p>&lt;b&gt;&quot;&amp;&#39; en</p>{{");
-    }
-
-    #[test]
-    fn every_text_of_the_pages_exists() {
-        let (_, english) = &Messages::shipped().languages()[0];
-        for key in PAIR.split("{{").skip(1).filter_map(|part| part.split("}}").next()) {
-            assert!(key == "lang" || english.contains_key(key), "{key}");
-        }
-        for part in ["title", "heading", "detail", "do"] {
-            assert!(PLAIN.contains(&format!("{{{{{part}}}}}")), "{part}");
-            assert!(english.contains_key(&format!("page.node.{part}")), "{part}");
-        }
-    }
-}

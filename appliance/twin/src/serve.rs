@@ -301,8 +301,7 @@ impl Served {
             tracing::error!("a link came without a usable socket");
             return;
         };
-        let (life, site, gateway) =
-            (person.life.clone(), self.site.clone(), self.gateway.clone());
+        let (life, site, gateway) = (person.life.clone(), self.site.clone(), self.gateway.clone());
         spawn_local(async move {
             if life.serve_link(stream).await {
                 gateway.tell(FromTwin::Known { hand_over });

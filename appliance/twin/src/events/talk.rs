@@ -4,7 +4,7 @@
 //! in a task of its own until its event fits into the short queue before the socket.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use capability::wire::{ClientMessage, SUBSCRIPTIONS_MAX, ServerMessage, True};
@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Place, read_message};
+use crate::frames::Frame;
 use crate::http::problem::Trouble;
 use crate::life::{Caller, Delta, Subscription};
 use crate::messages::Language;
@@ -41,6 +42,8 @@ pub(super) struct Talk {
 /// A subscription that runs; dropped, it stops.
 struct Running {
     start: u64,
+    /// The frame on whose behalf it runs, if it is for an experience.
+    frame: Option<Weak<Frame>>,
     task: JoinHandle<()>,
 }
 
@@ -149,12 +152,13 @@ impl Talk {
         }
         let Kind::Person(person) = &self.site.kind else { return Err(Trouble::not_found()) };
         let session = self.session.id.clone();
-        let caller = match frame {
-            None => Caller::Person { session },
+        let (caller, frame) = match frame {
+            None => (Caller::Person { session }, None),
             Some(token) => {
                 let frame = person.frames.of_token(&session, token);
                 let frame = frame.ok_or_else(Trouble::frame_closed)?;
-                Caller::Experience { name: frame.experience.clone(), session }
+                let name = frame.experience.clone();
+                (Caller::Experience { name, session }, Some(Rc::downgrade(&frame)))
             }
         };
         let Wish { capability, major, topic, at } = wish;
@@ -162,20 +166,22 @@ impl Talk {
         self.started += 1;
         let start = self.started;
         let task = spawn_local(follow(subscription, sub, start, self.sender.clone()));
-        self.running.insert(sub, Running { start, task });
+        self.running.insert(sub, Running { start, frame, task });
         Ok(())
     }
 
     /// Passes an event on, unless its subscription has ended in between.
     async fn pass_on(&mut self, said: Said) -> Result<(), End> {
         let Said { sub, start, delta } = said;
-        if self.running.get(&sub).is_none_or(|running| running.start != start) {
+        let Some(running) = self.running.get(&sub).filter(|running| running.start == start) else {
             return Ok(());
+        };
+        if running.frame.as_ref().is_some_and(|frame| frame.strong_count() == 0) {
+            self.running.remove(&sub);
+            return self.say_problem(sub, &Trouble::frame_closed()).await;
         }
         match delta {
-            Delta::Event { at, event } => {
-                self.say(&ServerMessage::Event { sub, at, event }).await
-            }
+            Delta::Event { at, event } => self.say(&ServerMessage::Event { sub, at, event }).await,
             Delta::Resync => {
                 self.running.remove(&sub);
                 self.say(&ServerMessage::Resync { sub, resync: True }).await

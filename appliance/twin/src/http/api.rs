@@ -28,7 +28,7 @@ pub(crate) async fn call(
     check_sender(visit)?;
     if (called.capability, called.major, called.method) == ("identity", 1, "pair") {
         let body = body::read(body, body::MAX_OF_STRANGER).await?;
-        return pair(visit, body::parse(&body)?);
+        return pair(visit, &body::parse(&body)?);
     }
     let (session, _hold) = visit.session()?;
     let caller = caller(visit, &session)?;
@@ -170,7 +170,7 @@ async fn own(
     }
 }
 
-fn pair(visit: &Visit<'_>, asked: identity::Pair) -> Result<Answer, Trouble> {
+fn pair(visit: &Visit<'_>, asked: &identity::Pair) -> Result<Answer, Trouble> {
     let agent = head::text(&visit.head.headers, &USER_AGENT).unwrap_or_default();
     let person = visit.person;
     let paired = person.sessions.pair(&asked.code, device_of(agent), clock_ms());
@@ -207,15 +207,17 @@ fn end(visit: &Visit<'_>, session: &Session) -> Result<(), Trouble> {
 }
 
 /// What is embedded, with the grants that the life half knows.
-async fn installed(
-    visit: &Visit<'_>,
-    caller: &Caller,
-) -> Result<experiences::Installed, Trouble> {
+async fn installed(visit: &Visit<'_>, caller: &Caller) -> Result<experiences::Installed, Trouble> {
     let grants = visit.person.life.call(caller, "experiences", 1, "grants", b"{}").await?;
     let grants: experiences::Grants =
         serde_json::from_slice(&grants).map_err(|error| Trouble::inside(&error))?;
     let items = files::manifests().into_iter().map(|manifest| experiences::Experience {
-        grants: grants.items.iter().filter(|one| one.experience == manifest.name).cloned().collect(),
+        grants: grants
+            .items
+            .iter()
+            .filter(|one| one.experience == manifest.name)
+            .cloned()
+            .collect(),
         name: manifest.name,
         version: manifest.version,
         title: manifest.title,

@@ -26,6 +26,13 @@ pub(crate) struct File {
     kind: &'static str,
 }
 
+impl File {
+    /// Whether it is a page and not a part of one.
+    pub(crate) fn is_page(self) -> bool {
+        self.kind.starts_with("text/html")
+    }
+}
+
 /// A file of the shell.
 pub(crate) fn shell(path: &str) -> Option<File> {
     find(&SHELL, path)

@@ -24,8 +24,8 @@ pub(crate) fn shell(headers: &mut HeaderMap, at: &Authority) {
     headers.insert(PERMISSIONS, HeaderValue::from_static(SHELL_PERMISSIONS));
 }
 
-/// A page of the node twin.
-pub(crate) fn node(headers: &mut HeaderMap) {
+/// A page of the node twin, or one that explains a problem.
+pub(crate) fn plain(headers: &mut HeaderMap) {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
                   img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                   frame-ancestors 'none'";

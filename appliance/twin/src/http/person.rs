@@ -14,7 +14,7 @@ use hyper::{Request, Response};
 use super::head::{self, Authority};
 use super::problem::Trouble;
 use super::route::{Route, route};
-use super::{Answer, api, files, headers};
+use super::{Answer, api, files, headers, page};
 use crate::idle::Hold;
 use crate::messages::Language;
 use crate::session::Session;
@@ -48,6 +48,9 @@ pub(crate) async fn answer(
     let (mut head, body) = request.into_parts();
     let at = match check_authority(site, arrival, &head) {
         Ok(at) => at,
+        Err(trouble) if page::is_looked_at(&head) => {
+            return dressed(page::of(&trouble, language), headers::plain);
+        }
         Err(trouble) => return dressed(trouble.response(language), headers::data),
     };
     let upgrade = head.extensions.remove::<hyper::upgrade::OnUpgrade>();
@@ -62,7 +65,7 @@ pub(crate) async fn answer(
         Err(trouble) if head.uri.path().starts_with("/x/") => {
             dressed(trouble.response(language), headers::no_frame)
         }
-        Err(trouble) => visit.data(Err(trouble)),
+        Err(trouble) => visit.problem(&trouble),
     }
 }
 
@@ -96,11 +99,23 @@ impl Visit<'_> {
     }
 
     fn page(&self, file: Option<files::File>) -> Answer {
-        let Some(file) = file else { return self.data(Err(Trouble::not_found())) };
-        // A known browser that loads a page is about to use it.
-        let _hold = self.session();
-        let answer = self.site.tags.answer(file, &self.head.headers);
+        let Some(file) = file else { return self.problem(&Trouble::not_found()) };
+        // A known browser that loads a page is about to use it, and keeps its cookie for longer.
+        let known = self.session();
+        let mut answer = self.site.tags.answer(file, &self.head.headers);
+        if known.is_ok() && file.is_page() {
+            set_cookie(&mut answer, head::token(&self.head.headers));
+        }
         dressed(answer, |headers| headers::shell(headers, &self.at))
+    }
+
+    /// A problem with an address, as a page where a person looks at it.
+    fn problem(&self, trouble: &Trouble) -> Answer {
+        if page::is_looked_at(self.head) {
+            dressed(page::of(trouble, self.language), headers::plain)
+        } else {
+            dressed(trouble.response(self.language), headers::data)
+        }
     }
 
     fn data(&self, outcome: Result<Answer, Trouble>) -> Answer {
@@ -139,8 +154,7 @@ pub(crate) fn json(bytes: Vec<u8>) -> Answer {
 pub(crate) fn set_cookie(answer: &mut Answer, token: Option<&str>) {
     let (token, age) = token.map_or(("", 0), |token| (token, COOKIE_LIVES_S));
     let name = head::COOKIE_NAME;
-    let text =
-        format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}");
+    let text = format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}");
     // A token has only letters that a header may have.
     if let Ok(value) = HeaderValue::from_str(&text) {
         answer.headers_mut().insert(SET_COOKIE, value);

@@ -79,8 +79,7 @@ impl Connections {
         let place = self.open.enter(Entry { evict: evict.clone(), known: known.clone() });
         let (site, gateway) = (self.site.clone(), self.gateway.clone());
         let leave = evict.clone();
-        let mut arrival =
-            Arrival { hand_over, peer, tls, sni: None, reason, known, gateway };
+        let mut arrival = Arrival { hand_over, peer, tls, sni: None, reason, known, gateway };
         spawn_local(async move {
             let _place = place;
             let served = async {

@@ -23,23 +23,27 @@ fn it_explains_itself_in_words() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let mut twin = Twin::start(folder.path(), node()).await;
-        assert_eq!(twin.ready, FromTwinExecutor::Ready { id: None, fingerprint: None, paired: false });
+        assert_eq!(
+            twin.ready,
+            FromTwinExecutor::Ready { id: None, fingerprint: None, paired: false }
+        );
         let host = "Host: node.localhost:8080\r\n";
         for (path, says) in [
-            ("/", "This is a home twin node"),
-            ("/pair", "Make my twin"),
-            ("/node/pair.js", "/api/node/1/claim"),
-            ("/node/page.css", "main"),
+            ("/", "/shell/node.js"),
+            ("/pair", "/shell/node.js"),
+            ("/shell/node.js", "claim"),
             ("/sdk/base.css", "{"),
         ] {
-            let (answer, closes) = ask(&mut twin, None, &format!("GET {path} HTTP/1.1\r\n{host}\r\n")).await;
+            let (answer, closes) =
+                ask(&mut twin, None, &format!("GET {path} HTTP/1.1\r\n{host}\r\n")).await;
             assert_eq!((answer.status, closes), (200, false), "{path}");
             assert!(answer.text().contains(says), "{path}");
-            assert!(answer.header("content-security-policy").unwrap().contains("script-src 'self'"));
+            assert!(
+                answer.header("content-security-policy").unwrap().contains("script-src 'self'")
+            );
         }
-        let german = format!("GET / HTTP/1.1\r\n{host}Accept-Language: de\r\n\r\n");
-        assert!(ask(&mut twin, None, &german).await.0.text().contains("<html lang=\"de\">"));
-        let (missing, _) = ask(&mut twin, None, &format!("GET /api/chat/1/send HTTP/1.1\r\n{host}\r\n")).await;
+        let (missing, _) =
+            ask(&mut twin, None, &format!("GET /api/chat/1/send HTTP/1.1\r\n{host}\r\n")).await;
         assert_eq!(missing.code(), "not_found");
         twin.stop().await;
     });
@@ -66,8 +70,20 @@ fn it_says_why_a_twin_does_not_answer() {
             let (answer, closes) = ask(&mut twin, Some(reason), page).await;
             assert_eq!((answer.status, closes), (status, true));
             assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-            assert!(answer.text().contains("<h1>") && !answer.text().contains("{"), "{}", answer.text());
+            assert!(
+                answer.text().contains("<h1>") && !answer.text().contains("{"),
+                "{}",
+                answer.text()
+            );
+
+            let dress = "GET /shell/shell.css HTTP/1.1\r\nHost: eve.localhost:8080\r\n\r\n";
+            let (answer, closes) = ask(&mut twin, Some(reason), dress).await;
+            assert_eq!((answer.status, closes), (200, true), "the page can be looked at");
         }
+        let german = "GET / HTTP/1.1\r\nHost: eve.localhost:8080\r\nAccept: text/html\r\n\
+                      Accept-Language: de\r\n\r\n";
+        let (answer, _) = ask(&mut twin, Some(Reason::NotHere), german).await;
+        assert!(answer.text().contains("<html lang=\"de\">"));
         twin.stop().await;
     });
 }
@@ -80,9 +96,14 @@ fn plain_http_is_sent_to_the_secure_address_of_the_zone_only() {
         let mut twin = Twin::start(folder.path(), Setting { place, ..node() }).await;
         assert!(matches!(twin.ready, FromTwinExecutor::Ready { fingerprint: Some(_), .. }));
         let reason = Some(Reason::PlainHttp);
-        let (answer, _) = ask(&mut twin, reason, "GET /a?b HTTP/1.1\r\nHost: ann.home.test\r\n\r\n").await;
-        assert_eq!((answer.status, answer.header("location")), (308, Some("https://ann.home.test/a?b")));
-        let (answer, _) = ask(&mut twin, reason, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
+        let (answer, _) =
+            ask(&mut twin, reason, "GET /a?b HTTP/1.1\r\nHost: ann.home.test\r\n\r\n").await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (308, Some("https://ann.home.test/a?b"))
+        );
+        let (answer, _) =
+            ask(&mut twin, reason, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
         assert_eq!((answer.status, answer.header("location")), (404, None));
         twin.stop().await;
     });

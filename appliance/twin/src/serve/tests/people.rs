@@ -12,7 +12,10 @@ fn the_shell_is_served_with_its_walls_and_only_once() {
         let mut twin = Twin::start(folder.path(), Setting::default()).await;
         let mut browser = twin.connect().await;
         let page = browser.get("/", "").await;
-        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (200, Some("text/html; charset=utf-8"))
+        );
         assert!(page.text().contains("<!doctype html>"));
         let policy = page.header("content-security-policy").unwrap();
         for part in [
@@ -51,7 +54,10 @@ fn a_browser_is_paired_once_and_then_known() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let mut twin = Twin::start(folder.path(), Setting::default()).await;
-        assert!(matches!(twin.ready, FromTwinExecutor::Ready { paired: false, fingerprint: None, id: Some(_) }));
+        assert!(matches!(
+            twin.ready,
+            FromTwinExecutor::Ready { paired: false, fingerprint: None, id: Some(_) }
+        ));
         let mut browser = twin.connect().await;
         let refused = browser.post("/api/identity/1/me", "", "{}").await;
         assert_eq!((refused.status, refused.code().as_str()), (401, "signed_out"));
@@ -116,11 +122,17 @@ fn problems_speak_the_language_of_the_person() {
         assert_eq!(german.json()["title"], "Hier ist nichts");
         let english = browser.get("/nothing", "Accept-Language: fr\r\n").await;
         assert_eq!(english.json()["title"], "Nothing here");
+        let page = browser.get("/nothing", "Accept: text/html,*/*\r\n").await;
+        assert_eq!(page.status, 404);
+        assert!(page.text().contains("<h1>Nothing here</h1>"));
         twin.stop().await;
     });
 }
 
-async fn open(browser: &mut Browser<tokio::net::TcpStream>, session: &Session) -> (String, String, String) {
+async fn open(
+    browser: &mut Browser<tokio::net::TcpStream>,
+    session: &Session,
+) -> (String, String, String) {
     let opened = browser.post("/api/experiences/1/open", &session.0, r#"{"name":"chat"}"#).await;
     assert_eq!(opened.status, 200, "{}", opened.text());
     let opened = opened.json();
@@ -206,11 +218,19 @@ fn a_batch_has_no_methods_of_the_door() {
         let call = |capability, method| {
             format!(r#"{{"capability":"{capability}","major":1,"method":"{method}","body":{{}}}}"#)
         };
-        let body = format!(r#"{{"calls":[{},{}]}}"#, call("identity", "me"), call("identity", "sign_out"));
+        let body =
+            format!(r#"{{"calls":[{},{}]}}"#, call("identity", "me"), call("identity", "sign_out"));
         let refused = browser.post("/api/batch", &session.0, &body).await;
-        assert_eq!((refused.code().as_str(), refused.json()["call"].as_u64()), ("not_in_batch", Some(1)));
+        assert_eq!(
+            (refused.code().as_str(), refused.json()["call"].as_u64()),
+            ("not_in_batch", Some(1))
+        );
         for bad in ["{}", "[]", r#"{"calls":[]}"#, r#"{"calls":[],"more":1}"#, "{\"calls\":"] {
-            assert_eq!(browser.post("/api/batch", &session.0, bad).await.code(), "malformed", "{bad}");
+            assert_eq!(
+                browser.post("/api/batch", &session.0, bad).await.code(),
+                "malformed",
+                "{bad}"
+            );
         }
         let good = format!(r#"{{"calls":[{}]}}"#, call("identity", "me"));
         assert_eq!(browser.post("/api/batch", &session.0, &good).await.status, 200);

@@ -55,7 +55,8 @@ fn strangers_do_not_keep_a_twin_awake() {
         let slept = async {
             loop {
                 assert_eq!(browser.get("/", "").await.status, 200);
-                if let Ok(FromTwin::Sleep) = timeout(Duration::from_millis(50), twin.heard()).await {
+                if let Ok(FromTwin::Sleep) = timeout(Duration::from_millis(50), twin.heard()).await
+                {
                     return;
                 }
             }
@@ -146,8 +147,13 @@ fn a_twin_that_can_not_open_its_folder_says_so() {
         let (_gateway, twins) = Channel::pair().unwrap();
         let Setting { twin, place, sleep_after_ms } = Setting::default();
         let path = folder.path().to_str().unwrap().to_owned();
-        let start =
-            ToTwinExecutor::Start { twin, name: "ann".into(), place, folder: path.clone(), sleep_after_ms };
+        let start = ToTwinExecutor::Start {
+            twin,
+            name: "ann".into(),
+            place,
+            folder: path.clone(),
+            sleep_after_ms,
+        };
         executor.send(&start, &[twins.as_fd()]).await.unwrap();
         let ended = super::super::run(Channel::from_fd(theirs).unwrap()).await;
         assert!(matches!(ended, Err(crate::Error::Broken { .. })));

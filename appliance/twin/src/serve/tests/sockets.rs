@@ -1,5 +1,7 @@
 //! The event socket, from a browser that behaves and from one that does not.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -87,7 +89,11 @@ fn garbage_gets_a_problem_and_a_close_code() {
             let mut socket = open(&mut twin, &session).await;
             socket.send(Message::text(text)).await.unwrap();
             let said = heard(&mut socket).await;
-            assert_eq!((said["sub"].as_u64(), said["problem"]["code"].as_str()), (Some(sub), Some("bad_message")), "{text}");
+            assert_eq!(
+                (said["sub"].as_u64(), said["problem"]["code"].as_str()),
+                (Some(sub), Some("bad_message")),
+                "{text}"
+            );
             assert_eq!(close_code(&mut socket).await, 4400, "{text}");
         }
         let mut socket = open(&mut twin, &session).await;
@@ -111,7 +117,10 @@ fn subscriptions_are_counted_and_refused_one_by_one() {
             say(&mut socket, &subscribe(sub)).await;
         }
         let said = heard(&mut socket).await;
-        assert_eq!((said["sub"].as_u64(), said["problem"]["code"].as_str()), (Some(33), Some("too_many_subscriptions")));
+        assert_eq!(
+            (said["sub"].as_u64(), said["problem"]["code"].as_str()),
+            (Some(33), Some("too_many_subscriptions"))
+        );
         say(&mut socket, &subscribe(1)).await;
         assert_eq!(heard(&mut socket).await["problem"]["code"], "sub_in_use");
         say(&mut socket, &json!({"op": "unsubscribe", "sub": 1})).await;
@@ -125,6 +134,108 @@ fn subscriptions_are_counted_and_refused_one_by_one() {
         say(&mut socket, &unknown).await;
         assert_eq!(heard(&mut socket).await["problem"]["code"], "sub_in_use", "sub 1 was silent");
         twin.stop().await;
+    });
+}
+
+fn note(number: u32) -> String {
+    format!(r#"{{"id":"{number:032x}","conversation":"self","text":"note {number}"}}"#)
+}
+
+#[test]
+fn what_happens_is_heard_by_the_page_and_by_an_experience_only_when_granted() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut browser = twin.connect().await;
+        let opened =
+            browser.post("/api/experiences/1/open", &session.0, r#"{"name":"chat"}"#).await.json();
+        let mut socket = open(&mut twin, &session).await;
+        say(&mut socket, &subscribe(1)).await;
+        let mut foreign = subscribe(2);
+        foreign["frame"] = opened["token"].clone();
+        say(&mut socket, &foreign).await;
+        say(&mut socket, &subscribe(1)).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "sub_in_use", "both run");
+
+        let sent = browser.post("/api/chat/1/send", &session.0, &note(1)).await;
+        assert_eq!(sent.status, 200, "{}", sent.text());
+        let said = heard(&mut socket).await;
+        assert_eq!(
+            (said["sub"].as_u64(), said["event"]["message"]["text"].as_str()),
+            (Some(1), Some("note 1"))
+        );
+
+        let list = browser.post("/api/experiences/1/list", &session.0, "{}").await.json();
+        assert_eq!(
+            (
+                list["items"][0]["name"].as_str(),
+                list["items"][0]["grants"].as_array().unwrap().len()
+            ),
+            (Some("chat"), 0)
+        );
+        let grant = format!(
+            r#"{{"id":"{:032x}","experience":"chat","kind":"conversation","thing":"all","verbs":["see"],"from":"now"}}"#,
+            7
+        );
+        let granted = browser.post("/api/experiences/1/grant", &session.0, &grant).await;
+        assert_eq!(granted.status, 200, "{}", granted.text());
+        let list = browser.post("/api/experiences/1/list", &session.0, "{}").await.json();
+        assert_eq!(list["items"][0]["grants"].as_array().unwrap().len(), 1);
+
+        while heard(&mut socket).await != json!({"sub": 2, "resync": true}) {}
+        say(&mut socket, &foreign).await;
+        say(&mut socket, &subscribe(1)).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "sub_in_use", "both run again");
+
+        assert_eq!(browser.post("/api/chat/1/send", &session.0, &note(2)).await.status, 200);
+        let mut heard_by = std::collections::BTreeSet::new();
+        while heard_by.len() < 2 {
+            let said = heard(&mut socket).await;
+            if said["event"]["message"]["text"] == "note 2" {
+                heard_by.insert(said["sub"].as_u64().unwrap());
+            }
+        }
+        assert_eq!(heard_by.into_iter().collect::<Vec<_>>(), [1, 2]);
+
+        // A closed frame hears nothing more.
+        let close = format!(r#"{{"frame":{}}}"#, opened["frame"]);
+        assert_eq!(browser.post("/api/experiences/1/close", &session.0, &close).await.status, 200);
+        assert_eq!(browser.post("/api/chat/1/send", &session.0, &note(3)).await.status, 200);
+        loop {
+            let said = heard(&mut socket).await;
+            if said["sub"] == 2 {
+                assert_eq!(said["problem"]["code"], "frame_closed");
+                break;
+            }
+        }
+        twin.stop().await;
+    });
+}
+
+/// How often this thread went to sleep so far.
+fn sleeps() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn an_open_page_that_nobody_touches_wakes_nothing() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = Setting { sleep_after_ms: 100, ..Setting::default() };
+        let mut twin = Twin::start(folder.path(), setting).await;
+        let session = twin.pair().await;
+        let mut socket = open(&mut twin, &session).await;
+        say(&mut socket, &subscribe(1)).await;
+        // The browser's other connection has ended and every timer of the start is over.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let before = sleeps();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let woken = sleeps() - before;
+        assert!(woken <= 2, "woken {woken} times: one is the test's own timer");
+        drop(socket);
     });
 }
 
