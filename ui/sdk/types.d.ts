@@ -163,8 +163,8 @@ export namespace Chat {
     items: Conversation[];
   }
   /**
-   * The conversations, last active first: the notebook and one for each accepted contact, also
-   * before anything was said.
+   * The conversations, last active first: the notebook and one for each person who is or was an
+   * accepted contact, also before anything was said.
    */
   interface Conversations {
     /** Where to start. */
@@ -679,7 +679,8 @@ export namespace History {
     };
   /**
    * Erase the content of things for good. That they happened stays in the history.
-   * Problems: `not_found` when an entry does not exist; entries without content are passed over.
+   * Problems: `not_found` when an entry does not exist; `nothing_to_erase` when none of them has
+   * content. Entries without content are passed over.
    */
   interface Erase {
     /** Names this write. */
@@ -742,7 +743,10 @@ export namespace History {
     contact?: string;
     /** Where to start. */
     cursor?: string;
-    /** Only these kinds, such as `chat.message`; `chat.` takes all that begin so. */
+    /**
+     * Only these kinds, such as `chat.message`; `chat.` takes all that begin so. Read markers
+     * (`chat.read`) are left out unless they are asked for here.
+     */
     kinds?: string[];
     /**
      * How many. A filter reads a bounded stretch at a time: a page can be short, even empty,

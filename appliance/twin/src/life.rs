@@ -97,7 +97,7 @@ impl Life {
         } else {
             self.0.store.read(|r| api::read(&context, &context.view(*r)?, &call))
         }?;
-        self.note_use(&used).await?;
+        self.note_use(&used).await;
         Ok(answer)
     }
 
@@ -137,7 +137,7 @@ impl Life {
             each.collect()
         };
         let answers: Vec<_> = self.0.store.write(together).await?;
-        self.note_use(&used).await?;
+        self.note_use(&used).await;
         Ok(answers)
     }
 
@@ -190,6 +190,14 @@ impl Life {
         name.clone_into(&mut known);
     }
 
+    /// How many envelopes were refused so far, by the stable code of the reason.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn refusals(&self) -> Result<BTreeMap<String, u64>, Fault> {
+        Ok(self.0.store.read(peers::refusals)?)
+    }
+
     /// Compares everything with a replay of the journal; gives the number of entries.
     ///
     /// # Errors
@@ -230,8 +238,9 @@ impl Life {
         Context { pre_key, ..self.0.context(caller) }
     }
 
-    /// Notes that grants were used, at most once an hour each.
-    async fn note_use(&self, used: &Used) -> Result<(), Fault> {
+    /// Notes that grants were used, at most once an hour each. The call is done already: what goes
+    /// wrong here is no fault of it.
+    async fn note_use(&self, used: &Used) {
         let used = used.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let hour = crate::clock_ms() / HOUR_MS * HOUR_MS;
         let new: Vec<Id16> = {
@@ -239,12 +248,15 @@ impl Life {
             used.into_iter().filter(|grant| noted.insert(*grant, hour) != Some(hour)).collect()
         };
         if new.is_empty() {
-            return Ok(());
+            return;
         }
         let note = move |w: &mut Writer<'_>| {
             new.iter().try_for_each(|grant| w.vault_put(&names::used(*grant), &hour.to_be_bytes()))
         };
-        self.0.store.write(note).await.map_err(store::Error::into)
+        let noted: Result<(), store::Error> = self.0.store.write(note).await;
+        if let Err(error) = noted {
+            tracing::warn!(error = %crate::chain(&error), "the use of a grant was not noted");
+        }
     }
 }
 

@@ -101,8 +101,8 @@ pub enum Delivery {
     Refused,
 }
 
-/// The conversations, last active first: the notebook and one for each accepted contact, also
-/// before anything was said.
+/// The conversations, last active first: the notebook and one for each person who is or was an
+/// accepted contact, also before anything was said.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conversations {

@@ -18,7 +18,8 @@ pub struct List {
     /// and still have a cursor.
     #[serde(default)]
     pub limit: Limit,
-    /// Only these kinds, such as `chat.message`; `chat.` takes all that begin so.
+    /// Only these kinds, such as `chat.message`; `chat.` takes all that begin so. Read markers
+    /// (`chat.read`) are left out unless they are asked for here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub kinds: Option<Vec<Word>>,
@@ -119,7 +120,8 @@ pub struct Undone {
 }
 
 /// Erase the content of things for good. That they happened stays in the history.
-/// Problems: `not_found` when an entry does not exist; entries without content are passed over.
+/// Problems: `not_found` when an entry does not exist; `nothing_to_erase` when none of them has
+/// content. Entries without content are passed over.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {

@@ -8,7 +8,9 @@ mod people;
 use std::sync::Arc;
 
 use capability::{
-    chat::latest as chat_body, contacts::latest as contacts_body, identity::latest as identity_body,
+    chat::latest as chat_body,
+    contacts::latest as contacts_body,
+    identity::latest as identity_body,
     interfaces,
     wire::{MORE_BYTES_MAX, More},
 };
@@ -227,6 +229,7 @@ fn bounded(more: More) -> Result<More, Failure> {
 }
 
 /// What went wrong inside: the sender tries again later.
+#[expect(clippy::needless_pass_by_value, reason = "used as the argument of `map_err`")]
 fn failed(fault: Fault) -> Failure {
     if fault == Fault::too_large() {
         return Refusal::TooLarge.into();

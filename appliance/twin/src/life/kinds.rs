@@ -55,14 +55,8 @@ pub(crate) enum Undo {
     None,
 }
 
-const KINDS: &[&[Kind]] = &[
-    identity::KINDS,
-    contact::KINDS,
-    message::KINDS,
-    read::KINDS,
-    grant::KINDS,
-    held::KINDS,
-];
+const KINDS: &[&[Kind]] =
+    &[identity::KINDS, contact::KINDS, message::KINDS, read::KINDS, grant::KINDS, held::KINDS];
 
 /// The kind of this name; `None` for one of a newer release, which is kept and ignored.
 pub(crate) fn find(name: &str) -> Option<&'static Kind> {

@@ -8,7 +8,7 @@ use std::{
 
 use handover::Place;
 use link::{Chain, Keys, Signature, SigningKey};
-use store::{Actor, Options, Store, Writer};
+use store::{Actor, Direction, Options, Store, Writer};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ use super::{
         identity::{About, GENESIS, Genesis, PROFILE, Profile},
     },
     peers::{Failure, Me, Peers, PeersError},
-    tables::{CHAIN, Rows as _},
+    tables::{CHAIN, HELD, Rows as _},
 };
 
 /// Why a life can't be opened: what happened and what to do about it.
@@ -84,8 +84,7 @@ pub enum OpenError {
 
 pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inner, OpenError> {
     let at = |error| OpenError::at(folder, error);
-    std::fs::create_dir_all(folder)
-        .map_err(|source| OpenError::unreadable(folder, source))?;
+    std::fs::create_dir_all(folder).map_err(|source| OpenError::unreadable(folder, source))?;
     if let Some(compacted) = store::maintain(folder).map_err(at)? {
         tracing::info!(before = compacted.before, after = compacted.after, "data compacted");
     }
@@ -108,9 +107,12 @@ pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inne
     let me = Me { chain: known.chain, key: known.keys.twin };
     let peers = Peers::open(store.clone(), me, Arc::clone(&receiver) as _, crate::clock_ms).await;
     let peers = peers.map_err(|error| OpenError::of_peers(folder, error))?;
-    let now_ms = crate::clock_ms();
-    let released = store.write(move |w| receiver.release_known(w, now_ms)).await;
-    released.map_err(|failure| OpenError::of_release(folder, failure))?;
+    let held = store.read(|r| r.prefix(HELD, b"", 1, Direction::Forward)).map_err(at)?;
+    if !held.is_empty() {
+        let now_ms = crate::clock_ms();
+        let released = store.write(move |w| receiver.release_known(w, now_ms)).await;
+        released.map_err(|failure| OpenError::of_release(folder, failure))?;
+    }
     store.checkpoint_if_due(&Signer(shared.key.clone())).map_err(at)?;
     Ok(Inner { store, shared, peers, moved, noted: Default::default() })
 }
@@ -187,6 +189,7 @@ impl store::Sign for Signer {
 }
 
 impl OpenError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the store may get more; these are told apart")]
     fn at(folder: &Path, error: store::Error) -> Self {
         let folder = folder.to_owned();
         match error {
@@ -219,10 +222,7 @@ impl OpenError {
         }
     }
 
-    fn damaged(
-        folder: &Path,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    fn damaged(folder: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Damaged { folder: folder.to_owned(), source: source.into() }
     }
 

@@ -23,8 +23,8 @@ pub(crate) struct Post {
 }
 
 /// Says it as soon as the other twin can be reached.
-pub(crate) fn post(w: &mut Writer<'_>, post: Post, body: &impl Serialize) -> Result<(), Fault> {
-    let Post { to, thread, capability, message } = post;
+pub(crate) fn post(w: &mut Writer<'_>, post: &Post, body: &impl Serialize) -> Result<(), Fault> {
+    let Post { to, thread, capability, message } = *post;
     if let Some(message) = message {
         w.vault_put(&names::sent(message), QUEUED)?;
     }

@@ -13,7 +13,12 @@ use serde_json::Value;
 use store::{Direction, Entry, Reader};
 use tokio::sync::{broadcast, watch};
 
-use super::{Fault, Inner, api::{Caller, Context, View}, events, tables::Id16};
+use super::{
+    Fault, Inner,
+    api::{Caller, Context, View},
+    events,
+    tables::Id16,
+};
 
 /// Deltas that are replayed at most; beyond, reading the page again is cheaper.
 const REPLAY: u64 = 1000;
@@ -203,12 +208,7 @@ pub(crate) enum Found {
 }
 
 impl Topic {
-    fn new(
-        view: &View<'_>,
-        capability: &str,
-        major: u32,
-        topic: Value,
-    ) -> Result<Self, Fault> {
+    fn new(view: &View<'_>, capability: &str, major: u32, topic: Value) -> Result<Self, Fault> {
         if major != 1 || !(capability == "chat" || view.whole()) {
             return Err(if view.whole() { Fault::unknown_method() } else { Fault::only_shell() });
         }

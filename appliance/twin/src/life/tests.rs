@@ -7,6 +7,7 @@ mod events;
 mod grants;
 mod history;
 mod opening;
+mod random;
 mod skew;
 
 use std::{
@@ -105,7 +106,8 @@ impl Two {
                         return Err(handover::Reason::NotHere);
                     }
                     let (ours, theirs) = UnixStream::pair().unwrap();
-                    let served = tokio::task::spawn_local(async move { to.serve_link(theirs).await });
+                    let served =
+                        tokio::task::spawn_local(async move { to.serve_link(theirs).await });
                     links.borrow_mut().push(served.abort_handle());
                     Ok(ours)
                 }

@@ -3,9 +3,7 @@
 pub(crate) mod list;
 
 use capability::{
-    chat::latest::{
-        Body, Delete, Edit, Message, Read, Say, SayDelete, SayEdit, SayRead, Send,
-    },
+    chat::latest::{Body, Delete, Edit, Message, Read, Say, SayDelete, SayEdit, SayRead, Send},
     experiences::latest::Verb,
     wire::{Done, MessageId, More},
 };
@@ -41,7 +39,8 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
     if w.reader().find_message(&me, message)?.is_some() {
         return Err(Fault::id_taken());
     }
-    let mark = Mark { time_ms: after(c.now_ms, row.last.map(|mark| mark.time_ms)), author: me, message };
+    let mark =
+        Mark { time_ms: after(c.now_ms, row.last.map(|mark| mark.time_ms)), author: me, message };
     let reply_to = q.reply_to.as_ref().map(|id| Id16(id.bytes()));
     let words = Words { text: q.text.to_string(), more: More::new() };
     let said = Said { conversation: id, mark, reply_to };
@@ -211,7 +210,7 @@ fn tell(
     if row.notebook || !told {
         return Ok(());
     }
-    post(w, Post { to: row.with, thread: id, capability: "chat", message }, body)
+    post(w, &Post { to: row.with, thread: id, capability: "chat", message }, body)
 }
 
 /// A message of either person that the caller sees.

@@ -40,8 +40,8 @@ pub(super) fn list(view: &View<'_>, q: &List) -> Result<Page<Contact>, Fault> {
 }
 
 pub(super) fn request(c: &Context, w: &mut Writer<'_>, q: Request) -> Result<Contact, Fault> {
-    let card = Card::from_text(&q.card)
-        .map_err(|error| Fault::bad_card().with("reason", error.code()))?;
+    let card =
+        Card::from_text(&q.card).map_err(|error| Fault::bad_card().with("reason", error.code()))?;
     let id = card.person().id;
     if id == c.shared.me {
         return Err(Fault::own_card());
@@ -88,7 +88,7 @@ pub(super) fn deny(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Contac
     match row.standing {
         Standing::Denied => {}
         Standing::Asks => {
-            change(c, w, Changed::new(id, Change::Denied))?;
+            change(c, w, &Changed::new(id, Change::Denied))?;
             peers::settle(w, &id)?;
         }
         Standing::Accepted | Standing::Asked | Standing::Blocked => {
@@ -111,7 +111,7 @@ pub(super) fn unblock(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Con
     if row.standing != Standing::Blocked {
         return Err(Fault::wrong_state());
     }
-    change(c, w, Changed::new(id, Change::Unblocked))?;
+    change(c, w, &Changed::new(id, Change::Unblocked))?;
     shown(c, w, &id)
 }
 
@@ -124,7 +124,7 @@ pub(super) fn rename(c: &Context, w: &mut Writer<'_>, q: Rename) -> Result<Conta
 
 pub(super) fn remove(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Done, Fault> {
     let (id, _) = chosen(w, q)?;
-    let at = change(c, w, Changed::new(id, Change::Removed))?;
+    let at = change(c, w, &Changed::new(id, Change::Removed))?;
     peers::forget(w, &id)?;
     peers::settle(w, &id)?;
     Ok(Done { at })
@@ -140,7 +140,34 @@ pub(super) fn undo(
     let id = done.contact;
     let row = w.reader().contact(&id)?.ok_or_else(Fault::cannot_undo)?;
     let undoing = |change| Changed { undoes: Some(seq), ..Changed::new(id, change) };
-    let stands = match done.change {
+    if !still_stands(&row, seq, done) {
+        return Err(Fault::built_upon().at(row.rev));
+    }
+    match done.change {
+        Change::Blocked => change(c, w, &undoing(Change::Unblocked)),
+        Change::Denied => change(c, w, &undoing(Change::Undenied)),
+        Change::Unblocked => stop(c, w, &id, Some(seq)),
+        Change::Renamed => {
+            let words = person::words(&w.reader(), done.previous)?;
+            let petname = words.and_then(|words| words.petname);
+            if done.previous.is_some() && petname.is_none() {
+                return Err(Fault::cannot_undo());
+            }
+            name(c, w, &id, &row, petname.unwrap_or_default(), Some(seq))
+        }
+        Change::Accepted
+        | Change::Asked
+        | Change::Chain
+        | Change::Profile
+        | Change::Removed
+        | Change::Requested
+        | Change::Undenied => Err(Fault::cannot_undo()),
+    }
+}
+
+/// Whether nothing later has changed what an entry changed.
+fn still_stands(row: &tables::Contact, seq: u64, done: &Changed) -> bool {
+    match done.change {
         Change::Blocked => row.standing == Standing::Blocked,
         Change::Denied => row.standing == Standing::Denied,
         Change::Unblocked => row.standing != Standing::Blocked,
@@ -151,23 +178,7 @@ pub(super) fn undo(
         | Change::Profile
         | Change::Removed
         | Change::Requested
-        | Change::Undenied => return Err(Fault::cannot_undo()),
-    };
-    if !stands {
-        return Err(Fault::built_upon().at(row.rev));
-    }
-    match done.change {
-        Change::Blocked => change(c, w, undoing(Change::Unblocked)),
-        Change::Unblocked => stop(c, w, &id, Some(seq)),
-        Change::Renamed => {
-            let words = person::words(&w.reader(), done.previous)?;
-            let petname = words.and_then(|words| words.petname);
-            if done.previous.is_some() && petname.is_none() {
-                return Err(Fault::cannot_undo());
-            }
-            name(c, w, &id, &row, petname.unwrap_or_default(), Some(seq))
-        }
-        _ => change(c, w, undoing(Change::Undenied)),
+        | Change::Undenied => true,
     }
 }
 
@@ -198,7 +209,7 @@ pub(super) fn accepted(w: &Writer<'_>) -> Result<Vec<TwinId>, Fault> {
 
 fn say_yes(c: &Context, w: &mut Writer<'_>, id: &TwinId) -> Result<(), Fault> {
     let conversation = Some(person::conversation_of(&c.shared.me, id));
-    change(c, w, Changed { conversation, ..Changed::new(*id, Change::Accepted) })?;
+    change(c, w, &Changed { conversation, ..Changed::new(*id, Change::Accepted) })?;
     peers::settle(w, id)?;
     let (display_name, about) = introduction(c, w)?;
     let accept = Accept { display_name, about, time_ms: c.now_ms, more: More::new() };
@@ -207,11 +218,11 @@ fn say_yes(c: &Context, w: &mut Writer<'_>, id: &TwinId) -> Result<(), Fault> {
 
 fn tell(c: &Context, w: &mut Writer<'_>, id: &TwinId, body: &Body) -> Result<(), Fault> {
     let thread = person::conversation_of(&c.shared.me, id);
-    post(w, Post { to: *id, thread, capability: "contacts", message: None }, body)
+    post(w, &Post { to: *id, thread, capability: "contacts", message: None }, body)
 }
 
 fn stop(c: &Context, w: &mut Writer<'_>, id: &TwinId, undoes: Option<u64>) -> Result<u64, Fault> {
-    let seq = change(c, w, Changed { undoes, ..Changed::new(*id, Change::Blocked) })?;
+    let seq = change(c, w, &Changed { undoes, ..Changed::new(*id, Change::Blocked) })?;
     peers::forget(w, id)?;
     peers::settle(w, id)?;
     Ok(seq)
@@ -236,8 +247,8 @@ fn name(
     append(w, &c.by(), CHANGED, &changed, words.as_ref())
 }
 
-fn change(c: &Context, w: &mut Writer<'_>, changed: Changed) -> Result<u64, Fault> {
-    append(w, &c.by(), CHANGED, &changed, None::<&()>)
+fn change(c: &Context, w: &mut Writer<'_>, changed: &Changed) -> Result<u64, Fault> {
+    append(w, &c.by(), CHANGED, changed, None::<&()>)
 }
 
 /// The contact that was chosen, if it is still as the caller thinks.

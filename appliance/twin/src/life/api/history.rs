@@ -97,7 +97,7 @@ fn line(entry: &Entry, content: Option<&[u8]>) -> Option<Line> {
     if entry.kind == ERASE {
         let count = erased_by(entry).len().to_string();
         let args = [("count".to_owned(), count)].into();
-        return Some(Line { key: "erase".to_owned(), args, ..Line::default() });
+        return Some(Line { key: ERASE.to_owned(), args, ..Line::default() });
     }
     match kinds::find(&entry.kind) {
         Some(kind) => (kind.line)(entry, content),

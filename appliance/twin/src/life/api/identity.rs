@@ -42,7 +42,12 @@ pub(super) fn set_profile(c: &Context, w: &mut Writer<'_>, q: SetProfile) -> Res
 }
 
 /// Puts the profile of before back.
-pub(super) fn undo(c: &Context, w: &mut Writer<'_>, seq: u64, done: &ProfileShape) -> Result<u64, Fault> {
+pub(super) fn undo(
+    c: &Context,
+    w: &mut Writer<'_>,
+    seq: u64,
+    done: &ProfileShape,
+) -> Result<u64, Fault> {
     let me = w.reader().me()?;
     if me.profile != seq {
         return Err(Fault::built_upon().at(me.profile));
@@ -66,7 +71,7 @@ fn put_profile(
     let body = Body::Profile(profile);
     for to in contacts::accepted(w)? {
         let thread = person::conversation_of(&me.id, &to);
-        post(w, Post { to, thread, capability: "identity", message: None }, &body)?;
+        post(w, &Post { to, thread, capability: "identity", message: None }, &body)?;
     }
     Ok(seq)
 }

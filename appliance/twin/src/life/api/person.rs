@@ -54,10 +54,7 @@ pub(crate) fn profile(r: &Reader<'_>, me: &Me) -> Result<About, Fault> {
 }
 
 /// The words of an entry about a contact, if they are still there.
-pub(crate) fn words(
-    r: &Reader<'_>,
-    seq: Option<u64>,
-) -> Result<Option<contact::Words>, Fault> {
+pub(crate) fn words(r: &Reader<'_>, seq: Option<u64>) -> Result<Option<contact::Words>, Fault> {
     let Some(seq) = seq else { return Ok(None) };
     Ok(content(r.content(seq)?.as_deref()))
 }

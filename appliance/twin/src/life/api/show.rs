@@ -154,10 +154,7 @@ pub(crate) fn contact(
             Standing::Denied => ContactState::Denied,
         },
         note,
-        conversation: row
-            .conversation
-            .filter(|_| shown)
-            .map(|id| ConversationId::from_bytes(id.0)),
+        conversation: row.conversation.filter(|_| shown).map(|id| ConversationId::from_bytes(id.0)),
         since_ms: row.since_ms,
         rev: row.rev,
     })

@@ -133,6 +133,6 @@ fn answer_yes(a: &Arrived<'_>, w: &mut Writer<'_>) -> Result<(), Failure> {
         more: More::new(),
     });
     let thread = conversation_of(&a.me, &a.from);
-    post(w, Post { to: a.from, thread, capability: "contacts", message: None }, &body)
+    post(w, &Post { to: a.from, thread, capability: "contacts", message: None }, &body)
         .map_err(failed)
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use store::{Entry, FoldError, Tables};
 
 use super::{Kind, Line, Undo, content, identity, shape, short};
-use crate::life::tables::{CHAIN, CONTACT, CONVERSATION, Contact, Id16, Rows as _, Standing, written};
+use crate::life::tables::{
+    CHAIN, CONTACT, CONVERSATION, Contact, Id16, Rows as _, Standing, written,
+};
 
 pub(crate) const CHANGED: &str = "contact.changed";
 
@@ -219,7 +221,8 @@ fn line(entry: &Entry, bytes: Option<&[u8]>) -> Option<Line> {
         | Change::Undenied => Undo::None,
     };
     let mut line = Line { key, contact: Some(changed.contact), undo, ..Line::default() };
-    let said = [("display_name", words.display_name), ("note", words.note), ("petname", words.petname)];
+    let said =
+        [("display_name", words.display_name), ("note", words.note), ("petname", words.petname)];
     for (name, text) in said {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             line.args.insert(name.to_owned(), short(&text));

@@ -7,8 +7,8 @@ use store::{Entry, FoldError, Tables};
 
 use super::{Kind, Line, Undo, content, shape, short};
 use crate::life::tables::{
-    self, ACTIVE, CONVERSATION, Id16, MESSAGE, MESSAGE_AT, Mark, Message, Rows as _,
-    UNREAD, message_at, written,
+    self, ACTIVE, CONVERSATION, Id16, MESSAGE, MESSAGE_AT, Mark, Message, Rows as _, UNREAD,
+    message_at, written,
 };
 
 pub(crate) const MESSAGE_SAID: &str = "chat.message";

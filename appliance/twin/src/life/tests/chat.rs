@@ -122,7 +122,10 @@ fn two_people_talk() {
         two.bob.until_texts(&talk, &["hello"]).await;
         let heard = two.bob.newest(&talk).await;
         assert_eq!((&heard["message"], &heard["time_ms"]), (&hello["message"], &hello["time_ms"]));
-        assert_eq!((&heard["author"]["name"], &heard["author"]["me"]), (&json!("Ann"), &json!(false)));
+        assert_eq!(
+            (&heard["author"]["name"], &heard["author"]["me"]),
+            (&json!("Ann"), &json!(false))
+        );
         until(async || two.ann.newest(&talk).await["state"] == "delivered").await;
         assert_eq!(two.bob.talk().await["unread"], 1);
         let answer = json!({"id": id(), "conversation": talk, "text": "hi",
@@ -191,7 +194,8 @@ fn reading_is_told_and_counted() {
         assert_eq!(two.bob.talk().await["unread"], 1);
         until(async || two.ann.talk().await["read_up_to_by_other"] == second["message"]).await;
         let page = two.ann.ask("chat", "messages", json!({"conversation": talk})).await;
-        let states: Vec<_> = page["items"].as_array().unwrap().iter().map(|m| &m["state"]).collect();
+        let states: Vec<_> =
+            page["items"].as_array().unwrap().iter().map(|m| &m["state"]).collect();
         assert_eq!(states[1..], ["read", "read"]);
         // Going back is no reading.
         let first = page["items"][2]["message"].clone();

@@ -13,7 +13,10 @@ fn a_request_is_asked_and_accepted() {
         assert_eq!((&asked["state"], &asked["display_name"]), (&json!("asked"), &json!("Bob")));
         two.bob.until_contact("asks").await;
         let asks = two.bob.contact().await;
-        assert_eq!((&asks["display_name"], &asks["note"]), (&json!("Ann"), &json!("from the choir")));
+        assert_eq!(
+            (&asks["display_name"], &asks["note"]),
+            (&json!("Ann"), &json!("from the choir"))
+        );
         // Nothing can be said before the yes.
         assert_eq!(two.ann.talk().await, json!(null));
         let yes = json!({"id": id(), "contact": asks["contact"], "if_rev": asks["rev"]});
@@ -126,9 +129,7 @@ fn names_for_others_are_ones_own() {
     check(|two| async move {
         two.meet().await;
         let bob = two.ann.contact().await;
-        let rename = |name: &str, rev: &serde_json::Value| {
-            json!({"id": id(), "contact": bob["contact"], "petname": name, "if_rev": rev})
-        };
+        let rename = |name: &str, rev: &serde_json::Value| json!({"id": id(), "contact": bob["contact"], "petname": name, "if_rev": rev});
         let renamed = two.ann.ask("contacts", "rename", rename("Bobby", &bob["rev"])).await;
         assert_eq!(renamed["petname"], "Bobby");
         assert_eq!(two.ann.talk().await["with"]["name"], "Bobby");

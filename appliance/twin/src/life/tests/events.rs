@@ -15,11 +15,17 @@ fn a_message_is_told_to_both() {
         let mut bob = two.bob.follow(&shell(), "chat", json!({}));
         let sent = two.ann.say(&talk, "live").await;
         let event = heard(&mut ann).await;
-        assert_eq!((&event["type"], &event["message"]["text"]), (&json!("message"), &json!("live")));
+        assert_eq!(
+            (&event["type"], &event["message"]["text"]),
+            (&json!("message"), &json!("live"))
+        );
         let event = heard(&mut bob).await;
         assert_eq!(event["message"]["message"], sent["message"]);
         let event = heard(&mut bob).await;
-        assert_eq!((&event["type"], &event["conversation"]["unread"]), (&json!("conversation"), &json!(1)));
+        assert_eq!(
+            (&event["type"], &event["conversation"]["unread"]),
+            (&json!("conversation"), &json!(1))
+        );
         // Delivery is no entry of the journal and is told all the same.
         loop {
             if heard(&mut ann).await["message"]["state"] == "delivered" {
@@ -102,9 +108,12 @@ fn undone_and_erased_entries_are_told_again() {
         heard(&mut chat).await;
         ann.ask("history", "erase", json!({"id": id(), "seqs": [undone["seq"]]})).await;
         assert_eq!(heard(&mut history).await["item"]["erased"], true);
-        assert_eq!(heard(&mut history).await["item"]["line"], "history.erase");
+        assert_eq!(heard(&mut history).await["item"]["line"], "history.store.erase");
         let event = heard(&mut chat).await;
-        assert_eq!((&event["message"]["erased"], event["message"].get("text")), (&json!(true), None));
+        assert_eq!(
+            (&event["message"]["erased"], event["message"].get("text")),
+            (&json!(true), None)
+        );
     });
 }
 

@@ -63,8 +63,14 @@ fn people_have_other_ids_in_each_experience() {
     check(|two| async move {
         two.meet().await;
         let talk = two.ann.talk_id().await;
-        two.ann.ask("contacts", "rename", json!({"id": id(), "petname": "Bobby",
-            "contact": two.bob.life.id().to_string()})).await;
+        two.ann
+            .ask(
+                "contacts",
+                "rename",
+                json!({"id": id(), "petname": "Bobby",
+            "contact": two.bob.life.id().to_string()}),
+            )
+            .await;
         let mut ids = vec![two.ann.life.id().to_string(), two.bob.life.id().to_string()];
         for name in ["one", "two"] {
             grant(&two.ann, name, &talk, json!(["see"]), "history").await;

@@ -28,7 +28,10 @@ fn history_lists_and_filters() {
         let with_bob = two.ann.history(json!({"contact": bob})).await;
         assert_eq!(with_bob.len(), 3);
         let heard = two.bob.history(json!({"kinds": ["chat.message"]})).await;
-        assert_eq!((&heard[0]["actor"]["name"], &heard[0]["undo"]), (&json!("Ann"), &json!("none")));
+        assert_eq!(
+            (&heard[0]["actor"]["name"], &heard[0]["undo"]),
+            (&json!("Ann"), &json!("none"))
+        );
     });
 }
 
@@ -108,7 +111,9 @@ fn reading_can_be_undone_here() {
         }
         two.bob.until_texts(&talk, &["2", "1"]).await;
         let newest = two.bob.newest(&talk).await["message"].clone();
-        two.bob.ask("chat", "read", json!({"id": id(), "conversation": talk, "up_to": newest})).await;
+        two.bob
+            .ask("chat", "read", json!({"id": id(), "conversation": talk, "up_to": newest}))
+            .await;
         assert_eq!(two.bob.talk().await["unread"], 0);
         two.bob.undo("chat.read").await.unwrap();
         assert_eq!(two.bob.talk().await["unread"], 2);

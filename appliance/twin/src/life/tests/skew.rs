@@ -4,7 +4,11 @@ use capability::interfaces;
 use serde_json::{Value, json};
 
 use super::{One, Two, check, id, until};
-use crate::life::{api, peers};
+use crate::life::{
+    api,
+    apply::Receiver,
+    peers::{self, Apply as _},
+};
 
 /// Ann's twin says something that our code would never say.
 async fn say_raw(two: &Two, capability: &str, major: u16, body: Value) {
@@ -19,17 +23,14 @@ async fn say_raw(two: &Two, capability: &str, major: u16, body: Value) {
     };
     let store = two.ann.life.0.store.clone();
     store
-        .write(move |w| {
-            peers::enqueue(w, letter).map_err(|_| store::Error::Closed)
-        })
+        .write(move |w| peers::enqueue(w, letter).map_err(|_| store::Error::Closed))
         .await
         .unwrap();
     two.ann.life.0.peers.wake();
 }
 
 fn refusals(one: &One, reason: &str) -> u64 {
-    let all = one.life.0.store.read(|r| peers::refusals(r)).unwrap();
-    all.get(reason).copied().unwrap_or_default()
+    one.life.refusals().unwrap().get(reason).copied().unwrap_or_default()
 }
 
 #[test]
@@ -56,7 +57,10 @@ fn an_unknown_major_is_held_and_shown_as_such() {
         assert_eq!(two.bob.newest(&talk).await.get("text"), None);
         assert_eq!(two.bob.talk().await["unread"], 1);
         let line = two.bob.history(json!({"kinds": ["peer."]})).await[0].clone();
-        assert_eq!((&line["line"], &line["args"]["name"]), (&json!("history.peer.held"), &json!("Ann")));
+        assert_eq!(
+            (&line["line"], &line["args"]["name"]),
+            (&json!("history.peer.held"), &json!("Ann"))
+        );
         // What comes after it is read as ever.
         two.ann.say(&talk, "old words").await;
         two.bob.until_texts(&talk, &["old words", "-"]).await;
@@ -72,6 +76,40 @@ fn an_unknown_type_of_a_known_major_is_kept_for_later() {
         until(async || two.bob.newest(&talk).await["needs_update"] == true).await;
         say_raw(&two, "contacts", 1, json!({"type": "wave"})).await;
         until(async || two.bob.history(json!({"kinds": ["peer."]})).await.len() == 2).await;
+    });
+}
+
+#[test]
+fn what_an_older_release_kept_is_read_after_the_update() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.bob.talk_id().await;
+        let (from, to) = (two.ann.life.id(), two.bob.life.id());
+        let body = json!({"type": "say", "message": id(), "text": "now I see", "time_ms": 7});
+        let inner = link::Inner {
+            from,
+            to,
+            thread: api::conversation_of(&from, &to).0,
+            epoch: 1,
+            counter: 99,
+            after: 0,
+            capability: "chat".to_owned(),
+            major: 1,
+            introduction: None,
+            body: body.to_string().into_bytes(),
+        };
+        let bob = &two.bob.life.0;
+        let receiver = || Receiver { shared: bob.shared.clone(), moved: bob.moved.clone() };
+        let keep = receiver();
+        bob.store.write(move |w| keep.hold(w, &inner, 5)).await.unwrap();
+        assert_eq!(two.bob.newest(&talk).await["needs_update"], true);
+        let read = receiver();
+        bob.store.write(move |w| read.release_known(w, 9)).await.unwrap();
+        assert_eq!(two.bob.texts(&talk).await, ["now I see"]);
+        assert_eq!(two.bob.talk().await["unread"], 1);
+        let again = receiver();
+        bob.store.write(move |w| again.release_known(w, 10)).await.unwrap();
+        assert_eq!(two.bob.texts(&talk).await, ["now I see"]);
     });
 }
 

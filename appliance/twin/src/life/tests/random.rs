@@ -1,0 +1,132 @@
+//! Two people do anything in any order, parted and together again: in the end both see the same
+//! conversation, and the tables of both are what their journals say.
+
+use std::rc::Rc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{One, Two, check, id, shell, until};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Say { ann: bool, text: u8 },
+    Edit { ann: bool, which: usize },
+    Delete { ann: bool, which: usize },
+    Read { ann: bool, which: usize },
+    Undo { ann: bool, which: usize },
+    Erase { ann: bool, which: usize },
+    Rename { ann: bool },
+    Note { ann: bool },
+    Grant { ann: bool },
+    Part,
+    Join,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (ann, which) = (any::<bool>(), 0..12_usize);
+    prop_oneof![
+        4 => (ann, any::<u8>()).prop_map(|(ann, text)| Step::Say { ann, text }),
+        3 => (ann, which.clone()).prop_map(|(ann, which)| Step::Edit { ann, which }),
+        2 => (ann, which.clone()).prop_map(|(ann, which)| Step::Delete { ann, which }),
+        2 => (ann, which.clone()).prop_map(|(ann, which)| Step::Read { ann, which }),
+        3 => (ann, which.clone()).prop_map(|(ann, which)| Step::Undo { ann, which }),
+        1 => (ann, which).prop_map(|(ann, which)| Step::Erase { ann, which }),
+        1 => ann.prop_map(|ann| Step::Rename { ann }),
+        1 => ann.prop_map(|ann| Step::Note { ann }),
+        1 => ann.prop_map(|ann| Step::Grant { ann }),
+        1 => Just(Step::Part),
+        2 => Just(Step::Join),
+    ]
+}
+
+/// Does it if it can be done: who does anything meets refusals.
+async fn act(two: &Two, talk: &str, step: &Step) {
+    let one = |ann: &bool| if *ann { &two.ann } else { &two.bob };
+    let (who, capability, method, body) = match step {
+        Step::Part => return two.part(),
+        Step::Join => return two.online.set(true),
+        Step::Say { ann, text } => {
+            (one(ann), "chat", "send", json!({"conversation": talk, "text": text.to_string()}))
+        }
+        Step::Edit { ann, which } => {
+            let message = pick(one(ann), talk, *which).await;
+            (one(ann), "chat", "edit", json!({"message": message, "text": "edited"}))
+        }
+        Step::Delete { ann, which } => {
+            let message = pick(one(ann), talk, *which).await;
+            (one(ann), "chat", "delete", json!({"message": message}))
+        }
+        Step::Read { ann, which } => {
+            let message = pick(one(ann), talk, *which).await;
+            (one(ann), "chat", "read", json!({"conversation": talk, "up_to": message}))
+        }
+        Step::Undo { ann, which } => {
+            let seq = entry(one(ann), *which).await;
+            (one(ann), "history", "undo", json!({"seq": seq}))
+        }
+        Step::Erase { ann, which } => {
+            let seq = entry(one(ann), *which).await;
+            (one(ann), "history", "erase", json!({"seqs": [seq]}))
+        }
+        Step::Rename { ann } => {
+            let contact = one(ann).contact().await["contact"].clone();
+            (one(ann), "contacts", "rename", json!({"contact": contact, "petname": "X"}))
+        }
+        Step::Note { ann } => {
+            (one(ann), "chat", "send", json!({"conversation": "self", "text": "note"}))
+        }
+        Step::Grant { ann } => {
+            let grant = json!({"experience": "x", "kind": "conversation", "thing": talk,
+                "verbs": ["see"], "from": "now"});
+            (one(ann), "experiences", "grant", grant)
+        }
+    };
+    let mut body = body;
+    body["id"] = id().into();
+    if let Err(fault) = who.call(&shell(), capability, method, body).await {
+        assert!(fault.status < 500, "{step:?}: {fault:?}");
+    }
+}
+
+async fn pick(one: &One, talk: &str, which: usize) -> Value {
+    let page = one.ask("chat", "messages", json!({"conversation": talk, "limit": 12})).await;
+    page["items"].get(which).map_or_else(|| id().into(), |message| message["message"].clone())
+}
+
+async fn entry(one: &One, which: usize) -> Value {
+    let items = one.history(json!({"limit": 12, "kinds": ["chat.", "contact.renamed"]})).await;
+    items.get(which).map_or(json!(1), |item| item["seq"].clone())
+}
+
+/// What both must agree on: everything but what was erased here or there.
+async fn seen(one: &One, talk: &str) -> Vec<Value> {
+    let body = json!({"conversation": talk, "limit": 200});
+    let page = one.ask("chat", "messages", body).await;
+    let items = page["items"].as_array().unwrap().iter();
+    items.map(|m| json!([m["message"], m["time_ms"], m["edited_ms"], m["deleted"]])).collect()
+}
+
+async fn scenario(two: Rc<Two>, steps: Vec<Step>) {
+    two.meet().await;
+    let talk = two.ann.talk_id().await;
+    for step in &steps {
+        act(&two, &talk, step).await;
+    }
+    two.online.set(true);
+    // A word of each wakes both pumps, whatever they wait for.
+    two.ann.say(&talk, "the end").await;
+    two.bob.say(&talk, "the end").await;
+    until(async || seen(&two.ann, &talk).await == seen(&two.bob, &talk).await).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 8, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn both_see_the_same_in_the_end(steps in prop::collection::vec(step(), 1..40)) {
+        check(|two| scenario(two, steps));
+    }
+}
