@@ -6,6 +6,8 @@
 /** @returns {string} the code, or '' */
 export function takeCode() {
   const code = location.hash.slice(1);
+  // A second link opened in the same tab changes only the fragment: begin again with it.
+  window.addEventListener('hashchange', () => location.hash && location.reload());
   if (code) history.replaceState(null, '', location.pathname + location.search);
   return /^[A-Za-z0-9_-]{8,128}$/.test(code) ? code : '';
 }

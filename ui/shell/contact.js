@@ -12,7 +12,7 @@ export async function contactDialog(app, contact) {
   const { t } = app.words;
   const name = nameOf(contact);
   const next = await open({ title: name, className: 'contact', content: (close) => content(app, contact, close) });
-  if (next === 'write') return app.go(`/open/chat#/${contact.conversation}`);
+  if (next === 'write') return app.go(`/x/chat#/${contact.conversation}`);
   if (next === 'accept' || next === 'unblock') return act(app, next, contact, t(`contacts.${next}ed`, { name }));
   if (!next || next === 'renamed') return;
   const sure = await confirm({

@@ -19,7 +19,8 @@ export function entry(app, item) {
 }
 
 /** What happened, in words; a kind this shell does not know yet is named plainly. */
-function sentence({ words }, { line, kind, args, actor: who }) {
+function sentence({ words, titles }, { line, kind, args: given, actor: who }) {
+  const args = { ...given, experience: titles.get(given.experience) ?? given.experience };
   const by = who.type === 'contact' ? '.theirs' : args.name ? '' : '.self';
   // Without its text, erased or too long ago, a message is still a thing that happened.
   const bare = args.text ? '' : '.bare';
@@ -27,8 +28,8 @@ function sentence({ words }, { line, kind, args, actor: who }) {
   return key ? words.t(key, args) : words.t('history.unknown', { kind });
 }
 
-function actor({ words: { t } }, who) {
-  if (who.type === 'experience') return t('history.by_experience', { name: who.name });
+function actor({ words: { t }, titles }, who) {
+  if (who.type === 'experience') return t('history.by_experience', { name: titles.get(who.name) ?? who.name });
   return who.type === 'system' ? t('history.by_twin') : '';
 }
 

@@ -5,9 +5,10 @@ import { nameOf } from './contact.js';
 import { attempt } from './dialog.js';
 import { events } from './events.js';
 import { entry } from './entry.js';
+import { titleOf } from './view-home.js';
 
 /** The kinds a person can tell apart; each takes all kinds that begin so. */
-const KINDS = ['chat.', 'contact', 'identity.', 'grant.'];
+const KINDS = ['chat.', 'contact.', 'identity.', 'grant.'];
 /** A filtered page can be empty and still have more behind it: read on this often before asking the person. */
 const PAGES_AT_ONCE = 20;
 
@@ -33,7 +34,11 @@ export function show(root, app, { signal }) {
     typing = setTimeout(() => view.load(), 200);
   });
   more.addEventListener('click', () => view.next());
-  attempt(app.words, () => events.follow('history', () => view.load(), signal));
+  attempt(app.words, async () => {
+    const { items } = await call('experiences', 'list', {}, { signal });
+    app.titles = new Map(items.map((experience) => [experience.name, titleOf(experience, app.words)]));
+    await events.follow('history', () => view.load(), signal);
+  });
   attempt(app.words, async () => {
     const { items } = await call('contacts', 'list', { limit: 200 }, { signal });
     for (const contact of items) contacts.append(choice(contact.contact, nameOf(contact)));

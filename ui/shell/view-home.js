@@ -33,7 +33,7 @@ function tile(experience, words) {
     : t('home.uses_nothing');
   return h(
     'a',
-    { class: 'tile', href: `/open/${experience.name}` },
+    { class: 'tile', href: `/x/${experience.name}` },
     h('span', { class: 'picture' }, icon(PICTURES[experience.name] ?? 'app')),
     h('span', { class: 'words' }, h('strong', {}, titleOf(experience, words)), h('span', { class: 'small soft' }, shared)),
   );

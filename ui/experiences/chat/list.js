@@ -19,7 +19,7 @@ export function conversationList(root, twin, { t, when }, choose) {
     return h('li', {}, h('button', { class: 'row', onclick: () => twin.go(`/${conversation}`) },
       h('strong', {}, other.me ? t('self') : other.name),
       h('time', { class: 'small soft' }, last && when(active_ms)),
-      h('span', { class: 'small soft last' }, last?.author.me && !other.me ? t('mine', { text }) : text),
+      h('span', { class: 'small soft last', dir: 'auto' }, last?.author.me && !other.me ? t('mine', { text }) : text),
       unread > 0 && h('span', { class: 'unread' }, unread, h('span', { class: 'unseen' }, t('unread', { n: unread })))));
   }
 }

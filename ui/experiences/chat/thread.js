@@ -24,6 +24,7 @@ export function openThread(root, twin, words, about, drafts) {
   function show() {
     const { items, more, ready, problem } = live;
     [write.form.hidden, write.closed.hidden] = [!about.open, about.open];
+    fill(root.querySelector('h1'), about.with.me ? name : about.with.name);
     keep(list, words.byDay(items.toReversed(), (item) => item.time_ms).flatMap(rows), (row) => row.key, message);
     earlier.hidden = !more;
     fill(hint, problem ? problem.sentence : ready && !items.length && t(about.with.me ? 'empty.self' : 'empty', { name }));
@@ -59,7 +60,7 @@ export function openThread(root, twin, words, about, drafts) {
     return h('li', { class: `message ${me ? 'mine' : ''} ${row.joined ? 'joined' : ''}`, tabindex: -1 },
       h('span', { class: 'unseen' }, me ? t('you') : row.author.name),
       h('div', { class: 'bubble' },
-        row.answered && h('blockquote', {}, row.answered.text ?? t('deleted')),
+        row.answered && !gone && h('blockquote', { dir: 'auto' }, row.answered.text ?? t('deleted')),
         h('p', { class: gone ? 'text soft' : 'text', dir: 'auto' }, gone || row.text),
         h('p', { class: 'small soft' }, notes.filter(Boolean).join(' · '))),
       !gone && h('div', { class: 'tools', role: 'group', 'aria-label': t('tools') }, write.tools(row)));
