@@ -11,7 +11,6 @@ const choose = async () => (await twin.pick({ kind: 'conversation' })) && conver
 const show = conversationList(document.getElementById('list'), twin, words, choose);
 const [drafts, heard] = [new Map(), new Map()];
 let open;
-
 twin.addEventListener('route', render);
 conversations.watch(render);
 
