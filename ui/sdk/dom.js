@@ -75,16 +75,16 @@ function renew(old, child, name, seen) {
  * One tab stop for a whole list; arrow keys, Home and End walk in it.
  * @param {HTMLElement} list
  * @param {string} selector which elements inside take the focus
+ * @param {number} [start] where the tab stop is before anybody was in the list and nothing is current: 0 or -1
  * @returns {HTMLElement} the list
  */
-export function roving(list, selector) {
+export function roving(list, selector, start = 0) {
   const stops = () => [...list.querySelectorAll(selector)].filter((stop) => stop.offsetParent !== null);
   const mark = (chosen) => stops().forEach((stop) => (stop.tabIndex = stop === chosen ? 0 : -1));
   const ensure = () => {
     const all = stops();
-    if (all.length && !all.some((stop) => stop.tabIndex === 0)) {
-      mark(all.find((stop) => stop.getAttribute('aria-current')) ?? all[all.length - 1]);
-    }
+    const inside = list.contains(document.activeElement) && all.some((stop) => stop.tabIndex === 0);
+    if (!inside) mark(all.find((stop) => stop.getAttribute('aria-current')) ?? all.at(start));
   };
   list.addEventListener('focusin', (event) => {
     const stop = event.target.closest(selector);

@@ -121,5 +121,5 @@ export function keep<T>(
 export function announce(text: string): void;
 export function stick<E extends HTMLElement>(scroller: E): E;
 export function sure(button: HTMLButtonElement, question: string, act: () => void): void;
-export function roving<E extends HTMLElement>(list: E, selector: string): E;
+export function roving<E extends HTMLElement>(list: E, selector: string, start?: 0 | -1): E;
 export const Problem: { new (wire: object): Problem };

@@ -20,6 +20,7 @@ const QUIET_MS = 1200;
 
 const view = document.getElementById('view');
 const line = document.getElementById('line');
+let quiet;
 
 /** What every view gets: texts, the person, and ways to move. */
 const app = { words: await speak(), me: undefined, go: () => {}, retitle: () => {}, renamed: () => {} };
@@ -52,8 +53,6 @@ function run() {
   events.start();
   router.start();
 }
-
-let quiet;
 
 /** One quiet line while the twin is out of reach; it goes away by itself. */
 function network() {

@@ -10,18 +10,24 @@ const PICTURES = { chat: 'chat' };
 export function show(root, { words, me }, { signal }) {
   const { t } = words;
   const list = h('ul', { class: 'tiles' });
+  const asks = h('a', { class: 'note asks', href: '/contacts', hidden: true });
   fill(
     root,
     h(
       'div',
       { class: 'page' },
       h('h1', {}, t('home.hello', { name: me.display_name })),
+      asks,
       h('section', { 'aria-label': t('home.experiences') }, list),
     ),
   );
   attempt(words, async () => {
     const { items } = await call('experiences', 'list', {}, { signal });
     fill(list, items.map((experience) => h('li', {}, tile(experience, words))));
+    const contacts = await call('contacts', 'list', { limit: 200 }, { signal });
+    const n = contacts.items.filter((contact) => contact.state === 'asks').length;
+    asks.hidden = n === 0;
+    fill(asks, t('nav.asks', { n }));
     if (!items.length) list.replaceWith(h('p', { class: 'empty' }, t('home.none')));
   });
 }

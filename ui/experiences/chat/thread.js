@@ -10,7 +10,7 @@ export function openThread(root, twin, words, about, drafts) {
   const live = twin.live({ capability: 'chat', method: 'messages', body: { conversation: id }, type: 'message', order: 'time_ms' }, over);
   const earlier = h('button', { class: 'quiet', hidden: true, onclick: () => live.loadMore() }, t('earlier'));
   const hint = h('p', { class: 'empty' });
-  const list = roving(h('ol', { 'aria-label': t('messages') }), '.message');
+  const list = roving(h('ol', { 'aria-label': t('messages') }), '.message', -1);
   const scroll = stick(h('div', { class: 'scroll' }, earlier, hint, list));
   const write = composer(twin, words, live, { id, name, drafts });
   const back = h('button', { class: 'quiet back', 'aria-label': t('back'), onclick: () => twin.go('') }, '‹');
