@@ -185,7 +185,8 @@ fn a_choice_gives_one_thing_and_ends_when_taken_back() {
 
     let revoke = json!({ "id": fresh_id(), "grant": given });
     pair.ann.call("experiences", "revoke", revoke).unwrap();
-    events.wait("that ends the subscription", |e| e["problem"].is_object()).unwrap();
+    let ends = |e: &Value| e["problem"].is_object() || e["resync"] == true;
+    events.wait("that ends the subscription", ends).unwrap();
     frame.call(&pair.ann, "chat", "messages", &page).unwrap_err();
     pair.send(&pair.bob, "after the end").unwrap();
     let silence = events.next(std::time::Duration::from_secs(1)).unwrap();

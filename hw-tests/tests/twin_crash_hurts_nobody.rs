@@ -21,7 +21,7 @@ fn a_killed_twin_answers_the_next_call() {
 
 #[test]
 fn a_crash_loop_is_reported_and_others_go_on() {
-    let node = Node::start(&Options::people(&["ann", "bob"])).unwrap();
+    let mut node = Node::start(&Options::people(&["ann", "bob"])).unwrap();
     let pair = Pair::introduce(&node).unwrap();
     let stranger = Person::stranger(&pair.ann.origin()).unwrap();
     // Kills it as soon as it is there, until the executor has seen enough.
@@ -48,7 +48,7 @@ fn a_crash_loop_is_reported_and_others_go_on() {
     }
     let told = told.expect("nobody was told about the crash loop");
     assert!(!told.text().is_empty());
-    assert!(node.log().contains("ann"), "the log doesn't name the twin");
+    assert_eq!(node.event("crashing").unwrap()["name"], "ann");
 
     // Left alone, it comes back by itself, with everything.
     until("the twin to come back", Duration::from_secs(90), || {
@@ -79,7 +79,7 @@ fn broken_data_stops_one_twin_and_is_left_as_it_is() {
     let node = Node::start(&options).unwrap();
     pair.bob.call("identity", "me", json!({})).unwrap();
     let refused = pair.ann.call("identity", "me", json!({})).unwrap_err();
-    assert!(!refused.to_string().contains("lost"), "no clear answer: {refused}");
+    assert!(!refused.code().is_empty(), "no clear answer: {refused}");
     pair.bob.call("identity", "me", json!({})).unwrap();
     assert_eq!(fs::read(&file).unwrap(), broken, "a broken file was touched");
     assert!(node.log().contains(&folder), "the log doesn't name what is broken");

@@ -117,7 +117,7 @@ fn strangers_can_not_keep_a_twin_awake() {
     let begin = Instant::now();
     let mut slept = 0;
     let mut asked = 0;
-    while begin.elapsed() < Duration::from_secs(45) {
+    while begin.elapsed() < Duration::from_secs(20) {
         // A stranger's answer, or none, is the same to us.
         let _ = stranger.get("/", &[]);
         asked += 1;
@@ -127,9 +127,9 @@ fn strangers_can_not_keep_a_twin_awake() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let woken = starts(&node, "ann").unwrap() - before;
-    assert!(asked > 100, "only {asked} tries");
+    assert!(asked > 50, "only {asked} tries");
     assert!(slept > 0, "{asked} strangers' visits kept it awake all the time");
     // 20 at once and one more in 15 s is what the gateway allows.
-    assert!(woken <= 24, "{asked} strangers' visits woke it {woken} times");
+    assert!(woken <= 23, "{asked} strangers' visits woke it {woken} times");
     asleep(&node, "ann").unwrap();
 }
