@@ -1,17 +1,17 @@
-//! Entry points for fuzzing what browsers send. They only have to return.
+//! Entry points for fuzzing what browsers send, and the replay of what fuzzing found. They only have
+//! to return.
 
+use capability::interfaces;
 use capability::wire::Batch;
 
 use crate::events;
 use crate::http::body::parse;
 
-/// The body of any call that the door reads itself.
+/// The body of a call of any method, or of a batch.
 pub fn http_body(bytes: &[u8]) {
-    let _ = parse::<capability::identity::v1::Pair>(bytes);
-    let _ = parse::<capability::identity::v1::EndSession>(bytes);
-    let _ = parse::<capability::experiences::v1::Open>(bytes);
-    let _ = parse::<capability::experiences::v1::Close>(bytes);
-    let _ = parse::<capability::node::v1::Claim>(bytes);
+    for method in interfaces::all().iter().flat_map(|interface| interface.methods) {
+        let _ = (method.understands)(bytes);
+    }
     let _ = parse::<Batch>(bytes);
 }
 
@@ -19,5 +19,25 @@ pub fn http_body(bytes: &[u8]) {
 pub fn event_message(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = events::read_message(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_does_no_harm() {
+        let targets: [(&str, fn(&[u8])); 2] =
+            [("http_body", http_body), ("event_message", event_message)];
+        for (name, target) in targets {
+            let folder = format!("{}/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+            let mut files = 0;
+            for file in std::fs::read_dir(folder).unwrap() {
+                target(&std::fs::read(file.unwrap().path()).unwrap());
+                files += 1;
+            }
+            assert!(files >= 10, "corpus/{name} has {files} files");
+        }
     }
 }

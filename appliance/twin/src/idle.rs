@@ -37,20 +37,20 @@ impl Idle {
         Hold(self.clone())
     }
 
-    /// Something is due within this time.
-    pub(crate) fn stay(&self, time: Duration) {
+    fn stay(&self, time: Duration) {
         self.awake_until.set(self.awake_until.get().max(Instant::now() + time));
     }
 
-    /// Waits until nothing is in use, `busy` says no, and all was quiet for the set time.
-    pub(crate) async fn over(&self, busy: impl Fn() -> bool) {
+    /// Waits until nothing is in use, all was quiet for the set time, and `busy` has no reason to
+    /// ask again after some time.
+    pub(crate) async fn over(&self, busy: impl Fn() -> Option<Duration>) {
         loop {
             if self.in_use.get() > 0 {
                 self.released.notified().await;
             } else if Instant::now() < self.awake_until.get() {
                 tokio::time::sleep_until(self.awake_until.get()).await;
-            } else if busy() {
-                self.stay(self.after.clamp(BUSY_LEAST, BUSY_MOST));
+            } else if let Some(time) = busy() {
+                self.stay(time);
             } else {
                 return;
             }
@@ -69,10 +69,6 @@ impl Drop for Hold {
     }
 }
 
-/// How soon to look again while messages are on their way out.
-const BUSY_LEAST: Duration = Duration::from_millis(200);
-const BUSY_MOST: Duration = Duration::from_secs(5);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +79,7 @@ mod tests {
     }
 
     async fn is_over_within(idle: &Idle, time: Duration) -> bool {
-        tokio::time::timeout(time, idle.over(|| false)).await.is_ok()
+        tokio::time::timeout(time, idle.over(|| None)).await.is_ok()
     }
 
     #[test]
@@ -107,7 +103,7 @@ mod tests {
             let asked = Cell::new(0);
             idle.over(|| {
                 asked.set(asked.get() + 1);
-                asked.get() < 3
+                (asked.get() < 3).then_some(Duration::from_millis(1))
             })
             .await;
             assert_eq!(asked.get(), 3);

@@ -25,7 +25,7 @@ use crate::frames::Frames;
 use crate::idle::Idle;
 use crate::life::Life;
 use crate::node::Node;
-use crate::session::{CODE_LIVES, Sessions};
+use crate::session::Sessions;
 use crate::site::{Kind, Person, Site, Speaker};
 use crate::{Error, chain};
 
@@ -253,8 +253,11 @@ impl Served {
             return std::future::pending().await;
         }
         let busy = || match &self.site.kind {
-            Kind::Person(person) => person.life.busy(),
-            Kind::Node(_) => false,
+            // Codes live in memory, so the twin stays awake as long as one waits.
+            Kind::Person(person) => {
+                person.sessions.code_waits().or_else(|| person.life.busy().then_some(BUSY_AGAIN))
+            }
+            Kind::Node(_) => None,
         };
         self.site.idle.over(busy).await;
         tracing::debug!("idle: asking for sleep");
@@ -323,8 +326,6 @@ impl Served {
             Kind::Person(person) => person.sessions.new_code().ok_or(Refusal::AlreadyPaired),
             Kind::Node(_) => Err(Refusal::NameReserved),
         };
-        // Codes live in memory, so the twin stays awake as long as its code.
-        self.site.idle.stay(CODE_LIVES);
         self.executor.tell(FromTwinExecutor::Code { request, outcome });
     }
 
@@ -364,6 +365,8 @@ fn into_stream(descriptor: OwnedFd) -> std::io::Result<UnixStream> {
     UnixStream::from_std(stream)
 }
 
+/// How soon to look again while messages are on their way.
+const BUSY_AGAIN: Duration = Duration::from_secs(2);
 /// How long what was taken may take to end.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
 

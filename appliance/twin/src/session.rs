@@ -76,6 +76,12 @@ impl Sessions {
         Some(text)
     }
 
+    /// How long the code that waits for its browser is still valid.
+    pub(crate) fn code_waits(&self) -> Option<Duration> {
+        let made = self.code.borrow().as_ref()?.made;
+        CODE_LIVES.checked_sub(made.elapsed()).filter(|left| !left.is_zero())
+    }
+
     /// Signs a browser in for a code: its session and the token for its cookie.
     pub(crate) fn pair(
         &self,
@@ -278,7 +284,7 @@ const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const CODE_LENGTH: usize = 10;
 const TRIES: u8 = 5;
 /// How long a pairing code is valid.
-pub(crate) const CODE_LIVES: Duration = Duration::from_secs(120);
+const CODE_LIVES: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {

@@ -237,7 +237,7 @@ async fn follow(mut subscription: Subscription, sub: u32, start: u64, to: mpsc::
 /// Events that wait before the socket; more wait in the journal.
 const QUEUE: usize = 16;
 /// How long a browser may leave a message unread.
-const HEARD_WITHIN: Duration = Duration::from_secs(30);
+const HEARD_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
 const BYE: End = (1000, "bye");

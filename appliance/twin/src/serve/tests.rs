@@ -7,3 +7,4 @@ mod people;
 mod sleep;
 mod sockets;
 mod tls;
+mod verbs;
