@@ -3,6 +3,7 @@
 //! what is not served.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
 
 use crate::{
     chat, contacts, experiences, history, identity, node,
@@ -42,6 +43,8 @@ pub struct Method {
     pub request: Describe,
     /// Its answer.
     pub response: Describe,
+    /// Whether these bytes are a request of this method.
+    pub understands: fn(&[u8]) -> bool,
 }
 
 /// The body of envelopes of one capability.
@@ -74,7 +77,7 @@ impl Interface {
     }
 }
 
-const fn read<Q: JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
+const fn read<Q: DeserializeOwned + JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
     let (request, response) = (describe::<Q> as Describe, describe::<A> as Describe);
     Method {
         name,
@@ -82,10 +85,11 @@ const fn read<Q: JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
         experience: false,
         request,
         response,
+        understands: understands::<Q>,
     }
 }
 
-const fn write<Q: JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
+const fn write<Q: DeserializeOwned + JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
     Method {
         writes: true,
         ..read::<Q, A>(name)
@@ -97,6 +101,10 @@ const fn shared(method: Method) -> Method {
         experience: true,
         ..method
     }
+}
+
+fn understands<Q: DeserializeOwned>(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Q>(bytes).is_ok()
 }
 
 fn describe<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

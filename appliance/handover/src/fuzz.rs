@@ -21,3 +21,17 @@ fn one<T: DeserializeOwned + Serialize>(bytes: &[u8]) {
         debug_assert!(postcard::to_stdvec(&header).is_ok(), "an accepted header can be written");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_corpus_does_no_harm() {
+        let mut files = 0;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/headers");
+        for file in std::fs::read_dir(folder).unwrap() {
+            super::headers(&std::fs::read(file.unwrap().path()).unwrap());
+            files += 1;
+        }
+        assert!(files >= 10, "the corpus is there");
+    }
+}
