@@ -111,7 +111,9 @@ export class Bridge {
     } catch (problem) {
       if (stop.signal.aborted) return;
       if (!(problem instanceof Problem)) return this.#answer(n, { problem: { code: 'malformed', retry: 'no' } });
-      if (isWrite(body) && waits(problem)) return this.#later(n, { capability, major, method, body });
+      if (isWrite(body) && waits(problem)) await this.#later(n, { capability, major, method, body });
+      if (problem.code === 'frame_closed') return this.close('frame_closed');
+      if (!this.#open.has(n)) return;
       const kept = problem.code === 'offline' && (await shelf.last(name, question).catch(() => undefined));
       this.#answer(n, kept ? { ok: kept, cached: true } : { problem: plain(problem) });
     }
@@ -131,7 +133,8 @@ export class Bridge {
   #subscribe(n, { capability, major, topic, at }) {
     const spec = { capability, major, topic, at, frame: this.#about.token };
     const end = events.subscribe(spec, ({ event, at: now, resync, problem }) => {
-      if (problem) this.#answer(n, { problem });
+      if (problem?.code === 'frame_closed') this.close('frame_closed');
+      else if (problem) this.#answer(n, { problem });
       else if (resync) this.#answer(n, { resync: true });
       else this.#port.postMessage({ n, event, at: now });
     });

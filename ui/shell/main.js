@@ -8,6 +8,7 @@ import { navigation } from './navigation.js';
 import { flushAll } from './outbox.js';
 import { speak } from './prefs.js';
 import { Router } from './router.js';
+import { forgetLast } from './shelf.js';
 import { show as contacts } from './view-contacts.js';
 import { show as history } from './view-history.js';
 import { show as home } from './view-home.js';
@@ -34,7 +35,11 @@ async function begin() {
     app.me = await call('identity', 'me');
     run();
   } catch (problem) {
-    if (problem.status === 401) return unpaired(view, app);
+    if (problem.status === 401) {
+      // Signed out elsewhere: what was shown here must not stay. What waits to be sent stays until it is.
+      forgetLast().catch(() => {});
+      return unpaired(view, app);
+    }
     if (problem.code !== 'offline' && problem.retry === 'no') return wrong(problem);
     fill(line, h('p', {}, app.words.t('line.connecting')));
     await new Promise((resolve) => setTimeout(resolve, 2000));

@@ -71,7 +71,9 @@ async function settle(experience, key, id, problem) {
 
 /** Whether a failed write should be tried again later. */
 export function waits(problem) {
-  return problem.code === 'offline' || (problem.status >= 500 && problem.retry !== 'no') || problem.status === 401;
+  // A closed frame or an ended session says nothing about the write itself.
+  if (problem.status === 401 || problem.code === 'frame_closed') return true;
+  return problem.code === 'offline' || (problem.status >= 500 && problem.retry !== 'no');
 }
 
 /** A problem as it may cross the wall. */

@@ -77,13 +77,14 @@ export async function last(experience, question) {
   return (await within('last', 'readonly', (store) => store.get([experience, question])))?.answer;
 }
 
-/** Forgets the answers of one experience, for example after a grant ended. */
+/** Forgets the answers of one experience, for example after a grant ended, or those of all. */
 export function forgetLast(experience) {
-  return within('last', 'readwrite', (store) => store.delete(IDBKeyRange.bound([experience], [experience, []])));
+  const range = experience && IDBKeyRange.bound([experience], [experience, []]);
+  return within('last', 'readwrite', (store) => (range ? store.delete(range) : store.clear()));
 }
 
 /** Forgets everything: at sign-out. */
 export async function forgetAll() {
-  await within('last', 'readwrite', (store) => store.clear());
+  await forgetLast();
   await within('waiting', 'readwrite', (store) => store.clear());
 }
