@@ -26,9 +26,11 @@ pub fn event_message(bytes: &[u8]) {
 mod tests {
     use super::*;
 
+    type Target = fn(&[u8]);
+
     #[test]
     fn the_corpus_does_no_harm() {
-        let targets: [(&str, fn(&[u8])); 2] =
+        let targets: [(&str, Target); 2] =
             [("http_body", http_body), ("event_message", event_message)];
         for (name, target) in targets {
             let folder = format!("{}/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
