@@ -13,6 +13,7 @@ pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod problem;
 pub(crate) mod route;
+pub(crate) mod shelf;
 
 use std::convert::Infallible;
 use std::pin::pin;

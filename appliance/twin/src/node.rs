@@ -159,7 +159,7 @@ fn file(site: &Site, head: &Parts, path: &str) -> Result<Answer, Trouble> {
         },
     };
     let file = file.ok_or_else(Trouble::not_found)?;
-    Ok(site.tags.answer(file, &head.headers))
+    Ok(site.tags.answer(&file, &head.headers))
 }
 
 /// Whether it is a part of the page that says why a twin does not answer.

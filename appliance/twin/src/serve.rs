@@ -22,6 +22,7 @@ use tokio::task::spawn_local;
 use self::connections::Connections;
 use self::opens::Opens;
 use crate::frames::Frames;
+use crate::http::shelf::Shelf;
 use crate::idle::Idle;
 use crate::life::Life;
 use crate::node::Node;
@@ -122,9 +123,10 @@ async fn open(
             .map_err(|error| broken("life", &error))?;
         let (id, paired) = (*life.id().as_bytes(), sessions.paired());
         let life = Rc::new(life);
+        let shelf = Shelf::open(&folder_path.join("experiences"));
         let sockets = crate::events::Sockets::default();
         let executor = executor.clone();
-        (Kind::Person(Person { sessions, frames, sockets, life, executor }), Some(id), paired)
+        (Kind::Person(Person { sessions, frames, shelf, sockets, life, executor }), Some(id), paired)
     };
     let site = Rc::new(Site {
         name: RefCell::new(name.clone()),

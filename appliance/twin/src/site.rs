@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 use crate::events::Sockets;
 use crate::frames::Frames;
 use crate::http::files::Tags;
+use crate::http::shelf::Shelf;
 use crate::idle::Idle;
 use crate::life::Life;
 use crate::node::Node;
@@ -28,7 +29,7 @@ pub(crate) struct Site {
     pub place: Place,
     /// When it was last used.
     pub idle: Rc<Idle>,
-    /// Tags of embedded files.
+    /// Tags of files.
     pub tags: Tags,
     /// Becomes true when connections shall end.
     pub closing: watch::Sender<bool>,
@@ -50,6 +51,8 @@ pub(crate) struct Person {
     pub sessions: Sessions,
     /// Which experiences are open.
     pub frames: Frames,
+    /// Which experiences there are.
+    pub shelf: Shelf,
     /// Open event sockets.
     pub sockets: Sockets,
     /// The person's data.

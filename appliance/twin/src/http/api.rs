@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::person::{Visit, json, set_cookie};
 use super::problem::Trouble;
 use super::route::Called;
-use super::{Answer, body, files, head};
+use super::{Answer, body, head};
 use crate::clock_ms;
 use crate::life::{Caller, Fault};
 use crate::session::{NotPaired, Session, device_of};
@@ -206,12 +206,12 @@ fn end(visit: &Visit<'_>, session: &Session) -> Result<(), Trouble> {
     visit.person.frames.end_session(&session.id).map_err(|error| Trouble::inside(&error))
 }
 
-/// What is embedded, with the grants that the life half knows.
+/// What is on the shelf, with the grants that the life half knows.
 async fn installed(visit: &Visit<'_>, caller: &Caller) -> Result<experiences::Installed, Trouble> {
     let grants = visit.person.life.call(caller, "experiences", 1, "grants", b"{}").await?;
     let grants: experiences::Grants =
         serde_json::from_slice(&grants).map_err(|error| Trouble::inside(&error))?;
-    let items = files::manifests().into_iter().map(|manifest| experiences::Experience {
+    let items = visit.person.shelf.manifests().into_iter().map(|manifest| experiences::Experience {
         grants: grants
             .items
             .iter()
@@ -231,7 +231,7 @@ fn open(
     session: &Session,
     asked: &experiences::Open,
 ) -> Result<Answer, Trouble> {
-    let installed = files::manifests().into_iter().find(|one| one.name == asked.name);
+    let installed = visit.person.shelf.manifests().into_iter().find(|one| one.name == asked.name);
     let installed = installed.ok_or_else(Trouble::not_found)?;
     let opened = visit.person.frames.add(installed.name.as_str(), &session.id);
     let opened = opened.map_err(|error| Trouble::inside(&error))?;

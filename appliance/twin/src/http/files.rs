@@ -1,34 +1,41 @@
-//! The files that browsers get: embedded in the program, so nothing is read from disk.
+//! The files that browsers get: embedded in the program, nothing is read from disk here.
 //!
-//! Never serves anything that is not under `ui`, and finds files by their exact names only.
+//! Finds files by their exact names only, and knows the type of each by its ending.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bytes::Bytes;
-use capability::wire::Word;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Response, StatusCode};
 use include_dir::{Dir, include_dir};
-use serde::Deserialize;
 
 use super::Answer;
+use super::shelf::MANIFEST;
 
 static SHELL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/shell");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/sdk");
 static EXPERIENCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/experiences");
 
-/// One embedded file.
-#[derive(Clone, Copy, Debug)]
+/// One file.
+#[derive(Clone, Debug)]
 pub(crate) struct File {
-    bytes: &'static [u8],
+    bytes: Bytes,
     kind: &'static str,
 }
 
 impl File {
+    /// A file with this content, if files with its ending are served at all. The content must stay
+    /// where it is as long as the twin runs.
+    pub(crate) fn of(bytes: Bytes, path: &str) -> Option<Self> {
+        let ending = path.rsplit('/').next()?.rsplit_once('.')?.1;
+        let kind = KINDS.iter().find(|(known, _)| *known == ending)?.1;
+        Some(Self { bytes, kind })
+    }
+
     /// Whether it is a page and not a part of one.
-    pub(crate) fn is_page(self) -> bool {
+    pub(crate) fn is_page(&self) -> bool {
         self.kind.starts_with("text/html")
     }
 }
@@ -43,54 +50,21 @@ pub(crate) fn sdk(path: &str) -> Option<File> {
     find(&SDK, path)
 }
 
-/// A file of an installed experience.
-pub(crate) fn experience(name: &str, path: &str) -> Option<File> {
+/// A file of an experience that comes with the program.
+pub(crate) fn built_in(name: &str, path: &str) -> Option<File> {
     find(EXPERIENCES.get_dir(name)?, &format!("{name}/{path}"))
 }
 
-/// What an experience says about itself in its `experience.json`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Manifest {
-    /// Its name: the name of its folder.
-    pub name: Word,
-    /// Its version, for people.
-    pub version: String,
-    /// What it is called, by language.
-    pub title: BTreeMap<String, String>,
-    /// The file to open; `index.html` unless given.
-    #[serde(default = "usual_entry")]
-    pub entry: String,
-    /// The kinds of things it works with.
-    #[serde(default)]
-    pub wants: Vec<Word>,
-}
-
-/// The installed experiences by name; one whose manifest is broken or misnamed is left out.
-pub(crate) fn manifests() -> Vec<Manifest> {
-    let mut all: Vec<Manifest> = EXPERIENCES
-        .dirs()
-        .filter_map(|folder| {
-            let name = folder.path().to_str()?;
-            let text = folder.get_file(folder.path().join("experience.json"))?.contents();
-            let manifest: Manifest = serde_json::from_slice(text)
-                .inspect_err(|error| tracing::error!(name, %error, "a manifest is broken"))
-                .ok()?;
-            (manifest.name.as_str() == name).then_some(manifest)
-        })
-        .collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all
-}
-
-fn usual_entry() -> String {
-    "index.html".to_owned()
+/// Names and manifests of the experiences that come with the program.
+pub(crate) fn manifests<'a>() -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    EXPERIENCES.dirs().filter_map(|folder| {
+        let manifest = folder.get_file(folder.path().join(MANIFEST))?;
+        Some((folder.path().to_str()?, manifest.contents()))
+    })
 }
 
 fn find(folder: &Dir<'static>, path: &str) -> Option<File> {
-    let bytes = folder.get_file(path)?.contents();
-    let ending = path.rsplit('/').next()?.rsplit_once('.')?.1;
-    let kind = KINDS.iter().find(|(known, _)| *known == ending)?.1;
-    Some(File { bytes, kind })
+    File::of(Bytes::from_static(folder.get_file(path)?.contents()), path)
 }
 
 /// Files with other endings are not served.
@@ -115,11 +89,11 @@ pub(crate) struct Tags(RefCell<HashMap<*const u8, HeaderValue>>);
 
 impl Tags {
     /// Answers with a file, or with "not modified".
-    pub(crate) fn answer(&self, file: File, asked: &HeaderMap) -> Answer {
+    pub(crate) fn answer(&self, file: &File, asked: &HeaderMap) -> Answer {
         let tag = self.of(file);
         let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
-        let mut answer = Response::new(Full::from(Bytes::from_static(file.bytes)));
+        let mut answer = Response::new(Full::from(file.bytes.clone()));
         if same {
             *answer.body_mut() = Full::default();
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
@@ -132,11 +106,11 @@ impl Tags {
         answer
     }
 
-    fn of(&self, file: File) -> HeaderValue {
-        // Embedded files never move, so their address names them.
+    fn of(&self, file: &File) -> HeaderValue {
+        // Files stay where they are as long as the twin runs, so their address names them.
         let mut tags = self.0.borrow_mut();
         let tag = tags.entry(file.bytes.as_ptr()).or_insert_with(|| {
-            let hash = blake3::hash(file.bytes).to_hex();
+            let hash = blake3::hash(&file.bytes).to_hex();
             HeaderValue::from_str(&format!("\"{}\"", &hash[..32]))
                 .unwrap_or(HeaderValue::from_static("\"\""))
         });

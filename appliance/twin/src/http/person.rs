@@ -102,7 +102,7 @@ impl Visit<'_> {
         let Some(file) = file else { return self.problem(&Trouble::not_found()) };
         // A known browser that loads a page is about to use it, and keeps its cookie for longer.
         let known = self.session();
-        let mut answer = self.site.tags.answer(file, &self.head.headers);
+        let mut answer = self.site.tags.answer(&file, &self.head.headers);
         if known.is_ok() && file.is_page() {
             set_cookie(&mut answer, head::token(&self.head.headers));
         }
@@ -130,10 +130,10 @@ impl Visit<'_> {
             Some(("sdk", path)) => files::sdk(path),
             // Addresses of things, such as pictures, will be below this.
             Some(("t", _)) => None,
-            Some(_) | None => files::experience(&frame.experience, path),
+            Some(_) | None => self.person.shelf.file(&frame.experience, path),
         };
         let Some(file) = file else { return self.no_frame() };
-        let answer = self.site.tags.answer(file, &self.head.headers);
+        let answer = self.site.tags.answer(&file, &self.head.headers);
         dressed(answer, |headers| headers::frame(headers, &self.at, id))
     }
 

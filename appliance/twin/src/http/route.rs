@@ -62,7 +62,8 @@ fn find(path: &str) -> Option<Route<'_>> {
     let path = path.strip_prefix('/')?;
     match path.split_once('/') {
         None => match path {
-            "" => Some(Route::Shell("index.html")),
+            // The shell's own views have addresses of their own.
+            "" | "contacts" | "history" | "settings" => Some(Route::Shell("index.html")),
             "pair" => Some(Route::Shell("pair.html")),
             "events" => Some(Route::Events),
             // A service worker has to lie at the root of what it serves.
@@ -134,6 +135,10 @@ mod tests {
         let ways = [
             ("/", Some(Route::Shell("index.html"))),
             ("/pair", Some(Route::Shell("pair.html"))),
+            ("/contacts", Some(Route::Shell("index.html"))),
+            ("/history", Some(Route::Shell("index.html"))),
+            ("/settings", Some(Route::Shell("index.html"))),
+            ("/contacts/x", None),
             ("/sw.js", Some(Route::Shell("sw.js"))),
             ("/shell/a/b.js", Some(Route::Shell("a/b.js"))),
             ("/sdk/twin.js", Some(Route::Sdk("twin.js"))),
