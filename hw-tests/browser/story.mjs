@@ -134,9 +134,10 @@ await story('story', async ({ step, ending }) => {
       const page = await newPage(browser, { ...device, ...context, storageState: state }, complaints);
       for (const [view, path] of Object.entries(views)) {
         const [place, hash = ''] = path.split('#');
-        await page.goto(`${origin}${place}${query}${hash && `#${hash}`}`);
+        const answer = await page.goto(`${origin}${place}${query}${hash && `#${hash}`}`);
+        assert(answer === null || answer.ok(), `${place} can't be opened by its address: ${answer?.status()}`);
         await page.locator('h1').first().waitFor();
-        if (view === 'chat') await frameOf(page).locator('textarea, .row').first().waitFor();
+        if (view === 'chat') await frameOf(page).locator('textarea:visible, .row:visible').first().waitFor();
         await page.evaluate(() => document.fonts.ready);
         complaints.push(...(await inspect(page, `${view}-${size}-${looks}`, { axe: looks !== 'qps' })));
         if (looks === 'qps') assert.equal(await page.evaluate(() => document.documentElement.dir), 'rtl');
