@@ -27,9 +27,7 @@ pub(crate) fn broken_duplicates(versions: &Versions) -> Vec<String> {
         }
     }
     for (name, _) in TWICE.iter().filter(|(name, _)| !twice(name)) {
-        broken.push(format!(
-            "{name} is in the tree once: take it off the list in crates.rs"
-        ));
+        broken.push(format!("{name} is in the tree once: take it off the list in crates.rs"));
     }
     broken
 }
@@ -40,42 +38,24 @@ const BANNED: &[(&str, &str)] = &[
     ("aws-lc-rs", "rustls stands on ring"),
     ("aws-lc-sys", "rustls stands on ring"),
     ("bincode", "postcard is the one format inside the box"),
-    (
-        "chrono",
-        "times are milliseconds since 1970; the browser formats them",
-    ),
-    (
-        "clap",
-        "lexopt reads arguments, and texts come from the message files",
-    ),
+    ("chrono", "times are milliseconds since 1970; the browser formats them"),
+    ("clap", "lexopt reads arguments, and texts come from the message files"),
     ("libsqlite3-sys", "LMDB is the one store"),
     ("native-tls", "rustls is the one TLS"),
     ("openssl", "rustls is the one TLS"),
     ("openssl-sys", "rustls is the one TLS"),
-    (
-        "reqwest",
-        "the product opens no HTTP connections; tests use ureq",
-    ),
+    ("reqwest", "the product opens no HTTP connections; tests use ureq"),
     ("serde_yaml", "settings are TOML, everything else is JSON"),
     ("smol", "tokio is the one runtime"),
 ];
 
 /// In the tree in two versions, and why that can't be helped now.
 const TWICE: &[(&str, &str)] = &[
-    (
-        "embedded-io",
-        "postcard takes both for its optional readers",
-    ),
+    ("embedded-io", "postcard takes both for its optional readers"),
     ("getrandom", "ring still takes 0.2"),
-    (
-        "rand",
-        "phf_generator, behind a build-time table, still takes 0.8",
-    ),
+    ("rand", "phf_generator, behind a build-time table, still takes 0.8"),
     ("rand_core", "comes with both rand"),
-    (
-        "syn",
-        "derive macros are moving from 2 to 3; build time only",
-    ),
+    ("syn", "derive macros are moving from 2 to 3; build time only"),
 ];
 
 #[cfg(test)]
@@ -84,18 +64,12 @@ mod tests {
 
     fn of(crates: &[(&str, &[&str])]) -> Versions {
         let set = |v: &&[&str]| v.iter().map(|v| (*v).to_owned()).collect();
-        crates
-            .iter()
-            .map(|(name, v)| ((*name).to_owned(), set(v)))
-            .collect()
+        crates.iter().map(|(name, v)| ((*name).to_owned(), set(v))).collect()
     }
 
     #[test]
     fn a_banned_crate_is_caught() {
-        assert_eq!(
-            broken_banned(&of(&[("tokio", &["1.0.0"])])),
-            Vec::<String>::new()
-        );
+        assert_eq!(broken_banned(&of(&[("tokio", &["1.0.0"])])), Vec::<String>::new());
         assert_eq!(broken_banned(&of(&[("openssl", &["0.10.0"])])).len(), 1);
     }
 
@@ -107,10 +81,7 @@ mod tests {
         }
         assert_eq!(broken_duplicates(&all), Vec::<String>::new());
         all.extend(of(&[("bytes", &["0.5.0", "1.0.0"])]));
-        assert_eq!(
-            broken_duplicates(&all),
-            ["bytes is in the tree as 0.5.0 and 1.0.0"]
-        );
+        assert_eq!(broken_duplicates(&all), ["bytes is in the tree as 0.5.0 and 1.0.0"]);
         all.extend(of(&[("bytes", &["1.0.0"]), ("syn", &["3.0.0"])]));
         assert_eq!(broken_duplicates(&all).len(), 1);
     }

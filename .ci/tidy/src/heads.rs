@@ -13,9 +13,7 @@ pub(crate) fn broken(tree: &Tree) -> Vec<String> {
         }
         for (line, code) in (1..).zip(text.lines()) {
             if code.trim_start().starts_with(ALLOW) || code.trim_start().starts_with(ALLOW_ALL) {
-                broken.push(format!(
-                    "{path}:{line} allows a lint; `expect` it with a reason"
-                ));
+                broken.push(format!("{path}:{line} allows a lint; `expect` it with a reason"));
             }
         }
     }

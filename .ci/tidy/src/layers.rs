@@ -9,22 +9,14 @@ pub(crate) fn broken(edges: &Edges) -> Vec<String> {
     let mut broken = Vec::new();
     for (name, used) in edges {
         let Some((_, may_use)) = MAY_USE.iter().find(|(listed, _)| listed == name) else {
-            broken.push(format!(
-                "{name} is in no layer: list it in .ci/tidy/src/layers.rs"
-            ));
+            broken.push(format!("{name} is in no layer: list it in .ci/tidy/src/layers.rs"));
             continue;
         };
-        for other in used
-            .iter()
-            .filter(|other| !may_use.contains(&other.as_str()))
-        {
+        for other in used.iter().filter(|other| !may_use.contains(&other.as_str())) {
             broken.push(format!("{name} may not use {other}"));
         }
     }
-    for (name, _) in MAY_USE
-        .iter()
-        .filter(|(name, _)| !edges.contains_key(*name))
-    {
+    for (name, _) in MAY_USE.iter().filter(|(name, _)| !edges.contains_key(*name)) {
         broken.push(format!("{name} has a layer but doesn't exist"));
     }
     broken
@@ -52,10 +44,7 @@ mod tests {
     use super::*;
 
     fn listed() -> Edges {
-        MAY_USE
-            .iter()
-            .map(|(name, _)| ((*name).to_owned(), Default::default()))
-            .collect()
+        MAY_USE.iter().map(|(name, _)| ((*name).to_owned(), Default::default())).collect()
     }
 
     #[test]
@@ -66,10 +55,7 @@ mod tests {
     #[test]
     fn an_unlisted_edge_is_caught() {
         let mut edges = listed();
-        edges
-            .entry("gateway".into())
-            .or_default()
-            .insert("store".into());
+        edges.entry("gateway".into()).or_default().insert("store".into());
         assert_eq!(broken(&edges), ["gateway may not use store"]);
     }
 

@@ -38,16 +38,12 @@ fn licences_are_on_the_list() {
 
 #[test]
 fn no_banned_crate_is_in_the_tree() {
-    holds(&crates::broken_banned(&metadata::versions(
-        &metadata::read(),
-    )));
+    holds(&crates::broken_banned(&metadata::versions(&metadata::read())));
 }
 
 #[test]
 fn no_crate_is_built_twice_without_a_reason() {
-    holds(&crates::broken_duplicates(&metadata::versions(
-        &metadata::read(),
-    )));
+    holds(&crates::broken_duplicates(&metadata::versions(&metadata::read())));
 }
 
 #[test]

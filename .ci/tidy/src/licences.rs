@@ -9,9 +9,7 @@ pub(crate) fn broken(crates: &[(String, Option<String>)]) -> Vec<String> {
         match licence {
             None => broken.push(format!("{name} states no licence")),
             Some(expression) if !allowed(expression) => {
-                broken.push(format!(
-                    "{name} is under {expression:?}, which is not on the list"
-                ));
+                broken.push(format!("{name} is under {expression:?}, which is not on the list"));
             }
             Some(_) => {}
         }
@@ -23,10 +21,7 @@ const ALLOWED: &[&str] = &["Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "Unicode-
 
 /// SPDX: `OR` binds looser than `AND`; `/` is an old way to write `OR`.
 fn allowed(expression: &str) -> bool {
-    let spaced = expression
-        .replace('(', " ( ")
-        .replace(')', " ) ")
-        .replace('/', " OR ");
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let mut rest = tokens.as_slice();
     either(&mut rest) && rest.is_empty()
@@ -87,14 +82,9 @@ mod tests {
         ] {
             assert!(allowed(good), "{good}");
         }
-        for bad in [
-            "GPL-3.0",
-            "MIT AND GPL-3.0",
-            "(MIT OR ISC) AND SSPL-1.0",
-            "",
-            "MIT MIT",
-            "(MIT",
-        ] {
+        for bad in
+            ["GPL-3.0", "MIT AND GPL-3.0", "(MIT OR ISC) AND SSPL-1.0", "", "MIT MIT", "(MIT"]
+        {
             assert!(!allowed(bad), "{bad}");
         }
     }

@@ -15,10 +15,7 @@ pub(crate) fn broken(page: &str, text: &str, folders: &BTreeSet<String>) -> Vec<
     for folder in drawn.iter().filter(|folder| !folders.contains(*folder)) {
         broken.push(format!("{page} shows {folder}, which doesn't exist"));
     }
-    for folder in folders
-        .iter()
-        .filter(|folder| belongs(folder) && !drawn.contains(*folder))
-    {
+    for folder in folders.iter().filter(|folder| belongs(folder) && !drawn.contains(*folder)) {
         broken.push(format!("{page} doesn't show {folder}"));
     }
     broken
@@ -38,12 +35,7 @@ fn block(text: &str) -> Option<String> {
     let is_map = |line: &&str| line.starts_with('#') && line.to_lowercase().contains("map");
     let mut lines = text.lines().skip_while(|line| !is_map(line)).skip(1);
     lines.find(|line| line.starts_with("```"))?;
-    Some(
-        lines
-            .take_while(|line| !line.starts_with("```"))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    )
+    Some(lines.take_while(|line| !line.starts_with("```")).collect::<Vec<_>>().join("\n"))
 }
 
 fn read(map: &str) -> BTreeSet<String> {
@@ -52,14 +44,8 @@ fn read(map: &str) -> BTreeSet<String> {
     for line in map.lines().filter(|line| !line.trim().is_empty()) {
         let indent = line.len() - line.trim_start().len();
         parents.retain(|(outer, _)| *outer < indent);
-        let inside = parents
-            .last()
-            .map(|(_, path)| path.clone())
-            .unwrap_or_default();
-        for token in line
-            .split_whitespace()
-            .take_while(|t| is_path(t))
-            .filter(|t| t.ends_with('/'))
+        let inside = parents.last().map(|(_, path)| path.clone()).unwrap_or_default();
+        for token in line.split_whitespace().take_while(|t| is_path(t)).filter(|t| t.ends_with('/'))
         {
             let path = format!("{inside}{token}");
             parents.retain(|(outer, _)| *outer < indent);
@@ -83,22 +69,11 @@ mod tests {
         ui/\n  shell/ sdk/  pages\n  experiences/\n    chat/  talk\n```\n";
 
     fn tree() -> BTreeSet<String> {
-        [
-            "appliance/",
-            "appliance/store/",
-            "appliance/store/src/",
-            "ui/",
-            "ui/shell/",
-            "ui/sdk/",
-        ]
-        .into_iter()
-        .chain([
-            "ui/experiences/",
-            "ui/experiences/chat/",
-            "ui/experiences/chat/messages/",
-        ])
-        .map(str::to_owned)
-        .collect()
+        ["appliance/", "appliance/store/", "appliance/store/src/", "ui/", "ui/shell/", "ui/sdk/"]
+            .into_iter()
+            .chain(["ui/experiences/", "ui/experiences/chat/", "ui/experiences/chat/messages/"])
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -110,16 +85,10 @@ mod tests {
     fn a_folder_only_in_the_tree_or_only_on_the_map_is_caught() {
         let mut more = tree();
         more.insert("appliance/relay/".to_owned());
-        assert_eq!(
-            broken("p", PAGE, &more),
-            ["p doesn't show appliance/relay/"]
-        );
+        assert_eq!(broken("p", PAGE, &more), ["p doesn't show appliance/relay/"]);
         let mut less = tree();
         less.remove("ui/sdk/");
-        assert_eq!(
-            broken("p", PAGE, &less),
-            ["p shows ui/sdk/, which doesn't exist"]
-        );
+        assert_eq!(broken("p", PAGE, &less), ["p shows ui/sdk/, which doesn't exist"]);
         assert_eq!(broken("p", "# A\nno map\n", &tree()).len(), 1);
     }
 }

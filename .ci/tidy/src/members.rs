@@ -23,10 +23,7 @@ fn judge(path: &str, text: &str) -> Vec<String> {
     let mut broken = Vec::new();
     let inherits = |table: &str, key: &str| {
         let value = manifest.get(table).and_then(|t| t.get(key));
-        value
-            .and_then(|v| v.get("workspace"))
-            .and_then(toml::Value::as_bool)
-            == Some(true)
+        value.and_then(|v| v.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
     };
     for key in ["edition", "license", "publish", "rust-version", "version"] {
         if !inherits("package", key) {
@@ -60,14 +57,8 @@ mod tests {
     fn own_versions_and_missing_lints_are_caught() {
         let check = |text: &str| broken(&Tree::of(&[("a/Cargo.toml", text)]));
         assert_eq!(check(GOOD), Vec::<String>::new());
-        assert_eq!(
-            check(&GOOD.replace("bytes.workspace = true", "bytes = \"1\"")).len(),
-            1
-        );
-        assert_eq!(
-            check(&GOOD.replace("[lints]\nworkspace = true\n", "")).len(),
-            1
-        );
+        assert_eq!(check(&GOOD.replace("bytes.workspace = true", "bytes = \"1\"")).len(), 1);
+        assert_eq!(check(&GOOD.replace("[lints]\nworkspace = true\n", "")).len(), 1);
         assert_eq!(check("[package").len(), 1);
     }
 }

@@ -62,10 +62,7 @@ fn compare(
 
 fn placeholders(text: &str) -> BTreeSet<&str> {
     let opened = text.split('{').skip(1);
-    opened
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| name)
-        .collect()
+    opened.filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
 
 const LANGUAGES: [&str; 2] = ["en.json", "de.json"];
@@ -75,19 +72,12 @@ mod tests {
     use super::*;
 
     fn check(en: &str, de: &str) -> usize {
-        broken(&Tree::of(&[
-            ("ui/messages/en.json", en),
-            ("ui/messages/de.json", de),
-        ]))
-        .len()
+        broken(&Tree::of(&[("ui/messages/en.json", en), ("ui/messages/de.json", de)])).len()
     }
 
     #[test]
     fn keys_placeholders_and_languages_are_compared() {
-        assert_eq!(
-            check(r#"{"a": "Hi {name}"}"#, r#"{"a": "Hallo {name}"}"#),
-            0
-        );
+        assert_eq!(check(r#"{"a": "Hi {name}"}"#, r#"{"a": "Hallo {name}"}"#), 0);
         assert_eq!(check(r#"{"a": "Hi {name}"}"#, r#"{"a": "Hallo {nam}"}"#), 1);
         assert_eq!(check(r#"{"a": "Hi", "b": "B"}"#, r#"{"a": "Hallo"}"#), 1);
         assert_eq!(check(r#"{"a": "Hi"}"#, r#"{"a": "Hallo", "b": "B"}"#), 1);

@@ -27,31 +27,21 @@ pub(crate) fn edges(metadata: &Metadata) -> Edges {
         .iter()
         .map(|package| {
             let used = package.dependencies.iter().map(|d| d.name.clone());
-            (
-                package.name.to_string(),
-                used.filter(|name| names.contains(name)).collect(),
-            )
+            (package.name.to_string(), used.filter(|name| names.contains(name)).collect())
         })
         .collect()
 }
 
 /// Every crate with its licence as its manifest states it.
 pub(crate) fn licences(metadata: &Metadata) -> Vec<(String, Option<String>)> {
-    metadata
-        .packages
-        .iter()
-        .map(|p| (p.name.to_string(), p.license.clone()))
-        .collect()
+    metadata.packages.iter().map(|p| (p.name.to_string(), p.license.clone())).collect()
 }
 
 /// Every crate with its versions.
 pub(crate) fn versions(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in &metadata.packages {
-        versions
-            .entry(package.name.to_string())
-            .or_default()
-            .insert(package.version.to_string());
+        versions.entry(package.name.to_string()).or_default().insert(package.version.to_string());
     }
     versions
 }

@@ -45,10 +45,7 @@ mod tests {
     #[test]
     fn machine_paths_and_foreign_registries_are_caught() {
         let path = format!("// see {}main\n", PLACES[0]);
-        assert_eq!(
-            broken(&Tree::of(&[("a.rs", "// fine\n")])),
-            Vec::<String>::new()
-        );
+        assert_eq!(broken(&Tree::of(&[("a.rs", "// fine\n")])), Vec::<String>::new());
         assert_eq!(broken(&Tree::of(&[("a.rs", &path)])).len(), 1);
         let lock = format!("source = \"{CRATES_IO}\"\nsource = \"registry+https://else.where/\"\n");
         assert_eq!(broken(&Tree::of(&[("Cargo.lock", &lock)])).len(), 1);

@@ -29,11 +29,7 @@ pub(crate) fn broken_markup(tree: &Tree) -> Vec<String> {
         let mut before_scripts = false;
         for piece in text.split('<').skip(1) {
             let (tag, words) = piece.split_once('>').unwrap_or((piece, ""));
-            let name = tag
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_lowercase();
+            let name = tag.split_whitespace().next().unwrap_or_default().to_lowercase();
             if name == "style" || name == "script" && !tag.contains("src=") {
                 broken.push(format!("{path} has an inline {name}"));
             }
@@ -72,9 +68,7 @@ pub(crate) fn broken_scripts(tree: &Tree) -> Vec<String> {
     broken
 }
 
-const IMPORTS: &[&str] = &[
-    "from ", "from", "import ", "import", "import(", "src=", "href=",
-];
+const IMPORTS: &[&str] = &["from ", "from", "import ", "import", "import(", "src=", "href="];
 
 const SINKS: &[&str] = &[
     "innerHTML",
@@ -102,10 +96,7 @@ fn targets<'a>(line: &'a str, start: &str) -> Vec<&'a str> {
 }
 
 fn attributes(tag: &str) -> Vec<&str> {
-    let names = tag
-        .split_whitespace()
-        .skip(1)
-        .filter_map(|part| part.split_once('='));
+    let names = tag.split_whitespace().skip(1).filter_map(|part| part.split_once('='));
     names.map(|(name, _)| name).collect()
 }
 
@@ -116,9 +107,7 @@ fn is_code(attribute: &str) -> bool {
 fn without_comments(text: &str) -> String {
     let mut pieces = text.split("<!--");
     let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |all, piece| {
-        all + piece.split_once("-->").map_or("", |(_, rest)| rest)
-    })
+    pieces.fold(first, |all, piece| all + piece.split_once("-->").map_or("", |(_, rest)| rest))
 }
 
 #[cfg(test)]
@@ -128,10 +117,7 @@ mod tests {
     #[test]
     fn an_import_from_elsewhere_is_caught() {
         let check = |js: &str| broken_imports(&Tree::of(&[("ui/experiences/a/a.js", js)])).len();
-        assert_eq!(
-            check("import { twin } from \"./sdk/twin.js\";\nimport './b.js';\n"),
-            0
-        );
+        assert_eq!(check("import { twin } from \"./sdk/twin.js\";\nimport './b.js';\n"), 0);
         assert_eq!(check("import { x } from \"../shell/x.js\";\n"), 1);
         assert_eq!(check("import { x } from 'https://else.where/x.js';\n"), 1);
         assert_eq!(check("const x = await import(\"/shell/x.js\");\n"), 1);
@@ -148,10 +134,7 @@ mod tests {
         assert_eq!(check("<p style=\"color: red\"></p>"), 1);
         assert_eq!(check("<p onclick=\"go()\"></p>"), 1);
         assert_eq!(check("<button>Send</button>"), 1);
-        assert_eq!(
-            check("<noscript><p>Needs JavaScript.</p></noscript><p>Hi</p>"),
-            1
-        );
+        assert_eq!(check("<noscript><p>Needs JavaScript.</p></noscript><p>Hi</p>"), 1);
     }
 
     #[test]

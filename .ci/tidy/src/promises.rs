@@ -22,14 +22,9 @@ pub(crate) fn broken(readme: &str, paths: &BTreeSet<String>) -> Vec<String> {
         broken.push(format!("README.md names {path}, which doesn't exist"));
     }
     let is_test = |path: &&String| {
-        path.strip_prefix(FOLDER)
-            .is_some_and(|name| name.ends_with(".rs") && !name.contains('/'))
+        path.strip_prefix(FOLDER).is_some_and(|name| name.ends_with(".rs") && !name.contains('/'))
     };
-    for path in paths
-        .iter()
-        .filter(is_test)
-        .filter(|path| !named.contains(*path))
-    {
+    for path in paths.iter().filter(is_test).filter(|path| !named.contains(*path)) {
         broken.push(format!("{path} keeps no promise of README.md"));
     }
     broken
@@ -51,15 +46,9 @@ fn rows(readme: &str) -> Vec<&str> {
 
 /// Names in back ticks, with or without folder and ending.
 fn tests_in(row: &str) -> Vec<&str> {
-    let cell = row
-        .trim_end_matches('|')
-        .rsplit('|')
-        .next()
-        .unwrap_or_default();
+    let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
     let quoted = cell.split('`').skip(1).step_by(2);
-    quoted
-        .map(|name| name.trim_start_matches(FOLDER).trim_end_matches(".rs"))
-        .collect()
+    quoted.map(|name| name.trim_start_matches(FOLDER).trim_end_matches(".rs")).collect()
 }
 
 #[cfg(test)]

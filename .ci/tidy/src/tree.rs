@@ -21,9 +21,7 @@ impl Tree {
     /// A tree for a test of a rule.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let own = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
-        Self {
-            files: files.iter().map(own).collect(),
-        }
+        Self { files: files.iter().map(own).collect() }
     }
 
     /// A file's text; empty if there is no such file, so that the rule that needs it speaks up.
@@ -57,9 +55,7 @@ impl Tree {
     /// Every folder that holds a file somewhere below it, with a `/` at its end.
     pub(crate) fn folders(&self) -> BTreeSet<String> {
         let ends = |path: &String| -> Vec<String> {
-            path.match_indices('/')
-                .map(|(at, _)| path[..=at].to_owned())
-                .collect()
+            path.match_indices('/').map(|(at, _)| path[..=at].to_owned()).collect()
         };
         self.files.keys().flat_map(ends).collect()
     }
@@ -67,10 +63,7 @@ impl Tree {
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 fn walk(folder: &Path, inside: &str, files: &mut BTreeMap<String, String>) {
@@ -93,12 +86,5 @@ fn walk(folder: &Path, inside: &str, files: &mut BTreeMap<String, String>) {
 }
 
 /// What builds, editors and test runs leave behind; the same as `.gitignore` and git's own.
-const LEFT_BEHIND: &[&str] = &[
-    ".git",
-    "node_modules",
-    "target",
-    "screenshots",
-    ".DS_Store",
-    ".idea",
-    ".vscode",
-];
+const LEFT_BEHIND: &[&str] =
+    &[".git", "node_modules", "target", "screenshots", ".DS_Store", ".idea", ".vscode"];
