@@ -38,10 +38,7 @@ pub fn document(of: &Interface) -> Value {
     }
     if let Some(envelope) = of.envelope {
         let body = (envelope.body)(&mut generator);
-        document.insert(
-            "envelope".to_owned(),
-            json!({ "types": envelope.types, "body": body }),
-        );
+        document.insert("envelope".to_owned(), json!({ "types": envelope.types, "body": body }));
     }
     document.insert("$defs".to_owned(), definitions(generator));
     document.into()
@@ -69,12 +66,7 @@ pub fn wire() -> Value {
 pub fn all() -> Vec<(String, String)> {
     let mut files: Vec<_> = interfaces::all()
         .iter()
-        .map(|one| {
-            (
-                format!("{}/{}.json", one.name, one.major),
-                written(&document(one)),
-            )
-        })
+        .map(|one| (format!("{}/{}.json", one.name, one.major), written(&document(one))))
         .collect();
     files.push(("wire/1.json".to_owned(), written(&wire())));
     files
@@ -82,10 +74,7 @@ pub fn all() -> Vec<(String, String)> {
 
 fn head(name: &str, about: &str) -> Map<String, Value> {
     let mut head = Map::new();
-    head.insert(
-        "$schema".to_owned(),
-        "https://json-schema.org/draft/2020-12/schema".into(),
-    );
+    head.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     head.insert(
         "$id".to_owned(),
         format!("urn:hometwin:capability:{}", name.replace('/', ":")).into(),

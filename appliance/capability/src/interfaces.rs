@@ -65,8 +65,7 @@ pub fn all() -> &'static [Interface] {
 /// One of them.
 #[must_use]
 pub fn find(name: &str, major: u32) -> Option<&'static Interface> {
-    ALL.iter()
-        .find(|one| one.name == name && one.major == major)
+    ALL.iter().find(|one| one.name == name && one.major == major)
 }
 
 impl Interface {
@@ -90,17 +89,11 @@ const fn read<Q: DeserializeOwned + JsonSchema, A: JsonSchema>(name: &'static st
 }
 
 const fn write<Q: DeserializeOwned + JsonSchema, A: JsonSchema>(name: &'static str) -> Method {
-    Method {
-        writes: true,
-        ..read::<Q, A>(name)
-    }
+    Method { writes: true, ..read::<Q, A>(name) }
 }
 
 const fn shared(method: Method) -> Method {
-    Method {
-        experience: true,
-        ..method
-    }
+    Method { experience: true, ..method }
 }
 
 fn understands<Q: DeserializeOwned>(bytes: &[u8]) -> bool {
@@ -155,10 +148,7 @@ const CONTACTS: Interface = {
             write::<Choose, Done>("remove"),
         ],
         events: Some((describe::<Topic>, describe::<Event>)),
-        envelope: Some(Envelope {
-            types: &["ask", "accept"],
-            body: describe::<Body>,
-        }),
+        envelope: Some(Envelope { types: &["ask", "accept"], body: describe::<Body> }),
     }
 };
 
@@ -215,10 +205,7 @@ const IDENTITY: Interface = {
             write::<Pair, Paired>("pair"),
         ],
         events: None,
-        envelope: Some(Envelope {
-            types: &["profile"],
-            body: describe::<Body>,
-        }),
+        envelope: Some(Envelope { types: &["profile"], body: describe::<Body> }),
     }
 };
 

@@ -11,10 +11,7 @@ use crate::{documents, interfaces};
 /// The declarations of all interfaces.
 #[must_use]
 pub fn declarations() -> String {
-    let mut out = Out {
-        text: HEAD.to_owned(),
-        depth: 0,
-    };
+    let mut out = Out { text: HEAD.to_owned(), depth: 0 };
     let wire = documents::wire();
     out.namespace("Wire", &wire);
     for one in interfaces::all() {
@@ -34,16 +31,8 @@ const HEAD: &str = "\
 fn space(name: &str, major: u32) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_uppercase());
-    let number = if major == 1 {
-        String::new()
-    } else {
-        major.to_string()
-    };
-    first
-        .into_iter()
-        .chain(chars)
-        .chain(number.chars())
-        .collect()
+    let number = if major == 1 { String::new() } else { major.to_string() };
+    first.into_iter().chain(chars).chain(number.chars()).collect()
 }
 
 struct Out {
@@ -61,11 +50,8 @@ impl Out {
         let Some(text) = schema["description"].as_str() else {
             return;
         };
-        let lines: Vec<&str> = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .collect();
+        let lines: Vec<&str> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         match lines[..] {
             [] => {}
             [one] => self.line(&format!("/** {one} */")),
@@ -118,9 +104,7 @@ impl Out {
             self.line(&format!("| {}{end}", type_of(schema)));
             return;
         }
-        let also = schema["$ref"]
-            .as_str()
-            .map(|name| format!("{} & ", local(name)));
+        let also = schema["$ref"].as_str().map(|name| format!("{} & ", local(name)));
         self.line(&format!("| {}{{", also.unwrap_or_default()));
         self.fields(schema);
         self.line(&format!("}}{end}"));
@@ -131,11 +115,7 @@ impl Out {
         for (name, field) in object(&schema["properties"]) {
             self.comment(field);
             let needed = list(&schema["required"]).iter().any(|one| one == name);
-            let (mark, kind) = if needed {
-                ("", type_of(field))
-            } else {
-                ("?", present(field))
-            };
+            let (mark, kind) = if needed { ("", type_of(field)) } else { ("?", present(field)) };
             self.line(&format!("{name}{mark}: {kind};"));
         }
         if schema["additionalProperties"] == Value::Bool(true) {
@@ -174,9 +154,7 @@ impl Out {
             let part = |name: &str| qualified(&space, &document["events"][name]);
             let (topic, event) = (part("topic"), part("event"));
             let (name, major) = (one.name, one.major);
-            self.line(&format!(
-                "  \"{name}/{major}\": {{ topic: {topic}; event: {event} }};"
-            ));
+            self.line(&format!("  \"{name}/{major}\": {{ topic: {topic}; event: {event} }};"));
         }
         self.line("}");
     }
@@ -184,16 +162,13 @@ impl Out {
 
 /// The variants of an enum that are worth a line each.
 fn variants(schema: &Value) -> Option<&Vec<Value>> {
-    schema["oneOf"]
-        .as_array()
-        .or_else(|| schema["anyOf"].as_array())
+    schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array())
 }
 
 /// The type of a value that is there: an optional field is left out, never sent as `null`.
 fn present(schema: &Value) -> String {
     let kind = type_of(schema);
-    kind.strip_suffix(" | null")
-        .map_or(kind.clone(), str::to_owned)
+    kind.strip_suffix(" | null").map_or(kind.clone(), str::to_owned)
 }
 
 fn type_of(schema: &Value) -> String {
@@ -211,9 +186,9 @@ fn type_of(schema: &Value) -> String {
     }
     match &schema["type"] {
         Value::String(name) => simple(name, schema),
-        Value::Array(names) => joined(names, |one| {
-            simple(one.as_str().unwrap_or_default(), schema)
-        }),
+        Value::Array(names) => {
+            joined(names, |one| simple(one.as_str().unwrap_or_default(), schema))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => "unknown".to_owned(),
     }
 }
@@ -224,10 +199,7 @@ fn simple(name: &str, schema: &Value) -> String {
         "integer" | "number" => "number".to_owned(),
         "array" => format!("{}[]", type_of(&schema["items"])),
         "object" if schema["additionalProperties"].is_object() => {
-            format!(
-                "Record<string, {}>",
-                type_of(&schema["additionalProperties"])
-            )
+            format!("Record<string, {}>", type_of(&schema["additionalProperties"]))
         }
         "object" => "Record<string, unknown>".to_owned(),
         _ => "unknown".to_owned(),
@@ -240,11 +212,7 @@ fn joined(values: &[Value], each: impl Fn(&Value) -> String) -> String {
 
 fn qualified(space: &str, schema: &Value) -> String {
     let name = type_of(schema);
-    if schema["$ref"].is_string() {
-        format!("{space}.{name}")
-    } else {
-        name
-    }
+    if schema["$ref"].is_string() { format!("{space}.{name}") } else { name }
 }
 
 fn local(reference: &str) -> &str {

@@ -71,9 +71,7 @@ impl<'de> Deserialize<'de> for Limit {
         if (1..=PAGE_MAX).contains(&items) {
             Ok(Self(items))
         } else {
-            Err(serde::de::Error::custom(format!(
-                "a limit is 1 to {PAGE_MAX}, not {items}"
-            )))
+            Err(serde::de::Error::custom(format!("a limit is 1 to {PAGE_MAX}, not {items}")))
         }
     }
 }

@@ -1,9 +1,5 @@
 //! The committed documents say what the types say, and a blessed one never changes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed step fails the test"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use std::{env, fs, path::PathBuf};
 
@@ -32,20 +28,14 @@ fn documents_agree_with_types() {
         .iter()
         .filter_map(|(name, wanted)| agree(&folder.join(name), wanted))
         .collect();
-    assert!(
-        stale.is_empty(),
-        "HOMETWIN_WRITE=1 cargo test -p capability writes: {stale:?}"
-    );
+    assert!(stale.is_empty(), "HOMETWIN_WRITE=1 cargo test -p capability writes: {stale:?}");
 }
 
 #[test]
 fn declarations_agree_with_types() {
     let path = crate_folder().join("../../ui/sdk/types.d.ts");
     let stale = agree(&path, &typescript::declarations());
-    assert_eq!(
-        stale, None,
-        "HOMETWIN_WRITE=1 cargo test -p capability writes it"
-    );
+    assert_eq!(stale, None, "HOMETWIN_WRITE=1 cargo test -p capability writes it");
 }
 
 #[test]
@@ -88,23 +78,14 @@ fn changed(list: &str, read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<String> {
 fn blessed_documents_never_change() {
     let folder = crate_folder().join("documents");
     let list = fs::read_to_string(folder.join("blessed.txt")).unwrap();
-    assert_eq!(
-        changed(&list, |name| fs::read(folder.join(name)).ok()),
-        Vec::<String>::new()
-    );
+    assert_eq!(changed(&list, |name| fs::read(folder.join(name)).ok()), Vec::<String>::new());
 }
 
 #[test]
 fn blessing_notices_change_and_loss() {
-    let list = format!(
-        "# comment\n{}  chat/1.json\n",
-        blake3::hash(b"as it was").to_hex()
-    );
+    let list = format!("# comment\n{}  chat/1.json\n", blake3::hash(b"as it was").to_hex());
     assert!(changed(&list, |_| Some(b"as it was".to_vec())).is_empty());
-    assert_eq!(
-        changed(&list, |_| Some(b"edited".to_vec())),
-        ["chat/1.json"]
-    );
+    assert_eq!(changed(&list, |_| Some(b"edited".to_vec())), ["chat/1.json"]);
     assert_eq!(changed(&list, |_| None), ["chat/1.json"]);
 }
 
@@ -143,26 +124,18 @@ fn requests_close_and_envelopes_stay_open() {
     for interface in interfaces::all() {
         let document = documents::document(interface);
         for method in interface.methods {
-            let reference = document["methods"][method.name]["request"]["$ref"]
-                .as_str()
-                .unwrap();
+            let reference = document["methods"][method.name]["request"]["$ref"].as_str().unwrap();
             let request = document.pointer(&reference[1..]).unwrap();
             let closed = request["additionalProperties"] == Value::Bool(false);
-            assert!(
-                closed,
-                "{}/{} takes unknown fields",
-                interface.name, method.name
-            );
+            assert!(closed, "{}/{} takes unknown fields", interface.name, method.name);
         }
         let Some(envelope) = interface.envelope else {
             continue;
         };
         let body = &document["envelope"]["body"]["$ref"].as_str().unwrap()[1..];
         let variants = document.pointer(body).unwrap()["oneOf"].as_array().unwrap();
-        let types: Vec<_> = variants
-            .iter()
-            .map(|one| one["properties"]["type"]["const"].clone())
-            .collect();
+        let types: Vec<_> =
+            variants.iter().map(|one| one["properties"]["type"]["const"].clone()).collect();
         assert_eq!(types, envelope.types, "{}", interface.name);
     }
 }

@@ -18,9 +18,7 @@ fn later() -> impl Strategy<Value = serde_json::Map<String, Value>> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        any::<f64>()
-            .prop_filter("finite", |x| x.is_finite())
-            .prop_map(Value::from),
+        any::<f64>().prop_filter("finite", |x| x.is_finite()).prop_map(Value::from),
         "\\PC{0,20}".prop_map(Value::from),
     ];
     let value = leaf.prop_recursive(3, 20, 4, |inner| {
@@ -116,10 +114,7 @@ fn limits_are_kept() {
     assert!(list(json!(200)).is_ok());
     assert!(list(json!(0)).is_err() && list(json!(201)).is_err() && list(json!(-1)).is_err());
     assert_eq!(
-        serde_json::from_value::<contacts::latest::List>(json!({}))
-            .unwrap()
-            .limit
-            .items(),
+        serde_json::from_value::<contacts::latest::List>(json!({})).unwrap().limit.items(),
         50
     );
     let text = |text: String| text.parse::<chat::latest::MessageText>();
@@ -127,12 +122,9 @@ fn limits_are_kept() {
     assert!(text("a\u{0}b".to_owned()).is_err() && text(" \n ".to_owned()).is_err());
     let name = |name: &str| name.parse::<identity::latest::DisplayName>();
     assert!(name("Zoë").is_ok() && name("Ann\u{202e}nnA").is_err() && name("a\nb").is_err());
-    for wrong in [
-        "",
-        "0011",
-        "00112233445566778899AABBCCDDEEFF",
-        "../../../../../../../../../../..",
-    ] {
+    for wrong in
+        ["", "0011", "00112233445566778899AABBCCDDEEFF", "../../../../../../../../../../.."]
+    {
         assert!(wrong.parse::<wire::WriteId>().is_err(), "{wrong}");
     }
 }

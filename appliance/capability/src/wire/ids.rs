@@ -172,9 +172,5 @@ fn to_bytes(hex: &str) -> [u8; 16] {
 }
 
 fn nibble(digit: u8) -> u8 {
-    if digit.is_ascii_digit() {
-        digit - b'0'
-    } else {
-        digit.wrapping_sub(b'a').wrapping_add(10)
-    }
+    if digit.is_ascii_digit() { digit - b'0' } else { digit.wrapping_sub(b'a').wrapping_add(10) }
 }

@@ -121,12 +121,7 @@ impl FromStr for Word {
     type Err = Unfit;
 
     fn from_str(text: &str) -> Result<Self, Unfit> {
-        fit(
-            text,
-            1,
-            64,
-            |c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-'),
-        )?;
+        fit(text, 1, 64, |c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-'))?;
         Ok(Self(text.to_owned()))
     }
 }
