@@ -109,7 +109,9 @@ fn a_sleeping_household_wakes_nobody() {
 
 #[test]
 fn strangers_can_not_keep_a_twin_awake() {
-    let node = sleepy(&["ann"]).unwrap();
+    // So short that the budget is used up in seconds.
+    let options = Options::people(&["ann"]).with(&["--sleep-after", "200ms"]);
+    let node = Node::start(&options).unwrap();
     let ann = node.pair("ann").unwrap();
     asleep(&node, "ann").unwrap();
     let before = starts(&node, "ann").unwrap();
