@@ -126,7 +126,11 @@ async fn open(
         let shelf = Shelf::open(&folder_path.join("experiences"));
         let sockets = crate::events::Sockets::default();
         let executor = executor.clone();
-        (Kind::Person(Person { sessions, frames, shelf, sockets, life, executor }), Some(id), paired)
+        (
+            Kind::Person(Person { sessions, frames, shelf, sockets, life, executor }),
+            Some(id),
+            paired,
+        )
     };
     let site = Rc::new(Site {
         name: RefCell::new(name.clone()),

@@ -211,18 +211,19 @@ async fn installed(visit: &Visit<'_>, caller: &Caller) -> Result<experiences::In
     let grants = visit.person.life.call(caller, "experiences", 1, "grants", b"{}").await?;
     let grants: experiences::Grants =
         serde_json::from_slice(&grants).map_err(|error| Trouble::inside(&error))?;
-    let items = visit.person.shelf.manifests().into_iter().map(|manifest| experiences::Experience {
-        grants: grants
-            .items
-            .iter()
-            .filter(|one| one.experience == manifest.name)
-            .cloned()
-            .collect(),
-        name: manifest.name,
-        version: manifest.version,
-        title: manifest.title,
-        wants: manifest.wants,
-    });
+    let items =
+        visit.person.shelf.manifests().into_iter().map(|manifest| experiences::Experience {
+            grants: grants
+                .items
+                .iter()
+                .filter(|one| one.experience == manifest.name)
+                .cloned()
+                .collect(),
+            name: manifest.name,
+            version: manifest.version,
+            title: manifest.title,
+            wants: manifest.wants,
+        });
     Ok(experiences::Installed { items: items.collect() })
 }
 

@@ -69,11 +69,14 @@ impl Shelf {
 
     /// All of them by name; one whose manifest is broken or misnamed is left out.
     pub(crate) fn manifests(&self) -> Vec<Manifest> {
-        let given = self.given.iter().filter_map(|(name, files)| {
-            Some((name.as_str(), files.get(MANIFEST)?.as_ref()))
-        });
-        let mut all: Vec<Manifest> =
-            files::manifests().chain(given).filter_map(|(name, text)| manifest(name, text)).collect();
+        let given = self
+            .given
+            .iter()
+            .filter_map(|(name, files)| Some((name.as_str(), files.get(MANIFEST)?.as_ref())));
+        let mut all: Vec<Manifest> = files::manifests()
+            .chain(given)
+            .filter_map(|(name, text)| manifest(name, text))
+            .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

@@ -133,7 +133,10 @@ impl Fault {
 }
 
 impl From<store::Error> for Fault {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the store may get more; those few are told apart")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the store may get more; those few are told apart"
+    )]
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Full { .. } => Self::full(),

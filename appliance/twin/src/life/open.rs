@@ -189,7 +189,10 @@ impl store::Sign for Signer {
 }
 
 impl OpenError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the store may get more; these are told apart")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the store may get more; these are told apart"
+    )]
     fn at(folder: &Path, error: store::Error) -> Self {
         let folder = folder.to_owned();
         match error {
