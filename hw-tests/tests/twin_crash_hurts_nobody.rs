@@ -79,7 +79,7 @@ fn broken_data_stops_one_twin_and_is_left_as_it_is() {
     let node = Node::start(&options).unwrap();
     pair.bob.call("identity", "me", json!({})).unwrap();
     let refused = pair.ann.call("identity", "me", json!({})).unwrap_err();
-    assert!(!refused.code().is_empty(), "no clear answer: {refused}");
+    assert_eq!(refused.code(), "broken", "no clear answer: {refused}");
     pair.bob.call("identity", "me", json!({})).unwrap();
     assert_eq!(fs::read(&file).unwrap(), broken, "a broken file was touched");
     assert!(node.log().contains(&folder), "the log doesn't name what is broken");

@@ -57,6 +57,8 @@ pub(crate) struct Twin {
     pub(crate) process: Option<Process<ToTwinExecutor>>,
     pub(crate) starts: u32,
     restart: Restart,
+    /// It said that it can't open its data.
+    broken: bool,
     /// Start it again as soon as the process that is ending is gone.
     wanted: bool,
     /// When it wants to be woken, in milliseconds since 1970.
@@ -282,7 +284,9 @@ impl Node {
     }
 
     fn refuse(&mut self, twin: Number) {
-        self.tell_gateway(ToGateway::Failed { twin, reason: Reason::Crashing }, Vec::new());
+        let broken = self.twins.get(&twin).is_some_and(|known| known.broken);
+        let reason = if broken { Reason::Broken } else { Reason::Crashing };
+        self.tell_gateway(ToGateway::Failed { twin, reason }, Vec::new());
         self.fail_asks(twin);
     }
 
@@ -331,6 +335,9 @@ impl Node {
         if clean {
             tracing::info!(%twin, "twin ended");
             known.restart.slept();
+        } else if known.broken {
+            // What was said about its data is better than "it keeps stopping".
+            known.restart.is_broken(now);
         } else if let Some(pause) = known.restart.died(now - process.since, now) {
             let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
             let notice = Notice::Crashing { name: name.to_owned(), wait_s: pause.as_secs() };
@@ -394,10 +401,16 @@ impl Node {
     fn hear_twin(&mut self, twin: Number, header: FromTwinExecutor) -> Result<(), Error> {
         match header {
             FromTwinExecutor::Ready { id, fingerprint, .. } => {
+                if let Some(known) = self.twins.get_mut(&twin) {
+                    known.broken = false;
+                }
                 let (id, fingerprint) = (id.map(|id| hex(&id)), fingerprint.map(|f| hex(&f)));
                 self.learn(twin, id, fingerprint)?;
             }
             FromTwinExecutor::Broken { text } => {
+                if let Some(known) = self.twins.get_mut(&twin) {
+                    known.broken = true;
+                }
                 let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
                 self.tell(&Notice::Broken { name: name.to_owned(), text });
             }

@@ -27,6 +27,12 @@ impl Restart {
         Some(pause)
     }
 
+    /// It can't open its data: trying again at once would not help, so every try costs a pause.
+    pub(crate) fn is_broken(&mut self, now: Instant) {
+        self.in_a_row = self.in_a_row.max(FREE - 1);
+        self.died(Duration::ZERO, now);
+    }
+
     /// The process ended as agreed.
     pub(crate) fn slept(&mut self) {
         *self = Self::default();
@@ -60,5 +66,7 @@ mod tests {
         assert!(restart.may_start(now + Duration::from_secs(60)));
         assert_eq!(restart.died(Duration::from_secs(3), now), None);
         assert!(restart.may_start(now));
+        restart.is_broken(now);
+        assert!(!restart.may_start(now));
     }
 }

@@ -178,6 +178,8 @@ pub enum FromTwin {
 /// Why a connection or a link does not reach the twin that was asked for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Reason {
+    /// The twin can't open its data; somebody has to look at it.
+    Broken,
     /// The twin stops again and again; the executor waits before it tries again.
     Crashing,
     /// No twin of this node has this name or id, or no name was given at all.

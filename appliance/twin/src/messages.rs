@@ -183,6 +183,7 @@ mod tests {
             assert_problem(english, code);
         }
         let reasons = [
+            Reason::Broken,
             Reason::Crashing,
             Reason::NotHere,
             Reason::PlainHttp,

@@ -182,6 +182,7 @@ fn refer(place: &Place, reason: Reason, at: &Authority, head: &Parts) -> Result<
         }
     }
     let (status, retry) = match reason {
+        Reason::Broken => (503, Retry::No),
         Reason::Crashing | Reason::Stopping => (503, Retry::Later),
         Reason::NotHere => (404, Retry::No),
         // Plain HTTP to an address that has no secure form either.
@@ -221,6 +222,7 @@ pub(crate) fn refusal_code(refusal: Refusal) -> &'static str {
 /// The code whose sentences explain a reason.
 pub(crate) fn reason_code(reason: Reason) -> &'static str {
     match reason {
+        Reason::Broken => "broken",
         Reason::Crashing => "crashing",
         Reason::NotHere => "not_here",
         Reason::PlainHttp => "plain_http",

@@ -325,6 +325,25 @@ impl Served {
         }
         self.site.name.replace(name);
         self.connections.forget_certificate();
+        self.tell_certificate();
+    }
+
+    /// A new name has a new certificate, whose fingerprint people compare.
+    fn tell_certificate(&self) {
+        let Kind::Person(person) = &self.site.kind else { return };
+        if !self.site.place.tls() {
+            return;
+        }
+        match self.connections.certificate() {
+            Ok(certificate) => self.executor.tell(FromTwinExecutor::Ready {
+                id: Some(*person.life.id().as_bytes()),
+                fingerprint: Some(certificate.fingerprint),
+                paired: person.sessions.paired(),
+            }),
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "no certificate for the new name")
+            }
+        }
     }
 
     fn make_code(&self, request: u64) {
