@@ -32,7 +32,7 @@ export function fill(element, ...children) {
 
 /**
  * Makes the children of `parent` be the items, in order, without touching what stays the same, so that
- * focus, selection and scroll place survive.
+ * focus, selection, scroll place and what is unfolded survive.
  * @template T
  * @param {Element} parent
  * @param {T[]} items
@@ -57,6 +57,8 @@ export function keep(parent, items, key, make) {
   if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }
 
+const FOCUSABLE = '[tabindex], a[href], button, summary';
+
 /** What a child was last made from. */
 const made = new WeakMap();
 
@@ -64,10 +66,13 @@ function renew(old, child, name, seen) {
   child.setAttribute('data-key', name);
   made.set(child, seen);
   if (!old) return child;
-  const focused = old.contains(document.activeElement);
+  const place = [old, ...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
   if (old.hasAttribute('tabindex')) child.setAttribute('tabindex', old.getAttribute('tabindex'));
+  const [was, is] = [old.querySelector('details'), child.querySelector('details')];
+  if (was && is) is.open = was.open;
   old.replaceWith(child);
-  if (focused) (child.matches('[tabindex], a, button') ? child : child.querySelector('a, button'))?.focus();
+  // Where the focus was: the same element, else the nearest one before it.
+  if (place >= 0) [child, ...child.querySelectorAll(FOCUSABLE)].slice(0, place + 1).findLast((one) => one.matches(FOCUSABLE))?.focus();
   return child;
 }
 

@@ -6,6 +6,7 @@ import { call, Problem } from './api.js';
 import { events } from './events.js';
 import { enqueue, flush, hasWaiting, isWrite, outbox, plain, waits } from './outbox.js';
 import * as shelf from './shelf.js';
+import { weigh } from './weigh.js';
 
 const MESSAGE_MAX = 64 * 1024;
 const OUTSTANDING_MAX = 32;
@@ -82,7 +83,8 @@ export class Bridge {
     if (now - this.#second.began > 1000) this.#second = { began: now, count: 0 };
     if (++this.#second.count > MESSAGES_PER_SECOND) return 'too_many';
     if (ports.length || typeof data !== 'object' || data === null) return 'malformed';
-    if (size(data) > MESSAGE_MAX) return 'too_large';
+    const why = weigh(data, MESSAGE_MAX);
+    if (why) return why;
     if ('route' in data) return typeof data.route === 'string' && data.route.length <= ROUTE_MAX ? '' : 'malformed';
     if (!Number.isSafeInteger(data.n)) return 'malformed';
     if (data.cancel === true) return '';
@@ -172,13 +174,4 @@ export class Bridge {
 
 function online() {
   return events.state === 'open' || (events.state !== 'offline' && navigator.onLine);
-}
-
-/** Bytes of a message, or endless for what JSON cannot say. */
-function size(data) {
-  try {
-    return new Blob([JSON.stringify(data)]).size;
-  } catch {
-    return Infinity;
-  }
 }

@@ -1,5 +1,5 @@
 /** History: what happened, filtered, with undo where a kind offers it and erasing with its date. */
-import { fill, h } from '/sdk/dom.js';
+import { fill, h, keep } from '/sdk/dom.js';
 import { call } from './api.js';
 import { nameOf } from './contact.js';
 import { attempt } from './dialog.js';
@@ -11,6 +11,7 @@ import { titleOf } from './view-home.js';
 const KINDS = ['chat.', 'contact.', 'identity.', 'grant.'];
 /** A filtered page can be empty and still have more behind it: read on this often before asking the person. */
 const PAGES_AT_ONCE = 20;
+const AT_ONCE = 30;
 
 export function show(root, app, { signal }) {
   const { t } = app.words;
@@ -37,7 +38,7 @@ export function show(root, app, { signal }) {
   attempt(app.words, async () => {
     const { items } = await call('experiences', 'list', {}, { signal });
     app.titles = new Map(items.map((experience) => [experience.name, titleOf(experience, app.words)]));
-    await events.follow('history', () => view.load(), signal);
+    await events.follow('history', () => view.refresh(), signal);
   });
   attempt(app.words, async () => {
     const { items } = await call('contacts', 'list', { limit: 200 }, { signal });
@@ -51,7 +52,7 @@ class History {
   #signal;
   #cursor;
   #latest = 0;
-  #day = '';
+  #items = [];
 
   constructor(app, parts, signal) {
     this.#app = app;
@@ -59,29 +60,46 @@ class History {
     this.#signal = signal;
   }
 
-  /** Reads from the newest on. @returns {Promise<number|undefined>} the state that is shown */
-  async load() {
+  /**
+   * Reads from the newest on.
+   * @param {number} [wanted] how many entries
+   * @returns {Promise<number|undefined>} the state that is shown
+   */
+  async load(wanted = AT_ONCE) {
     const number = ++this.#latest;
-    const { items, cursor, at } = await this.#read();
+    const { items, cursor, at } = await this.#read(wanted);
     if (number !== this.#latest || this.#signal.aborted) return;
-    const { list, none, busy } = this.#parts;
-    this.#day = '';
-    fill(list, this.#rows(items));
+    const { none, busy } = this.#parts;
+    this.#show(items, cursor);
     none.hidden = items.length > 0;
-    this.#rest(cursor);
     if (new FormData(this.#parts.form).get('text')) fill(busy, this.#app.words.t('history.found', { n: items.length }));
     return at;
   }
 
-  async next() {
-    const { items, cursor } = await this.#read(this.#cursor);
-    const first = this.#rows(items);
-    this.#parts.list.append(...first);
-    this.#rest(cursor);
-    first[0]?.querySelector('summary')?.focus();
+  /** Something happened: what is shown stays where it is, with what is new above it. */
+  refresh() {
+    return this.load(Math.max(AT_ONCE, this.#items.length));
   }
 
-  async #read(cursor) {
+  async next() {
+    const number = ++this.#latest;
+    const { items, cursor } = await this.#read(AT_ONCE, this.#cursor);
+    if (number !== this.#latest || this.#signal.aborted) return;
+    this.#show([...this.#items, ...items], cursor);
+    this.#parts.list.querySelector(`[data-key="${items[0]?.seq}"] summary`)?.focus();
+  }
+
+  #show(items, cursor) {
+    this.#items = items;
+    this.#cursor = cursor;
+    const app = this.#app;
+    const rows = app.words.byDay(items, (item) => item.time_ms).flatMap(([day, of]) => [{ day }, ...of]);
+    const key = ({ day, seq }) => day ?? String(seq);
+    keep(this.#parts.list, rows, key, (row) => (row.day ? h('li', { class: 'day' }, h('h2', {}, row.day)) : entry(app, row)));
+    this.#parts.more.hidden = !cursor;
+  }
+
+  async #read(wanted, cursor) {
     const data = new FormData(this.#parts.form);
     const text = data.get('text').trim();
     const filter = {
@@ -91,7 +109,7 @@ class History {
     };
     const items = [];
     let at;
-    for (let pages = 0; pages < PAGES_AT_ONCE && items.length < 30; pages += 1) {
+    for (let pages = 0; pages < PAGES_AT_ONCE && items.length < wanted; pages += 1) {
       const page = await call('history', 'list', { ...filter, ...(cursor ? { cursor } : {}) }, { signal: this.#signal });
       items.push(...page.items);
       at ??= page.at;
@@ -99,20 +117,6 @@ class History {
       if (!cursor) break;
     }
     return { items, cursor, at };
-  }
-
-  #rest(cursor) {
-    this.#cursor = cursor;
-    this.#parts.more.hidden = !cursor;
-  }
-
-  #rows(items) {
-    return items.flatMap((item) => {
-      const day = this.#app.words.day(item.time_ms);
-      const heading = day === this.#day ? [] : [h('li', { class: 'day' }, h('h2', {}, day))];
-      this.#day = day;
-      return [...heading, entry(this.#app, item)];
-    });
   }
 }
 
