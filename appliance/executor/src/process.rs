@@ -56,6 +56,7 @@ impl<H: Serialize + 'static> Process<H> {
             .arg0("hometwin")
             .args(arguments)
             .env_clear()
+            .env(ALLOCATOR.0, ALLOCATOR.1)
             .envs(environment.iter().cloned())
             // Ctrl-C is for the executor: it ends its children in order.
             .process_group(0)
@@ -137,3 +138,12 @@ async fn listen<R: DeserializeOwned, E>(
         }
     }
 }
+
+/// LMDB allocates lists of 2 MiB of which it touches a few bytes. With the C library's usual growing
+/// threshold they end up on the heap, are zeroed and stay resident in every awake twin (measured on
+/// 2026-11-22: 3.1 MiB of private memory with it, 0.9 MiB without). A fixed threshold keeps them in
+/// maps of their own, one arena spares the writer's thread its own heap (mallopt(3)).
+const ALLOCATOR: (&str, &str) = (
+    "GLIBC_TUNABLES",
+    "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=1",
+);
