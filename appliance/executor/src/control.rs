@@ -87,6 +87,8 @@ pub enum Answer {
     Pair {
         /// With the code in its fragment.
         url: String,
+        /// Whether it can be opened from another device.
+        elsewhere: bool,
     },
     /// No, for this reason.
     Refused {

@@ -76,6 +76,8 @@ pub enum Notice {
         name: String,
         /// The address, with the code in its fragment.
         url: String,
+        /// Whether it can be opened from another device.
+        elsewhere: bool,
     },
     /// A twin's address.
     Twin {

@@ -103,11 +103,11 @@ impl Node {
         self.twins.insert(twin, Twin::default());
         self.welcome = None;
         self.name(twin);
-        self.tell(&Notice::Twin {
-            name: name.to_owned(),
-            address: self.address(name),
-            fingerprint: None,
-        });
+        // Where TLS is spoken it is told with the certificate's fingerprint, after the first start.
+        if !self.place.tls() {
+            let (name, address) = (name.to_owned(), self.address(name));
+            self.tell(&Notice::Twin { name, address, fingerprint: None });
+        }
         self.wake(twin);
         Ok(())
     }
@@ -211,7 +211,7 @@ impl Node {
         let welcome = Welcome::new(Instant::now()).map_err(start_error)?;
         let url = format!("{}/pair#{}", self.place.origin("node"), welcome.code());
         self.welcome = Some(welcome);
-        self.tell(&Notice::Welcome { url, elsewhere: self.place.tls(), again });
+        self.tell(&Notice::Welcome { url, elsewhere: self.place.elsewhere(), again });
         Ok(())
     }
 
@@ -265,13 +265,14 @@ impl Node {
             return;
         };
         let url = outcome.map(|code| format!("{}/pair#{code}", self.place.origin(&name)));
+        let elsewhere = self.place.elsewhere();
         match (ask.then, url) {
-            (Then::Answer(answer), Ok(url)) => drop(answer.send(Answer::Pair { url })),
+            (Then::Answer(answer), Ok(url)) => drop(answer.send(Answer::Pair { url, elsewhere })),
             (Then::Answer(answer), Err(refusal)) => {
                 drop(answer.send(Answer::Refused { refusal }));
             }
             (Then::Claim(claim), url) => self.claimed(claim, url),
-            (Then::Console, Ok(url)) => self.tell(&Notice::Pair { name, url }),
+            (Then::Console, Ok(url)) => self.tell(&Notice::Pair { name, url, elsewhere }),
             (Then::Console, Err(refusal)) => tracing::error!(?refusal, "no pairing code"),
             (Then::Remove { .. }, _) => tracing::error!("a code came where an export was asked"),
         }

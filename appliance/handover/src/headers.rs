@@ -40,6 +40,12 @@ impl Place {
         !self.listen.ip().is_loopback()
     }
 
+    /// Whether other devices can open what [`Place::origin`] gives.
+    #[must_use]
+    pub fn elsewhere(&self) -> bool {
+        self.tls() && self.zone != "localhost"
+    }
+
     /// The origin under which a name is served, such as `http://ann.localhost:8080`.
     #[must_use]
     pub fn origin(&self, name: &str) -> String {

@@ -111,8 +111,9 @@ impl Say {
                     self.print(&format!("{:<12} {:<8} {}", twin.name, state, twin.address));
                 }
             }
-            Answer::Pair { url } => {
+            Answer::Pair { url, elsewhere } => {
                 self.print(&language.fill("pair", &[("name", name), ("url", url)]));
+                self.picture(url, *elsewhere);
             }
             Answer::Refused { refusal } => return self.failure(&Failure::Refused(*refusal)),
             Answer::Removed { export } => {
@@ -168,8 +169,9 @@ impl Say {
             Notice::Listening { address } => {
                 self.print(&language.fill("listening", &[("address", &address.to_string())]));
             }
-            Notice::Pair { name, url } => {
+            Notice::Pair { name, url, elsewhere } => {
                 self.print(&language.fill("pair", &[("name", name), ("url", url)]));
+                self.picture(url, *elsewhere);
             }
             Notice::Twin { name, address, fingerprint } => {
                 self.print(&language.fill("twin_at", &[("name", name), ("address", address)]));
@@ -181,11 +183,16 @@ impl Say {
             Notice::Welcome { url, elsewhere, again } => {
                 let key = if *again { "welcome_again" } else { "welcome" };
                 self.print(&language.fill(key, &[("url", url)]));
-                if *elsewhere && let Ok(code) = qrcode::QrCode::new(url) {
-                    use qrcode::render::unicode::Dense1x2;
-                    self.print(&code.render::<Dense1x2>().quiet_zone(true).build());
-                }
+                self.picture(url, *elsewhere);
             }
+        }
+    }
+
+    /// The address as a QR code, for a phone's camera, where a phone can open it.
+    fn picture(&self, url: &str, elsewhere: bool) {
+        use qrcode::render::unicode::Dense1x2;
+        if elsewhere && let Ok(code) = qrcode::QrCode::new(url) {
+            self.print(&code.render::<Dense1x2>().quiet_zone(true).build());
         }
     }
 
@@ -286,7 +293,7 @@ fn notice_json(notice: &Notice) -> serde_json::Value {
             json!({"event": "crashing", "name": name, "wait_s": wait_s})
         }
         Notice::Listening { address } => json!({"event": "listening", "address": address}),
-        Notice::Pair { name, url } => json!({"event": "pair", "name": name, "url": url}),
+        Notice::Pair { name, url, .. } => json!({"event": "pair", "name": name, "url": url}),
         Notice::Twin { name, address, fingerprint } => {
             json!({"event": "twin", "name": name, "address": address, "fingerprint": fingerprint})
         }
