@@ -131,8 +131,13 @@ impl Life {
             false => api::read(&context, &context.view(w.reader())?, call),
         };
         let together = move |w: &mut Writer<'_>| {
+            let mut room = BATCH_ANSWER_MAX;
             let each = all.iter().map(|(call, writes, number)| {
-                one(w, call, *writes).map_err(|fault| fault.in_call(*number))
+                let answer = one(w, call, *writes).and_then(|answer: Vec<u8>| {
+                    room = room.checked_sub(answer.len()).ok_or_else(Fault::too_large)?;
+                    Ok(answer)
+                });
+                answer.map_err(|fault| fault.in_call(*number))
             });
             each.collect()
         };
@@ -280,6 +285,8 @@ async fn aside<T: Send + 'static>(
     done.unwrap_or_else(|_| Err("the work was interrupted".to_owned()))
 }
 
+/// Most bytes of all answers of a batch.
+const BATCH_ANSWER_MAX: usize = 8 * 1024 * 1024;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
 #[cfg(test)]

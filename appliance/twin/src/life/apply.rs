@@ -88,6 +88,15 @@ impl Apply for Receiver {
         if inner.body.len() > store::CONTENT_LIMIT {
             return Err(Refusal::TooLarge.into());
         }
+        // All of it is looked at whenever the twin wakes.
+        let mut theirs = 0;
+        for (_, row) in w.prefix(tables::HELD, b"", usize::MAX, Direction::Forward)? {
+            let held: tables::Held = tables::parsed(tables::HELD, &row)?;
+            theirs += usize::from(held.from == inner.from);
+        }
+        if theirs >= MAX_HELD {
+            return Err(Refusal::Full.into());
+        }
         Ok(w.append(NewEntry {
             time_ms: now_ms,
             actor: Actor::Contact(*inner.from.as_bytes()),
@@ -227,6 +236,9 @@ fn bounded(more: More) -> Result<More, Failure> {
     let size = serde_json::to_vec(&more).map_or(usize::MAX, |bytes| bytes.len());
     if size <= MORE_BYTES_MAX { Ok(more) } else { Err(Refusal::TooLarge.into()) }
 }
+
+/// What one person may say that waits for an update.
+const MAX_HELD: usize = 200;
 
 /// What went wrong inside: the sender tries again later.
 #[expect(clippy::needless_pass_by_value, reason = "used as the argument of `map_err`")]

@@ -16,7 +16,7 @@ mod vault;
 mod wire;
 
 pub(crate) use known::{meet, settle};
-pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, retry};
+pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, retry, waits};
 pub(crate) use vault::refusals;
 
 use link::{Chain, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};
@@ -202,10 +202,16 @@ impl Peers {
         self.0.busy.get() > 0
     }
 
-    /// When the next peer that is away is to be tried again (Unix time in milliseconds); `None`
-    /// when nothing waits for that.
+    /// When something that waits is to be tried (Unix time in milliseconds): now, unless its
+    /// receiver is away. `None` when nothing waits.
     pub(crate) fn due_ms(&self) -> Option<i64> {
-        self.0.away.borrow().values().map(|away| away.next_ms).filter(|next| *next > 0).min()
+        let pending = self.0.store.read(outbox::pending).unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "no outbox");
+            Vec::new()
+        });
+        let away = self.0.away.borrow();
+        let next = |to| away.get(to).map(|away| away.next_ms).filter(|next| *next > 0);
+        pending.iter().map(|to| next(to).unwrap_or_else(|| self.now_ms())).min()
     }
 
     /// Looks at the outbox again, after a write that appended no journal entry.

@@ -122,8 +122,10 @@ impl<'r> View<'r> {
     /// person calls themselves, never what one calls them.
     pub(crate) fn person(&self, id: &TwinId) -> Result<Person, Fault> {
         let me = *id == self.me.id;
-        let name = person::name_of(&self.r, &self.me, id, self.whole())?;
-        Ok(Person { id: self.person_id(id)?, name, me })
+        let (name, id) =
+            (person::known_name(&self.r, &self.me, id, self.whole())?, self.person_id(id)?);
+        let name = name.unwrap_or_else(|| person::short(id.as_str()));
+        Ok(Person { id, name, me })
     }
 
     pub(crate) fn person_id(&self, id: &TwinId) -> Result<PersonId, Fault> {

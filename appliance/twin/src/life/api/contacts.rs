@@ -8,7 +8,7 @@ use capability::{
 use link::{Card, TwinId};
 use store::{Direction, Writer};
 
-use super::{Context, View, page, person, show};
+use super::{Context, View, names, page, person, show};
 use crate::life::{
     Fault,
     kinds::{
@@ -17,7 +17,7 @@ use crate::life::{
     },
     peers,
     post::{Post, post},
-    tables::{self, CONTACT, Rows as _, Standing, parsed},
+    tables::{self, CONTACT, Id16, Rows as _, Standing, parsed},
 };
 
 pub(super) fn list(view: &View<'_>, q: &List) -> Result<Page<Contact>, Fault> {
@@ -125,8 +125,7 @@ pub(super) fn rename(c: &Context, w: &mut Writer<'_>, q: Rename) -> Result<Conta
 pub(super) fn remove(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Done, Fault> {
     let (id, _) = chosen(w, q)?;
     let at = change(c, w, &Changed::new(id, Change::Removed))?;
-    peers::forget(w, &id)?;
-    peers::settle(w, &id)?;
+    forget(w, &id)?;
     Ok(Done { at })
 }
 
@@ -223,9 +222,18 @@ fn tell(c: &Context, w: &mut Writer<'_>, id: &TwinId, body: &Body) -> Result<(),
 
 fn stop(c: &Context, w: &mut Writer<'_>, id: &TwinId, undoes: Option<u64>) -> Result<u64, Fault> {
     let seq = change(c, w, &Changed { undoes, ..Changed::new(*id, Change::Blocked) })?;
-    peers::forget(w, id)?;
-    peers::settle(w, id)?;
+    forget(w, id)?;
     Ok(seq)
+}
+
+/// Nothing more goes to them; what had not gone yet shows that.
+fn forget(w: &mut Writer<'_>, id: &TwinId) -> Result<(), Fault> {
+    for about in peers::forget(w, id)? {
+        if let Ok(message) = about.try_into().map(Id16) {
+            w.vault_put(&names::sent(message), show::REFUSED)?;
+        }
+    }
+    Ok(peers::settle(w, id)?)
 }
 
 fn name(

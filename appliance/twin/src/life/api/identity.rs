@@ -21,11 +21,11 @@ use crate::life::{
 
 pub(super) fn me(c: &Context, view: &View<'_>, _: Nothing) -> Result<Me, Fault> {
     let profile = person::profile(&view.r, &view.me)?;
-    let whole = view.whole();
+    let (whole, person) = (view.whole(), view.person(&view.me.id)?);
     Ok(Me {
-        id: view.person_id(&view.me.id)?,
+        id: person.id,
         name: whole.then(|| c.shared.name()),
-        display_name: profile.display_name,
+        display_name: person.name,
         about: whole.then_some(profile.about),
         rev: if whole { view.me.profile } else { 0 },
     })

@@ -7,6 +7,9 @@ use store::Reader;
 
 use crate::life::Fault;
 
+/// A page ends early once its long texts have as many bytes.
+pub(super) const BYTES: usize = 1024 * 1024;
+
 /// The key that a cursor holds.
 pub(super) fn key(cursor: Option<&Cursor>) -> Result<Option<Vec<u8>>, Fault> {
     let Some(cursor) = cursor else { return Ok(None) };

@@ -20,30 +20,40 @@ pub(crate) fn conversation_of(a: &TwinId, b: &TwinId) -> Id16 {
     Id16(id)
 }
 
-/// What a person is called here; with `petnames` what one calls them comes first.
+/// What a person is called here, or the start of their id; with `petnames` what one calls them
+/// comes first.
 pub(crate) fn name_of(
     r: &Reader<'_>,
     me: &Me,
     id: &TwinId,
     petnames: bool,
 ) -> Result<String, Fault> {
+    Ok(known_name(r, me, id, petnames)?.unwrap_or_else(|| short_id(id)))
+}
+
+/// What a person is called here, if that is known.
+pub(crate) fn known_name(
+    r: &Reader<'_>,
+    me: &Me,
+    id: &TwinId,
+    petnames: bool,
+) -> Result<Option<String>, Fault> {
     if *id == me.id {
-        let About { display_name, .. } = profile(r, me)?;
-        return Ok(display_name);
+        let profile: Option<About> = content(r.content(me.profile)?.as_deref());
+        return Ok(profile.map(|profile| profile.display_name));
     }
     let contact = r.contact(id)?;
     let petname = contact.as_ref().and_then(|contact| contact.petname).filter(|_| petnames);
     if let Some(words) = words(r, petname)?
         && let Some(petname) = words.petname
     {
-        return Ok(petname);
+        return Ok(Some(petname));
     }
     let profile = match contact {
         Some(contact) => Some(contact.profile),
         None => r.conversation(conversation_of(&me.id, id))?.and_then(|row| row.name),
     };
-    let name = words(r, profile)?.and_then(|words| words.display_name);
-    Ok(name.unwrap_or_else(|| short_id(id)))
+    Ok(words(r, profile)?.and_then(|words| words.display_name))
 }
 
 /// What the person says about themselves.
@@ -60,5 +70,10 @@ pub(crate) fn words(r: &Reader<'_>, seq: Option<u64>) -> Result<Option<contact::
 }
 
 fn short_id(id: &TwinId) -> String {
-    id.to_string().chars().take(8).collect()
+    short(&id.to_string())
+}
+
+/// As much of an id as stands for a name that is not known.
+pub(crate) fn short(id: &str) -> String {
+    id.chars().take(8).collect()
 }

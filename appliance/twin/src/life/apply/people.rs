@@ -54,10 +54,18 @@ pub(super) fn ask(a: &Arrived<'_>, w: &mut Writer<'_>, ask: Ask) -> Result<(), F
         // They forgot us, or our answer: it is still yes.
         Some(Standing::Accepted) => {
             update(a, w, words)?;
-            answer_yes(a, w)?;
+            // They may ask more often than they listen.
+            if !peers::waits(&w.reader(), &a.from, "contacts")? {
+                answer_yes(a, w)?;
+            }
             try_again(a, w)
         }
-        Some(Standing::Asks) => update(a, w, words),
+        Some(Standing::Asks) => {
+            // A stranger must not fill the journal: new words count once a day.
+            let last = a.contact.as_ref().map(|contact| contact.profile).unwrap_or_default();
+            let last_ms = w.entry(last)?.map_or(i64::MIN, |entry| entry.time_ms);
+            if a.by.now_ms.saturating_sub(last_ms) < DAY_MS { Ok(()) } else { update(a, w, words) }
+        }
         Some(Standing::Blocked | Standing::Denied) => Ok(()),
     }
 }
@@ -90,6 +98,8 @@ pub(super) fn profile(a: &Arrived<'_>, w: &mut Writer<'_>, new: Profile) -> Resu
     };
     update(a, w, words)
 }
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 fn become_contacts(a: &Arrived<'_>, w: &mut Writer<'_>, words: Words) -> Result<(), Failure> {
     let changed = Changed {

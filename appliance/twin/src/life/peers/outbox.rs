@@ -67,14 +67,27 @@ pub(crate) fn enqueue(w: &mut Writer<'_>, letter: Letter) -> Result<(), OutboxEr
 }
 
 /// Drops everything that waits for a person or is parked, e.g. when they are blocked or removed.
-pub(crate) fn forget(w: &mut Writer<'_>, to: &TwinId) -> Result<(), store::Error> {
-    for kind in [vault::OUT, vault::PARKED] {
-        for (key, _) in w.vault_prefix(&vault::of(kind, to))? {
-            w.vault_delete(&key)?;
-        }
+/// Gives what those that waited are about: nobody will hear of them.
+pub(crate) fn forget(w: &mut Writer<'_>, to: &TwinId) -> Result<Vec<Vec<u8>>, store::Error> {
+    let mut about = Vec::new();
+    for (key, row) in w.vault_prefix(&vault::of(vault::OUT, to))? {
+        w.vault_delete(&key)?;
+        about.extend(Waiting::read(&row).and_then(|letter| letter.about));
+    }
+    for (key, _) in w.vault_prefix(&vault::of(vault::PARKED, to))? {
+        w.vault_delete(&key)?;
     }
     w.vault_delete(&vault::of(vault::AWAY, to))?;
-    w.vault_delete(&vault::of(vault::PENDING, to)).map(drop)
+    w.vault_delete(&vault::of(vault::PENDING, to))?;
+    Ok(about)
+}
+
+/// Whether something that this capability says is among the last that wait for a person.
+pub(crate) fn waits(r: &Reader<'_>, to: &TwinId, capability: &str) -> Result<bool, store::Error> {
+    let last =
+        r.vault_page(&vault::of(vault::OUT, to), None, LAST_LOOKED_AT, Direction::Backward)?;
+    let mut letters = last.iter().filter_map(|(_, row)| Waiting::read(row));
+    Ok(letters.any(|letter| letter.inner.capability == capability))
 }
 
 /// Puts what is parked for a person back into the outbox, under new numbers and behind what is
@@ -169,5 +182,6 @@ fn next_number(w: &mut Writer<'_>, to: &TwinId) -> Result<u64, store::Error> {
     Ok(number)
 }
 
+const LAST_LOOKED_AT: usize = 64;
 /// Parked letters for one person.
 const MAX_PARKED: usize = 200;

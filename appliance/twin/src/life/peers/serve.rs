@@ -150,6 +150,8 @@ impl Session<'_> {
             }
         }
         let results = together(changes).await;
+        // An answer of ours may wait now, and not all of them are in the journal.
+        self.peers.wake();
         let (mut committed, mut held, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for ((digest, done, kept, from), result) in told.into_iter().zip(results) {
             match result {

@@ -222,3 +222,36 @@ fn what_was_said_while_apart_arrives_in_order() {
         until(async || two.ann.texts(&talk).await == two.bob.texts(&talk).await).await;
     });
 }
+
+#[test]
+fn pages_and_batches_of_long_texts_have_an_end() {
+    check_one(|ann| async move {
+        let text = "\u{1f600}".repeat(8000);
+        for _ in 0..40 {
+            ann.say("self", &text).await;
+        }
+        let (mut seen, mut cursor, mut pages) = (0, Value::Null, 0);
+        loop {
+            let body = json!({"conversation": "self", "limit": 200, "cursor": cursor});
+            let page = ann.ask("chat", "messages", body).await;
+            assert!(page.to_string().len() < 2 << 20);
+            seen += page["items"].as_array().unwrap().len();
+            pages += 1;
+            cursor = page["cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!((seen, pages), (40, 2));
+        let read = |_| wire::Call {
+            capability: "chat".parse().unwrap(),
+            major: 1,
+            method: "messages".parse().unwrap(),
+            body: json!({"conversation": "self", "limit": 200}),
+        };
+        let all = ann.life.batch(&shell(), (0..32).map(read).collect()).await;
+        assert_eq!(all.unwrap_err().code, "too_large");
+        let some = ann.life.batch(&shell(), (0..4).map(read).collect()).await;
+        assert_eq!(some.unwrap().len(), 4);
+    });
+}

@@ -1,8 +1,10 @@
 //! Asking, answering, blocking, naming, forgetting.
 
+use capability::contacts::latest as contacts_body;
 use serde_json::json;
 
-use super::{check, check_one, id, until};
+use super::{One, check, check_one, id, run, until};
+use crate::life::{apply::Receiver, peers::Apply as _};
 
 #[test]
 fn a_request_is_asked_and_accepted() {
@@ -155,5 +157,107 @@ fn a_new_profile_reaches_contacts() {
         assert_eq!(two.bob.contact().await["about"], "sings");
         two.ann.undo("identity.profile").await.unwrap();
         until(async || two.bob.contact().await["display_name"] == "Ann").await;
+    });
+}
+
+#[test]
+fn an_answer_that_journals_nothing_is_sent_at_once() {
+    check(|two| async move {
+        two.meet().await;
+        // No link is left over whose end would wake anybody.
+        two.part();
+        until(async || !two.ann.life.busy() && !two.bob.life.busy()).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        two.online.set(true);
+        let contact = two.bob.contact().await["contact"].clone();
+        two.bob.ask("contacts", "remove", json!({"id": id(), "contact": contact})).await;
+        let card = two.ann.ask("identity", "card", json!({})).await["link"].clone();
+        two.bob.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        two.bob.until_contact("accepted").await;
+    });
+}
+
+#[test]
+fn what_waits_for_nobody_away_is_due_now() {
+    run(async {
+        let (ann, bob) = (One::new("ann").await, One::new("bob").await);
+        assert_eq!(ann.life.due_ms(), None);
+        let card = bob.ask("identity", "card", json!({})).await["link"].clone();
+        ann.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        // Nothing pumps: as when the twin falls asleep right after the call.
+        let due = ann.life.due_ms().expect("somebody has to wake it");
+        assert!(due <= crate::clock_ms());
+    });
+}
+
+#[test]
+fn what_a_block_or_removal_takes_back_does_not_wait_for_ever() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        two.part();
+        let contact = two.ann.contact().await["contact"].clone();
+        let choose = || json!({"id": id(), "contact": contact});
+        two.ann.say(&talk, "never mind").await;
+        assert_eq!(two.ann.newest(&talk).await["state"], "queued");
+        two.ann.ask("contacts", "block", choose()).await;
+        two.ann.undo("contact.changed").await.unwrap();
+        assert_eq!(two.ann.contact().await["state"], "accepted");
+        assert_eq!(two.ann.newest(&talk).await["state"], "refused", "it will not be sent");
+        two.ann.say(&talk, "nor this").await;
+        two.ann.ask("contacts", "remove", choose()).await;
+        assert_eq!(two.ann.newest(&talk).await["state"], "refused");
+    });
+}
+
+#[test]
+fn a_stranger_who_asks_again_and_again_fills_nothing() {
+    check(|two| async move {
+        let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
+        two.ann.ask("contacts", "request", json!({"id": id(), "card": card})).await;
+        two.bob.until_contact("asks").await;
+        let before = two.bob.life.0.store.head().seq;
+        for n in 0..20 {
+            let words = format!("Ann {n}");
+            let ask = json!({"type": "ask", "display_name": words, "about": "", "time_ms": n});
+            super::skew::say_raw(&two, "contacts", 1, ask).await;
+        }
+        until(async || two.ann.life.due_ms().is_none() && !two.ann.life.busy()).await;
+        assert_eq!(two.bob.life.0.store.head().seq, before);
+        assert_eq!(two.bob.contact().await["display_name"], "Ann");
+    });
+}
+
+#[test]
+fn a_contact_who_asks_again_and_again_gets_one_answer() {
+    check(|two| async move {
+        two.meet().await;
+        two.part();
+        until(async || !two.bob.life.busy()).await;
+        let (from, to) = (two.ann.life.id(), two.bob.life.id());
+        let bob = &two.bob.life.0;
+        let ask: contacts_body::Body = serde_json::from_value(
+            json!({"type": "ask", "display_name": "Ann", "about": "", "time_ms": 1}),
+        )
+        .unwrap();
+        let inner = link::Inner {
+            from,
+            to,
+            thread: crate::life::api::conversation_of(&from, &to).0,
+            epoch: 1,
+            counter: 99,
+            after: 0,
+            capability: "contacts".to_owned(),
+            major: 1,
+            introduction: None,
+            body: serde_json::to_vec(&ask).unwrap(),
+        };
+        let receiver = Receiver { shared: bob.shared.clone(), moved: bob.moved.clone() };
+        let flood = bob
+            .store
+            .write(move |w| (0..100).try_for_each(|_| receiver.receive(w, &from, &inner, 5)));
+        flood.await.unwrap();
+        let out = bob.store.read(|r| r.vault_prefix(b"peers/out/")).unwrap();
+        assert_eq!(out.len(), 1);
     });
 }

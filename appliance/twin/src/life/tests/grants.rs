@@ -198,3 +198,34 @@ fn one_experience_learns_nothing_from_anothers_ids() {
         assert_eq!(code(&ann, &experience("two"), "send", send).await, "id_taken");
     });
 }
+
+#[test]
+fn an_experience_never_learns_a_part_of_a_twin_id() {
+    check(|two| async move {
+        two.meet().await;
+        let (app, talk) = (experience("notes"), two.ann.talk_id().await);
+        grant(&two.ann, "notes", "all", json!(["see"]), "history").await;
+        two.ann.say(&talk, "hello").await;
+        // All names are gone: what is shown instead must not tell who it is.
+        let named = two.ann.history(json!({"kinds": ["contact.", "identity.profile"]})).await;
+        let seqs: Vec<_> = named.iter().filter(|one| one["erasable"] == true).collect();
+        let seqs: Vec<_> = seqs.into_iter().map(|one| one["seq"].clone()).collect();
+        two.ann.ask("history", "erase", json!({"id": id(), "seqs": seqs})).await;
+        let mut shown = String::new();
+        for (capability, method, body) in [
+            ("chat", "conversations", json!({})),
+            ("chat", "messages", json!({"conversation": talk})),
+            ("identity", "me", json!({})),
+        ] {
+            let answer = two.ann.call(&app, capability, method, body).await.unwrap();
+            shown.push_str(&answer.to_string());
+        }
+        for person in [&two.ann, &two.bob] {
+            let start = &person.life.id().to_string()[..8];
+            assert!(!shown.contains(start), "{start} in {shown}");
+            // The person themselves sees it.
+            let mine = two.ann.ask("chat", "conversations", json!({})).await.to_string();
+            assert!(mine.contains(&format!("\"name\":\"{start}\"")), "{mine}");
+        }
+    });
+}

@@ -11,7 +11,7 @@ use crate::life::{
 };
 
 /// Ann's twin says something that our code would never say.
-async fn say_raw(two: &Two, capability: &str, major: u16, body: Value) {
+pub(super) async fn say_raw(two: &Two, capability: &str, major: u16, body: Value) {
     let (to, me) = (two.bob.life.id(), two.ann.life.id());
     let letter = peers::Letter {
         to,
@@ -110,6 +110,33 @@ fn what_an_older_release_kept_is_read_after_the_update() {
         let again = receiver();
         bob.store.write(move |w| again.release_known(w, 10)).await.unwrap();
         assert_eq!(two.bob.texts(&talk).await, ["now I see"]);
+    });
+}
+
+#[test]
+fn what_can_not_be_read_yet_does_not_pile_up() {
+    check(|two| async move {
+        two.meet().await;
+        let (from, to) = (two.ann.life.id(), two.bob.life.id());
+        let wave = link::Inner {
+            from,
+            to,
+            thread: api::conversation_of(&from, &to).0,
+            epoch: 1,
+            counter: 99,
+            after: 0,
+            capability: "chat".to_owned(),
+            major: 1,
+            introduction: None,
+            body: br#"{"type":"wave"}"#.to_vec(),
+        };
+        let bob = &two.bob.life.0;
+        let receiver = Receiver { shared: bob.shared.clone(), moved: bob.moved.clone() };
+        let flood = bob.store.write(move |w| {
+            let kept = (0..300).take_while(|_| receiver.receive(w, &from, &wave, 5).is_ok());
+            Ok::<_, store::Error>(kept.count())
+        });
+        assert_eq!(flood.await.unwrap(), 200);
     });
 }
 

@@ -23,10 +23,10 @@ pub(crate) fn conversations(
     let limit = q.limit.items();
     let from = page::key(q.cursor.as_ref())?;
     let rows = view.r.page(ACTIVE, b"", from.as_deref(), LOOKED_AT, Direction::Backward)?;
-    let (mut items, mut next) = (Vec::new(), None);
+    let (mut items, mut next, mut bytes) = (Vec::new(), None, 0);
     let looked_at = rows.len();
     for (key, _) in rows {
-        if items.len() == limit {
+        if items.len() == limit || bytes >= page::BYTES {
             return page::page(&view.r, items, next.as_deref());
         }
         let Some(id) = key.last_chunk::<16>().copied().map(Id16) else {
@@ -36,7 +36,9 @@ pub(crate) fn conversations(
             && let Some(row) = view.r.conversation(id)?
         {
             view.may(id, Verb::See)?;
-            items.push(show::conversation(view, id, &row)?);
+            let conversation = show::conversation(view, id, &row)?;
+            bytes += conversation.last.as_ref().map_or(0, size);
+            items.push(conversation);
         }
         next = Some(key);
     }
@@ -52,10 +54,10 @@ pub(crate) fn messages(view: &View<'_>, q: &Messages) -> Result<Page<Message>, F
     }
     let most = if view.visible_after(id) == Some(0) { limit + 1 } else { LOOKED_AT };
     let rows = view.r.page(MESSAGE, &id.0, from.as_deref(), most, Direction::Backward)?;
-    let (mut items, mut next) = (Vec::new(), None);
+    let (mut items, mut next, mut bytes) = (Vec::new(), None, 0);
     let looked_at = rows.len();
     for (key, value) in rows {
-        if items.len() == limit {
+        if items.len() == limit || bytes >= page::BYTES {
             return page::page(&view.r, items, next.as_deref());
         }
         let row: tables::Message = parsed(MESSAGE, &value)?;
@@ -63,11 +65,23 @@ pub(crate) fn messages(view: &View<'_>, q: &Messages) -> Result<Page<Message>, F
             return Err(Fault::inside("a key of a message is short"));
         };
         if view.sees(id, &row) {
-            items.push(show::message(view, id, &mark, &row)?);
+            let message = show::message(view, id, &mark, &row)?;
+            bytes += size(&message);
+            items.push(message);
         }
         next = Some(key);
     }
     page::page(&view.r, items, next.as_deref().filter(|_| looked_at == most))
+}
+
+/// About as much room as it takes; only what can be long is counted.
+fn size(message: &Message) -> usize {
+    let more = if message.more.is_empty() {
+        0
+    } else {
+        serde_json::to_vec(&message.more).map_or(0, |more| more.len())
+    };
+    message.text.as_ref().map_or(0, String::len) + more
 }
 
 /// Every conversation that the caller sees.
