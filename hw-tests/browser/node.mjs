@@ -67,7 +67,7 @@ export async function startNode(args) {
 
 export function startBrowser() {
   // Chromium refuses its own sandbox to root; the tests of the wall don't rest on it.
-  const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
+  const args = ['--use-fake-device-for-media-stream', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])];
   return chromium.launch({ executablePath: CHROMIUM, args });
 }
 

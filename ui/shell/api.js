@@ -16,21 +16,22 @@ export const session = new EventTarget();
  * @param {string} capability
  * @param {string} method
  * @param {object} [body]
- * @param {{signal?: AbortSignal, major?: number, token?: string}} [options] `token` makes it the call of an experience
+ * @param {{signal?: AbortSignal, major?: number, token?: string, keepalive?: boolean}} [options] `token` makes it the
+ *   call of an experience; with `keepalive` it is sent even while the page ends
  * @returns {Promise<any>}
  */
-export async function call(capability, method, body = {}, { signal, major = 1, token } = {}) {
+export async function call(capability, method, body = {}, { signal, major = 1, token, keepalive = false } = {}) {
   if (!NAME.test(capability) || !NAME.test(method) || !Number.isSafeInteger(major) || major < 1) {
     throw new Problem({ code: 'malformed', status: 400 });
   }
-  const answer = await reach(`/api/${capability}/${major}/${method}`, body, signal, token);
+  const answer = await reach(`/api/${capability}/${major}/${method}`, body, { signal, token, keepalive });
   if (answer.ok) return answer.status === 204 ? {} : answer.json();
   const wire = await answer.json().catch(() => ({}));
   if (answer.status === 401 && !token) session.dispatchEvent(new Event('ended'));
   throw new Problem({ code: 'unknown', ...wire, status: answer.status });
 }
 
-async function reach(path, body, signal, token) {
+async function reach(path, body, { signal, token, keepalive }) {
   try {
     return await fetch(path, {
       method: 'POST',
@@ -41,6 +42,7 @@ async function reach(path, body, signal, token) {
       },
       body: JSON.stringify(body),
       signal,
+      keepalive,
       credentials: 'same-origin',
       redirect: 'error',
     });

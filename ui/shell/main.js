@@ -3,6 +3,7 @@
  */
 import { fill, h } from '/sdk/dom.js';
 import { call, session } from './api.js';
+import { say } from './dialog.js';
 import { events } from './events.js';
 import { navigation } from './navigation.js';
 import { flushAll } from './outbox.js';
@@ -50,7 +51,11 @@ async function begin() {
 
 function run() {
   const top = document.getElementById('top');
-  const show = navigation(top, app);
+  const mark = navigation(top, app);
+  const show = (name, opened) => {
+    say('');
+    mark(name, opened);
+  };
   const router = new Router(view, app, { home, contacts, history, settings, open }, show);
   app.go = (path) => router.go(path);
   app.retitle = (title) => router.retitle(title);

@@ -60,11 +60,14 @@ function frame(stage, app, { frame: id, token, url, name, title, signal, reopen 
   });
   let loads = 0;
   iframe.addEventListener('load', () => ++loads > 1 && bridge.close('reloaded'));
-  signal.addEventListener('abort', () => {
+  const close = () => {
     bridge.close();
-    call('experiences', 'close', { frame: id }).catch(() => {});
-  });
+    call('experiences', 'close', { frame: id }, { keepalive: true }).catch(() => {});
+  };
+  signal.addEventListener('abort', close);
   const pushed = { signal };
+  // A page that the browser keeps for the way back keeps its frame; one that ends takes it along.
+  window.addEventListener('pagehide', ({ persisted }) => persisted || close(), pushed);
   window.addEventListener('popstate', () => bridge.set({ route: route() }), pushed);
   window.addEventListener('hashchange', () => bridge.set({ route: route() }), pushed);
   fill(stage, iframe);

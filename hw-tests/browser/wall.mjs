@@ -1,0 +1,89 @@
+/** What the hostile story needs: a catcher outside, and the same attacks in a page without a wall. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { until } from './node.mjs';
+
+/** The person has allowed the twin's own page everything: the frame must have none of it. */
+export async function allow(page) {
+  const all = ['camera', 'microphone', 'geolocation', 'notifications', 'clipboard-read', 'clipboard-write', 'local-network-access'];
+  await page.context().grantPermissions(all, { origin: new URL(page.url()).origin });
+  await page.context().setGeolocation({ latitude: 1, longitude: 1 });
+}
+
+/** Counts whatever arrives, and answers it as a friend of the attack would. */
+export async function startCatcher() {
+  const caught = [];
+  const server = createServer((request, answer) => {
+    caught.push(`${request.method} ${request.url}`);
+    const type = request.url.includes('event-source') ? 'text/event-stream' : 'text/javascript';
+    answer.writeHead(200, { 'access-control-allow-origin': '*', 'content-type': type }).end('1');
+  });
+  server.on('upgrade', (request, socket) => caught.push(`upgrade ${request.url}`) && socket.destroy());
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const stop = async () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { caught, out: `http://127.0.0.1:${server.address().port}`, stop };
+}
+
+/** Windows, downloads and dialogs are ways out too. */
+export function watched(context, caught) {
+  const watch = (page) => {
+    page.on('dialog', (dialog) => caught.push(`a dialog ${dialog.message()}`) && dialog.dismiss());
+    page.on('download', (download) => caught.push(`a download of ${download.url()}`));
+    page.on('popup', (popup) => caught.push(`a window ${popup.url()}`));
+  };
+  context.pages().forEach(watch);
+  context.on('page', watch);
+}
+
+/** Tries every way in a plain page of the twin's own origin. @returns {Promise<Set<string>>} which succeeded */
+export async function attackPage(first, { ways, tried, out, caught }) {
+  const context = first.context();
+  const origin = new URL(first.url()).origin;
+  const { frame: id } = (await fetched(first, '/api/experiences/1/open', { name: 'chat' })).body;
+  await context.route('**/x/control/**', (route) => {
+    const name = new URL(route.request().url()).pathname.split('/').pop();
+    const contentType = { html: 'text/html', svg: 'image/svg+xml' }[name.split('.')[1]] ?? 'text/javascript';
+    return route.fulfill({ contentType, body: readFileSync(new URL(`./hostile/${name}`, import.meta.url), 'utf8') });
+  });
+  await listens(first);
+  const reached = {};
+  const attack = async (name, wait) => {
+    const page = await context.newPage();
+    await page.goto(`${origin}/x/control/index.html#${encodeURIComponent(`${name}|${out}|${id}`)}`).catch(() => {});
+    await wait(page);
+    const inner = /^http.*\/x\/control\//.test(page.url());
+    Object.assign(reached, inner ? await page.evaluate(() => window.reached).catch(() => ({})) : { [name]: page.url() });
+    await page.close();
+  };
+  await attack('all', (page) => until('the control', () => page.evaluate(() => window.finished === 'all').catch(() => false), 240_000));
+  for (const way of ways.filter((name) => !tried.includes(name))) {
+    await attack(way, () => new Promise((resolve) => setTimeout(resolve, 1000)));
+  }
+  if (await first.evaluate(() => window.heard)) reached['a channel to other tabs'] = 'heard';
+  const slug = (name) => name.replaceAll(/\W+/g, '-');
+  const picture = await context.newPage();
+  await picture.goto(`${origin}/x/control/picture.svg`);
+  const ran = await picture.evaluate(() => document.documentElement.dataset.origin === location.origin);
+  return new Set([...(ran ? ['a script in a picture'] : []), ...ways.filter((name) => name in reached || caught.some((line) => line.endsWith(`/${slug(name)}`)))]);
+}
+
+/** A request of the page itself, with its cookie. */
+export function fetched(page, path, body, headers = {}) {
+  const ask = async ([to, what, more]) => {
+    const post = { method: 'POST', headers: { 'content-type': 'application/json', ...more }, body: JSON.stringify(what) };
+    const answer = await fetch(to, what && post);
+    return { status: answer.status, body: what ? await answer.json().catch(() => ({})) : undefined };
+  };
+  return page.evaluate(ask, [path, body, headers]);
+}
+
+/** Hears what is said on a channel of the page's origin. */
+export function listens(page) {
+  return page.evaluate(() => {
+    window.channel = new BroadcastChannel('hostile');
+    window.channel.onmessage = () => (window.heard = true);
+  });
+}
