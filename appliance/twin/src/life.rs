@@ -200,7 +200,7 @@ impl Life {
     /// # Errors
     /// The disk failed.
     pub fn refusals(&self) -> Result<BTreeMap<String, u64>, Fault> {
-        Ok(self.0.store.read(peers::refusals)?)
+        Ok(self.0.peers.refusals()?)
     }
 
     /// Compares everything with a replay of the journal; gives the number of entries.

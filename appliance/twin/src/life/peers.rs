@@ -17,11 +17,11 @@ mod wire;
 
 pub(crate) use known::{meet, settle};
 pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, retry, waits};
-pub(crate) use vault::refusals;
 
 use link::{Chain, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};
 use pre_keys::PreKeys;
 use pump::Away;
+use serve::Served;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -151,7 +151,10 @@ struct Shared {
     away: RefCell<BTreeMap<TwinId, Away>>,
     /// Links on which something is under way.
     busy: Cell<usize>,
-    serving: Cell<usize>,
+    /// Links that are served, the oldest first.
+    serving: RefCell<Vec<Rc<Served>>>,
+    /// Refusals that are not in the vault yet.
+    refused: RefCell<BTreeMap<Refusal, u64>>,
 }
 
 impl Peers {
@@ -185,7 +188,8 @@ impl Peers {
             wake: watch::Sender::new(()),
             away: RefCell::new(away),
             busy: Cell::new(0),
-            serving: Cell::new(0),
+            serving: RefCell::default(),
+            refused: RefCell::default(),
         }));
         serve::release_held(&peers).await?;
         Ok(peers)
@@ -212,6 +216,15 @@ impl Peers {
         let away = self.0.away.borrow();
         let next = |to| away.get(to).map(|away| away.next_ms).filter(|next| *next > 0);
         pending.iter().map(|to| next(to).unwrap_or_else(|| self.now_ms())).min()
+    }
+
+    /// How many envelopes were refused here, by the code of the reason.
+    pub(crate) fn refusals(&self) -> Result<BTreeMap<String, u64>, store::Error> {
+        let mut counted = self.0.store.read(vault::refusals)?;
+        for (reason, more) in &*self.0.refused.borrow() {
+            *counted.entry(reason.code().to_owned()).or_default() += more;
+        }
+        Ok(counted)
     }
 
     /// Looks at the outbox again, after a write that appended no journal entry.

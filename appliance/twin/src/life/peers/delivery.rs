@@ -121,11 +121,11 @@ impl Delivery<'_> {
             }
             tokio::select! {
                 frame = self.wire.recv() => match frame? {
-                    Some(frame) => {
-                        self.answer(frame).await?;
+                    // What answers nothing gives no more time.
+                    Some(frame) => if self.answer(frame).await? {
                         deadline = Instant::now() + ANSWER_TIME;
                         idle = false;
-                    }
+                    },
                     None if idle => return Ok(()),
                     None => return Err(Stop::Closed),
                 },
@@ -192,7 +192,8 @@ impl Delivery<'_> {
         Ok(size)
     }
 
-    async fn answer(&mut self, frame: Frame) -> Result<(), Stop> {
+    /// Says whether it answered something that was sent.
+    async fn answer(&mut self, frame: Frame) -> Result<bool, Stop> {
         match frame {
             Frame::Committed(proofs) => {
                 self.arrived(|f| proofs.contains(&f.committed), Delivered::Committed).await
@@ -202,12 +203,14 @@ impl Delivery<'_> {
             }
             Frame::Refused { digest, reason, pre_key, expected: _ } => {
                 match self.flight.iter().find(|f| f.digest == digest) {
-                    Some(flying) => self.refused(flying.counter, reason, pre_key).await,
+                    Some(flying) => {
+                        self.refused(flying.counter, reason, pre_key).await.map(|()| true)
+                    }
                     // Of a round that is over.
-                    None => Ok(()),
+                    None => Ok(false),
                 }
             }
-            Frame::Bye if self.flight.is_empty() => Ok(()),
+            Frame::Bye if self.flight.is_empty() => Ok(false),
             Frame::Bye => Err(Stop::Closed),
             Frame::Envelope(_) => Err(Stop::Turn),
         }
@@ -217,11 +220,11 @@ impl Delivery<'_> {
         &mut self,
         proven: impl Fn(&Flying) -> bool,
         how: Delivered,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let numbers: Vec<u64> =
             self.flight.iter().filter(|f| proven(f)).map(|f| f.counter).collect();
         if numbers.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let (to, now_ms) = (self.to, self.peers.now_ms());
         let (apply, done) = (self.peers.0.apply.clone(), numbers.clone());
@@ -238,7 +241,7 @@ impl Delivery<'_> {
         self.flight.retain(|f| !numbers.contains(&f.counter));
         self.rounds = 0;
         self.progress = true;
-        Ok(())
+        Ok(true)
     }
 
     async fn refused(
@@ -319,7 +322,7 @@ const WINDOW: usize = 64;
 const WINDOW_BYTES: usize = 1024 * 1024;
 /// A receiver may have to wake up first.
 const OPEN_TIME: Duration = Duration::from_secs(20);
-const ANSWER_TIME: Duration = Duration::from_secs(30);
+const ANSWER_TIME: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 30 });
 /// An unused link is closed soon, so that both twins may sleep.
-const IDLE_TIME: Duration = Duration::from_secs(3);
+const IDLE_TIME: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 3000 });
 const MAX_ROUNDS: u32 = 4;

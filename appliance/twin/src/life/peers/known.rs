@@ -30,8 +30,12 @@ pub(crate) fn settle(w: &mut Writer<'_>, id: &TwinId) -> Result<(), store::Error
 }
 
 pub(super) fn load(r: &Reader<'_>, id: &TwinId) -> Result<Option<Introduction>, store::Error> {
-    let row = r.vault_get(&vault::of(vault::KNOWN, id))?;
-    Ok(row.as_deref().and_then(Introduction::from_bytes))
+    Ok(row(r, id)?.as_deref().and_then(Introduction::from_bytes))
+}
+
+/// What is known of a person, as it is kept.
+pub(super) fn row(r: &Reader<'_>, id: &TwinId) -> Result<Option<Vec<u8>>, store::Error> {
+    r.vault_get(&vault::of(vault::KNOWN, id))
 }
 
 /// Replaces the pre-key of a person that we know.
@@ -82,7 +86,15 @@ pub(super) fn keep(
     contact: bool,
 ) -> Result<(), super::Failure> {
     let key = vault::of(vault::KNOWN, id);
-    if !contact && w.vault_get(&key)?.is_none() {
+    let known = load(&w.reader(), id)?;
+    // It was judged before this write: meanwhile a newer one may have come over another link.
+    if let Some(known) = &known
+        && !Chain::choose(&known.chain, &introduction.chain)
+            .is_ok_and(|c| c.chain == &introduction.chain && newer(introduction, known))
+    {
+        return Ok(());
+    }
+    if !contact && known.is_none() {
         if w.vault_prefix(&vault::all(vault::STRANGER))?.len() >= STRANGERS {
             return Err(Refusal::Full.into());
         }

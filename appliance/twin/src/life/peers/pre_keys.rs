@@ -55,7 +55,7 @@ impl PreKeys {
     async fn renewed(store: &Store, keys: Vec<Made>, now_ms: i64) -> Result<Self, PeersError> {
         let (over, mut older): (Vec<_>, Vec<_>) =
             keys.into_iter().partition(|k| is_over(k, now_ms));
-        let (newest, new) = match older.pop() {
+        let (mut newest, new) = match older.pop() {
             Some(last) if is_fresh(&last, now_ms) => (last, false),
             last => {
                 // A clock that was set back must not give two keys one time.
@@ -66,7 +66,15 @@ impl PreKeys {
         };
         if new || !over.is_empty() {
             let put = new.then(|| (row_key(newest.0), newest.1.to_bytes()));
-            store.write(move |w| replace(w, &over, put)).await?;
+            let replaced: Result<(), store::Error> =
+                store.write(move |w| replace(w, &over, put)).await;
+            if let Err(error) = replaced {
+                tracing::warn!(error = &error as &dyn std::error::Error, "pre-keys not replaced");
+                if new {
+                    // No room for a new one: the last still opens what is sealed to it.
+                    newest = older.pop().ok_or(error)?;
+                }
+            }
         }
         Ok(Self { newest, older })
     }

@@ -83,8 +83,8 @@ impl Peers {
         };
         let now_ms = self.now_ms();
         let mut away = self.0.away.borrow_mut();
-        // Nobody is tried again for whom nothing waits.
-        away.retain(|id, _| pending.contains(id));
+        // Nobody is tried again for whom nothing waits; who has a link is judged at its end.
+        away.retain(|id, _| pending.contains(id) || linked.contains(id));
         let may =
             |to: &TwinId| away.get(to).is_none_or(|a| a.next_ms <= now_ms || a.is_odd(now_ms));
         pending.into_iter().filter(|to| !linked.contains(to) && may(to)).collect()

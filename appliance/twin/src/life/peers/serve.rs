@@ -11,31 +11,47 @@ use super::{
 use link::{
     Digest, Frame, Inner, Introduction, Judgement, Marks, Opened, Person, Proof, Refusal, TwinId,
 };
-use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
+use std::{cell::Cell, future::Future, pin::Pin, rc::Rc, time::Duration};
 use store::Writer;
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, sync::Notify};
 
 impl Peers {
     /// Serves one link until it ends. Says whether a contact proved themselves on it.
     pub(crate) async fn serve(&self, stream: UnixStream) -> bool {
-        if self.0.serving.get() >= MAX_SERVED {
-            return false;
-        }
-        self.0.serving.set(self.0.serving.get() + 1);
+        let Some(place) = Place::take(self) else { return false };
+        let served = Rc::clone(&place.served);
         let mut session = Session {
             peers: self,
             wire: Wire::new(stream),
             sender: None,
-            refusals: BTreeMap::new(),
             strikes: 0,
-            contact: false,
-            _served: Served(self),
+            served: Rc::clone(&served),
         };
-        if let Err(broken) = session.run().await {
-            tracing::debug!(broken = &broken as &dyn std::error::Error, "link ended");
+        tokio::select! {
+            ended = session.run() => if let Err(broken) = ended {
+                tracing::debug!(broken = &broken as &dyn std::error::Error, "link ended");
+            },
+            // What was queued takes effect all the same; the sender asks again.
+            () = served.leave.notified() => tracing::debug!("a link made room"),
         }
-        session.count().await;
-        session.contact
+        drop(place);
+        self.count().await;
+        served.contact.get()
+    }
+
+    /// Counts refusals in one write at the end of a link: a stranger cannot make us write more
+    /// often.
+    async fn count(&self) {
+        let refused = self.0.refused.take();
+        if refused.is_empty() {
+            return;
+        }
+        let write = self.0.store.write(move |w| {
+            refused.iter().try_for_each(|(r, n)| vault::count(w, vault::REFUSED, *r, *n))
+        });
+        if let Err(error) = write.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "refusals not counted");
+        }
     }
 }
 
@@ -77,12 +93,10 @@ pub(super) async fn release_held(peers: &Peers) -> Result<(), PeersError> {
 struct Session<'a> {
     peers: &'a Peers,
     wire: Wire,
-    /// The last sender who proved themselves here.
-    sender: Option<Person>,
-    refusals: BTreeMap<Refusal, u64>,
+    /// The last sender who proved themselves here, and what was kept of them then.
+    sender: Option<(Person, Option<Vec<u8>>)>,
     strikes: u32,
-    contact: bool,
-    _served: Served<'a>,
+    served: Rc<Served>,
 }
 
 /// What an envelope came to.
@@ -123,7 +137,7 @@ impl Session<'_> {
                 frame = if more { self.wire.ready()? } else { None };
             }
             self.take(batch).await?;
-            if over || (self.strikes >= MAX_STRIKES && !self.contact) {
+            if over || (self.strikes >= MAX_STRIKES && !self.served.contact.get()) {
                 return Ok(());
             }
         }
@@ -157,7 +171,7 @@ impl Session<'_> {
             match result {
                 Ok(taken) => {
                     let (Taken::Committed { contact } | Taken::Held { contact }) = taken;
-                    self.contact |= contact;
+                    self.served.contact.set(self.served.contact.get() || contact);
                     self.peers.reached(&from);
                     match taken {
                         Taken::Committed { .. } => committed.push(done),
@@ -178,19 +192,22 @@ impl Session<'_> {
     fn proven(&mut self, opened: Opened) -> Result<(Opened, bool), Refusal> {
         let claimed = opened.claimed();
         let me = &self.peers.0.me.id;
-        if let Some(sender) = &self.sender
+        let row = self.peers.0.store.read(|r| known::row(r, &claimed.from));
+        let row = row.map_err(|_| Refusal::Full)?;
+        // Not for longer than nothing new is known of them: keys are replaced.
+        if let Some((sender, same)) = &self.sender
             && sender.id == claimed.from
+            && *same == row
             && claimed.introduction.is_none()
         {
             opened.check(sender, me)?;
             return Ok((opened, false));
         }
-        let known = self.peers.0.store.read(|r| known::load(r, &claimed.from));
-        let known = known.map_err(|_| Refusal::Full)?;
+        let known = row.as_deref().and_then(Introduction::from_bytes);
         let offered = claimed.introduction.as_ref();
         let (person, keep) = known::judge(known.as_ref(), offered, &claimed.from)?;
         opened.check(&person, me)?;
-        self.sender = Some(person);
+        self.sender = Some((person, row));
         Ok((opened, keep))
     }
 
@@ -228,24 +245,10 @@ impl Session<'_> {
                 (Refusal::Full, None)
             }
         };
-        *self.refusals.entry(reason).or_default() += 1;
+        *self.peers.0.refused.borrow_mut().entry(reason).or_default() += 1;
         self.strikes += 1;
         let pre_key = (reason == Refusal::UnknownPreKey).then(|| self.peers.pre_key());
         self.wire.send(&Frame::Refused { digest, reason, pre_key, expected }).await
-    }
-
-    /// Counts this link's refusals in one write: a stranger cannot make us write more often.
-    async fn count(&mut self) {
-        let refusals = std::mem::take(&mut self.refusals);
-        if refusals.is_empty() {
-            return;
-        }
-        let write = self.peers.0.store.write(move |w| {
-            refusals.iter().try_for_each(|(r, n)| vault::count(w, vault::REFUSED, *r, *n))
-        });
-        if let Err(error) = write.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "refusals not counted");
-        }
     }
 }
 
@@ -333,12 +336,38 @@ impl From<Failure> for No {
     }
 }
 
-/// One of a limited number of places, given back when dropped.
-struct Served<'a>(&'a Peers);
+/// A link that is served.
+pub(super) struct Served {
+    /// Whether a contact proved themselves on it.
+    contact: Cell<bool>,
+    /// It has to make room.
+    leave: Notify,
+}
 
-impl Drop for Served<'_> {
+/// One of a limited number of places, given back when dropped.
+struct Place<'a> {
+    peers: &'a Peers,
+    served: Rc<Served>,
+}
+
+impl<'a> Place<'a> {
+    /// The oldest link without a contact makes room, so that strangers lock nobody out.
+    fn take(peers: &'a Peers) -> Option<Self> {
+        let served = Rc::new(Served { contact: Cell::new(false), leave: Notify::new() });
+        let mut all = peers.0.serving.borrow_mut();
+        if all.len() >= MAX_SERVED {
+            let stranger = all.iter().position(|one| !one.contact.get())?;
+            all.remove(stranger).leave.notify_one();
+        }
+        all.push(Rc::clone(&served));
+        Some(Self { peers, served })
+    }
+}
+
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.0.serving.set(self.0.0.serving.get().saturating_sub(1));
+        let mut all = self.peers.0.serving.borrow_mut();
+        all.retain(|one| !Rc::ptr_eq(one, &self.served));
     }
 }
 

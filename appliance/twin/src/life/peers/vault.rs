@@ -95,8 +95,8 @@ pub(super) fn count(
     w.vault_put(&key, &sum.to_be_bytes())
 }
 
-/// How many envelopes were refused here, by the code of the reason.
-pub(crate) fn refusals(r: &Reader<'_>) -> Result<BTreeMap<String, u64>, store::Error> {
+/// Counted refusals of ours, by the code of the reason.
+pub(super) fn refusals(r: &Reader<'_>) -> Result<BTreeMap<String, u64>, store::Error> {
     let start = all(REFUSED);
     let rows = r.vault_prefix(&start)?;
     let named = |(key, value): (Vec<u8>, Vec<u8>)| {

@@ -121,7 +121,7 @@ fn forged_replayed_reordered_resealed_and_foreign_envelopes() {
 
         link.send(&Frame::Bye).await;
         assert_eq!(link.answer().await, None);
-        let counted = b.0.store.read(refusals).unwrap();
+        let counted = b.0.store.read(vault::refusals).unwrap();
         let one = ["gap", "malformed", "not-author", "not-for-me", "old-epoch"];
         let mut expected: BTreeMap<String, u64> = one.map(|c| (c.to_owned(), 1)).into();
         expected.extend([("unknown-pre-key".into(), 1), ("unknown-sender".into(), 1)]);
@@ -176,7 +176,11 @@ fn a_flood_of_rubbish_ends_the_link_and_costs_one_write() {
             }
         }
         assert_eq!(refused, 64);
-        until("counted", || b.0.store.read(refusals).unwrap()["malformed"] == 64).await;
+        until("counted", || {
+            b.0.store.read(vault::refusals).unwrap().get("malformed").copied().unwrap_or_default()
+                == 64
+        })
+        .await;
         assert_eq!(b.0.store.head().seq, 0);
         assert!(!b.busy());
     });
@@ -231,4 +235,109 @@ fn link_proof(digest: Digest) -> Proof {
         Some(Frame::Committed(proofs)) => proofs[0],
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn an_open_link_does_not_outlive_the_key_it_began_with() {
+    run(async {
+        let (ann, bob) = (Home::new(1), Home::new(2));
+        bob.knows(&ann);
+        let b = bob.start().await;
+        let (to_bob, old, new) =
+            (b.pre_key(), ann.keys.twin.clone(), SigningKey::from_bytes(&[50; 32]));
+        let rotated = ann.chain.rotate(new.public(), &old).unwrap();
+        let id = ann.id();
+        let mut thief = Stranger::new(ann, &b);
+        let first = seal(&thief.says(bob.id(), 1, b"one"), &to_bob, &old).unwrap();
+        assert!(thief.try_to(first.bytes).await.is_ok());
+        // On another link the person says that they have a new key.
+        let home = Home { chain: rotated.clone(), ..Home::new(1) };
+        let mut owner = Stranger::new(home, &b);
+        let pre_key = PreKey::from_bytes(&[9; 32]).unwrap().sign(&id, 2, &new);
+        let introduction = Some(Introduction { chain: rotated, pre_key });
+        let second = Inner { introduction, ..owner.says(bob.id(), 2, b"two") };
+        assert!(owner.try_to(seal(&second, &to_bob, &new).unwrap().bytes).await.is_ok());
+        let third = Inner { introduction: None, ..thief.says(bob.id(), 3, b"stolen") };
+        let third = seal(&third, &to_bob, &old).unwrap();
+        assert_eq!(thief.try_to(third.bytes).await, Err((Refusal::Forged, None)));
+        assert_eq!(noted(&b, "test.said"), ["one", "two"]);
+    });
+}
+
+#[test]
+fn an_introduction_that_comes_too_late_takes_nothing_back() {
+    run(async {
+        let (ann, a, bob, _b) = friends().await;
+        let new = SigningKey::from_bytes(&[50; 32]);
+        let pre_key = |days, key: &SigningKey| {
+            PreKey::from_bytes(&[9; 32]).unwrap().sign(&bob.id(), days, key)
+        };
+        let far = i64::MAX / 2;
+        let newer = Introduction {
+            chain: bob.chain.rotate(new.public(), &bob.keys.twin).unwrap(),
+            pre_key: pre_key(far, &new),
+        };
+        // Judged to be new while the other was being written.
+        let late =
+            Introduction { chain: bob.chain.clone(), pre_key: pre_key(far + 1, &bob.keys.twin) };
+        let (id, wanted) = (bob.id(), newer.clone());
+        let write = a.0.store.write(move |w| {
+            known::keep(w, &id, &newer, true)?;
+            known::keep(w, &id, &late, true)
+        });
+        assert!(write.await.is_ok());
+        let known = a.0.store.read(|r| known::load(r, &bob.id())).unwrap().unwrap();
+        assert_eq!(known, wanted);
+        assert_ne!(ann.id(), bob.id());
+    });
+}
+
+#[test]
+fn strangers_who_say_nothing_make_room() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let idle: Vec<_> = (0..40).map(|_| Stranger::new(Home::new(5), &b)).collect();
+        sleep(Duration::from_millis(20)).await;
+        let pumping = pump(&a, &b);
+        say(&a, bob.id(), b"let me through").await;
+        let wait = async {
+            while !empty(&a) {
+                sleep(Duration::from_millis(3)).await;
+            }
+        };
+        timeout(Duration::from_millis(400), wait).await.expect("the contact is served");
+        assert_eq!(noted(&b, "test.said"), ["let me through"]);
+        assert_ne!(ann.id(), bob.id());
+        pumping.abort();
+        drop(idle);
+    });
+}
+
+#[test]
+fn a_receiver_who_only_talks_does_not_keep_a_link() {
+    run(async {
+        let (_ann, a, bob, _b) = friends().await;
+        let peers = a.clone();
+        let pumping = spawn_local(async move {
+            let open = |_| async {
+                let (near, mut far) = UnixStream::pair().unwrap();
+                spawn_local(async move {
+                    let chatter = Frame::Committed(Vec::new()).to_bytes().unwrap();
+                    while far.write_all(&chatter).await.is_ok() {
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                });
+                Ok(near)
+            };
+            peers.pump(open).await;
+        });
+        say(&a, bob.id(), b"hello").await;
+        let wait = async {
+            while a.due_ms().is_none_or(|due| due <= now_ms()) || a.busy() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(8), wait).await.expect("the link is given up");
+        pumping.abort();
+    });
 }

@@ -51,8 +51,39 @@ fn someone_away_is_tried_again_after_pauses_that_survive_a_restart() {
         say(&b, ann.id(), b"I am back").await;
         until("delivered", || noted(&b, "test.said") == ["hello"] && empty(&a)).await;
         assert_eq!(a.due_ms(), None);
+        // And none that a restart would bring back.
+        until("no row left", || {
+            a.0.store.read(|r| r.vault_prefix(&vault::all(vault::AWAY))).unwrap().is_empty()
+        })
+        .await;
         to_bob.abort();
         to_ann.abort();
+    });
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_pre_key() {
+    run(async {
+        let ann = Home::new(1);
+        let options = Options { map_size: 1 << 20, map_limit: 1 << 20, ..Options::default() };
+        let store = Store::open(ann.folder.path(), options, Box::new(NoTables)).unwrap();
+        let first = PreKeys::open(&store, 1).await.unwrap();
+        let fill = |n: u32, size| {
+            store
+                .write(move |w| w.vault_put(&[&n.to_be_bytes()[..], b"z"].concat(), &vec![7; size]))
+        };
+        let mut n = u32::MAX / 2;
+        for size in [3000, 20, 20, 20] {
+            let full: store::Error = loop {
+                match fill(n, size).await {
+                    Ok(()) => n += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(full, store::Error::Full { .. }), "{full:?}");
+        }
+        let later = PreKeys::open(&store, pre_keys::FRESH_MS + 1).await.unwrap();
+        assert_eq!(later.secrets()[0].id(), first.secrets()[0].id());
     });
 }
 
