@@ -341,7 +341,9 @@ fn format_mark(owner: &str, format: u32) -> Vec<u8> {
 
 fn check_format(env: &Env, meta: Rows, owner: &str, path: &Path) -> Result<(), Error> {
     let txn = env.read_txn().map_err(engine)?;
-    let mark = meta.get(&txn, FORMAT_KEY).map_err(engine)?.unwrap_or_default();
+    // Everything else is named as ours are: the mark was lost, it is not another's.
+    let lost = || Error::Damaged { at: "the format mark".to_owned() };
+    let mark = meta.get(&txn, FORMAT_KEY).map_err(engine)?.ok_or_else(lost)?;
     let ours = format_mark(owner, FORMAT);
     let found = mark
         .split_last_chunk::<4>()

@@ -39,13 +39,13 @@ pub(crate) fn check(path: &Path) -> Result<u64, Error> {
     if length == 0 {
         return Err(Error::Truncated { path: path.to_owned(), length, wanted: META_SIZE as u64 });
     }
-    let foreign = || Error::Foreign { path: path.to_owned() };
-    let first = read_meta(&file, 0).ok_or_else(foreign)?;
+    let unread = || unread(&file, path);
+    let first = read_meta(&file, 0).ok_or_else(unread)?;
     let truncated = |wanted| Error::Truncated { path: path.to_owned(), length, wanted };
     if length < 2 * first.page_size {
         return Err(truncated(2 * first.page_size));
     }
-    let second = read_meta(&file, first.page_size).ok_or_else(foreign)?;
+    let second = read_meta(&file, first.page_size).ok_or_else(unread)?;
     let meta = if second.transaction > first.transaction { second } else { first };
     let wanted = meta.last_page.saturating_add(1).saturating_mul(meta.page_size);
     if length < wanted {
@@ -58,6 +58,24 @@ pub(crate) fn check(path: &Path) -> Result<u64, Error> {
         }
     }
     Ok(length)
+}
+
+/// Why there is no header: whoever looks for another program's file looks in vain if it is ours
+/// and damaged. LMDB's mark in either header page, or a page of zeros that was never written, says
+/// that it is.
+fn unread(file: &File, path: &Path) -> Error {
+    let mut start = [0; META_SIZE];
+    let marked = |at: u64| {
+        let mut mark = [0; 8];
+        let found = file.read_exact_at(&mut mark, at + 16).is_ok();
+        found && u32_at(&mark, 0) == Some(MAGIC) && u32_at(&mark, 4) == Some(VERSION)
+    };
+    let empty = file.read_exact_at(&mut start, 0).is_ok() && start.iter().all(|byte| *byte == 0);
+    let second = (9..=16).any(|shift| marked(1 << shift));
+    if empty || second || marked(0) {
+        return Error::Damaged { at: "its header".to_owned() };
+    }
+    Error::Foreign { path: path.to_owned() }
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> Error {

@@ -174,7 +174,7 @@ fn a_file_cut_short_is_refused_before_it_is_mapped() {
     for length in [whole - 4096, whole - 4097, whole / 2, 8192, 8191, 4096, 100, 0] {
         fs::File::options().write(true).open(&file).unwrap().set_len(length).unwrap();
         refused(folder.path(), |e| {
-            let in_header = (1..152).contains(&length) && matches!(e, Error::Foreign { .. });
+            let in_header = (1..152).contains(&length) && matches!(e, Error::Damaged { .. });
             in_header
                 || matches!(e, Error::Truncated { length: found, wanted, .. }
                     if *found == length && *wanted > length)
@@ -212,6 +212,29 @@ fn a_sound_file_shorter_than_its_last_page_number_is_not_refused() {
         fs::File::options().write(true).open(&file).unwrap().set_len(length - 4096 * 4).unwrap();
         refused(folder.path(), |e| matches!(e, Error::Truncated { .. }));
     }
+}
+
+#[test]
+fn a_damaged_header_is_not_taken_for_anothers_file() {
+    let folder = tempfile::tempdir().unwrap();
+    add(&open(folder.path()), "a", "x");
+    let file = folder.path().join("store.mdb");
+    let whole = fs::read(&file).unwrap();
+    let broken = |from: usize, to: usize, with: u8| {
+        let mut bytes = whole.clone();
+        bytes[from..to].fill(with);
+        fs::write(&file, bytes).unwrap();
+        refused(folder.path(), |e| matches!(e, Error::Damaged { .. }));
+    };
+    // The first header, the second, both as a lost write leaves them, and single fields.
+    broken(0, 4096, 7);
+    broken(4096, 8192, 7);
+    broken(0, 8192, 0);
+    broken(4096 + 16, 4096 + 20, 1);
+    broken(40, 44, 0xff);
+    fs::write(&file, &whole).unwrap();
+    raw::change(folder.path(), |raw, txn| assert!(raw.meta.delete(txn, b"format").unwrap()));
+    refused(folder.path(), |e| matches!(e, Error::Damaged { .. }));
 }
 
 #[test]
