@@ -113,14 +113,25 @@ pub(crate) fn append(
     shape: &impl Serialize,
     content: Option<&impl Serialize>,
 ) -> Result<u64, Fault> {
-    Ok(w.append(NewEntry {
+    Ok(put(w, by, kind, shape, content)?)
+}
+
+/// As [`append`], with what went wrong in the store's own words.
+pub(crate) fn put(
+    w: &mut Writer<'_>,
+    by: &By,
+    kind: &str,
+    shape: &impl Serialize,
+    content: Option<&impl Serialize>,
+) -> Result<u64, store::Error> {
+    w.append(NewEntry {
         time_ms: by.now_ms,
         actor: by.actor.clone(),
         kind: kind.to_owned(),
         version: 1,
         shape: written(shape)?,
         content: content.map(written).transpose()?,
-    })?)
+    })
 }
 
 /// The shape of an entry.

@@ -13,13 +13,14 @@ use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
 use super::{
-    Fault, Inner,
+    Inner,
     api::{Shared, conversation_of, names},
     apply::Receiver,
     kinds::{
-        By, LifeFold, append,
+        By, LifeFold,
         contact::chain_text,
         identity::{About, GENESIS, Genesis, PROFILE, Profile},
+        put,
     },
     peers::{Failure, Me, Peers, PeersError},
     tables::{CHAIN, HELD, Rows as _},
@@ -85,12 +86,15 @@ pub enum OpenError {
 pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inner, OpenError> {
     let at = |error| OpenError::at(folder, error);
     std::fs::create_dir_all(folder).map_err(|source| OpenError::unreadable(folder, source))?;
-    if let Some(compacted) = store::maintain(folder).map_err(at)? {
-        tracing::info!(before = compacted.before, after = compacted.after, "data compacted");
+    // Without room for a copy the data can still be read; what is really wrong, opening tells.
+    match store::maintain(folder) {
+        Ok(Some(done)) => tracing::info!(before = done.before, after = done.after, "compacted"),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(error = %crate::chain(&error), "data not compacted"),
     }
     let store = Store::open(folder, Options::default(), Box::new(LifeFold)).map_err(at)?;
     if store.head().seq == 0 {
-        begin(&store, name).await.map_err(|fault| OpenError::damaged(folder, fault))?;
+        begin(&store, name).await.map_err(at)?;
     }
     let known = store.read(Known::read).map_err(at)?;
     let known = known.ok_or_else(|| OpenError::damaged(folder, "the keys are missing"))?;
@@ -113,7 +117,9 @@ pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inne
         let released = store.write(move |w| receiver.release_known(w, now_ms)).await;
         released.map_err(|failure| OpenError::of_release(folder, failure))?;
     }
-    store.checkpoint_if_due(&Signer(shared.key.clone())).map_err(at)?;
+    if let Err(error) = store.checkpoint_if_due(&Signer(shared.key.clone())) {
+        tracing::warn!(error = %crate::chain(&error), "no checkpoint made");
+    }
     Ok(Inner { store, shared, peers, moved, noted: Default::default() })
 }
 
@@ -121,13 +127,13 @@ pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inne
 const MOVED: usize = 256;
 
 /// Keys, genesis and the first profile, in one write: a killed first start leaves nothing.
-async fn begin(store: &Store, name: &str) -> Result<(), Fault> {
-    let no_keys = |_| Fault::inside("the system gives no random bytes");
-    let keys = Keys::generate().map_err(no_keys)?;
+async fn begin(store: &Store, name: &str) -> Result<(), store::Error> {
+    let keys = Keys::generate().map_err(|_| store::Error::Random)?;
     let mut pseudonyms = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut pseudonyms[..]).map_err(|_| Fault::inside("no random bytes"))?;
+    getrandom::fill(&mut pseudonyms[..]).map_err(|_| store::Error::Random)?;
     let chain = Chain::begin(&keys);
-    let id = chain.check().map_err(|error| Fault::inside(&error.to_string()))?.id;
+    let own = |source| store::Error::Engine { source: Box::new(source) };
+    let id = chain.check().map_err(own)?.id;
     let about = About { display_name: display_name(name), about: String::new() };
     let by = By { actor: Actor::System, now_ms: crate::clock_ms() };
     let secrets = keys.to_bytes();
@@ -136,9 +142,9 @@ async fn begin(store: &Store, name: &str) -> Result<(), Fault> {
         w.vault_put(names::PSEUDONYMS, &pseudonyms[..])?;
         let notebook = conversation_of(&id, &id);
         let genesis = Genesis { id, chain: chain_text(&chain), notebook };
-        append(w, &by, GENESIS, &genesis, None::<&()>)?;
+        put(w, &by, GENESIS, &genesis, None::<&()>)?;
         let profile = Profile { previous: None, undoes: None };
-        append(w, &by, PROFILE, &profile, Some(&about)).map(drop)
+        put(w, &by, PROFILE, &profile, Some(&about)).map(drop)
     };
     store.write(change).await
 }

@@ -107,3 +107,42 @@ fn a_profile_changes_once_per_id_and_revision() {
         assert_eq!(ann.fails("identity", "set_profile", bad).await, "malformed");
     });
 }
+
+/// Runs itself again where no file may grow beyond a size: then the copy does not fit.
+#[test]
+fn no_room_to_compact_is_no_reason_not_to_open() {
+    const NAME: &str = "life::tests::opening::no_room_to_compact_is_no_reason_not_to_open";
+    const FOLDER: &str = "HOMETWIN_TEST_FOLDER";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return run(async {
+            let life = Life::open(folder.as_ref(), "ann", place()).await.unwrap();
+            let body = br#"{"conversation": "self"}"#;
+            let page = life.call(&shell(), "chat", 1, "messages", body).await.unwrap();
+            assert!(String::from_utf8(page).unwrap().contains("still here"));
+            println!("opened");
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    run(async {
+        let life = Life::open(folder.path(), "ann", place()).await.unwrap();
+        for text in ["still here".to_owned(), "x".repeat(8000), "y".repeat(8000)] {
+            for _ in 0..8 {
+                let send = json!({"id": id(), "conversation": "self", "text": text}).to_string();
+                life.call(&shell(), "chat", 1, "send", send.as_bytes()).await.unwrap();
+            }
+        }
+        // An erase that is long due.
+        let erase = |w: &mut store::Writer<'_>| w.erase(&[20], 0, store::Actor::System);
+        life.0.store.write(erase).await.unwrap();
+    });
+    let limited = "trap '' XFSZ; ulimit -f 100; exec \"$@\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("opened"), "{text}");
+}
