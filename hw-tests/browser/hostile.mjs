@@ -12,6 +12,8 @@ const UNPROVEN = {
   icon: 'a browser without windows fetches none',
   manifest: 'a browser without windows fetches none',
   prerender: 'Chromium prerenders only what it thinks worth it',
+  'another twin': 'no page of another origin may read what a twin answers, walled or not',
+  'the node': 'no page of another origin may read what the node answers, walled or not',
   'asking for a choice without the person': 'only the shell has a picker',
   'a second greeting': 'only the shell is greeted; the first greeting succeeded, or the attack knew no route',
 };
@@ -38,7 +40,7 @@ await story('hostile', async ({ step, ending }) => {
   const origin = new URL(page.url()).origin;
   const listener = await page.context().newPage();
   await listener.goto(`${origin}/`);
-  await listens(listener);
+  const ear = await listens(listener);
   const api = (path, body, headers) => fetched(listener, `/api/${path}`, body, headers);
   await api('chat/1/send', { id: '2'.repeat(32), conversation: 'self', text: 'private' });
   const other = (await api('experiences/1/open', { name: 'chat' })).body;
@@ -60,7 +62,7 @@ await story('hostile', async ({ step, ending }) => {
   const frameUrl = inside().url();
   assert.deepEqual(await ask(() => window.reached), {});
   assert.deepEqual(caught, []);
-  assert.notEqual(await listener.evaluate(() => window.heard), true, 'another tab heard it');
+  assert(!ear.heard, 'another tab heard it');
   assert.equal(await ask(() => window.origin), 'null');
   assert.equal(new URL(page.url()).pathname, '/x/hostile');
   const grants = await api('experiences/1/grants', {});
@@ -81,6 +83,7 @@ await story('hostile', async ({ step, ending }) => {
   for (const attack of stops.split(',')) {
     step(`${attack}: the frame is stopped, the person is told, the shell goes on`);
     let asked = 0;
+    const began = performance.now();
     const count = (request) => (asked += request.url().includes('/api/'));
     page.on('request', count);
     await launch(attack);
@@ -89,7 +92,8 @@ await story('hostile', async ({ step, ending }) => {
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('heading', { name: 'Settings' }).waitFor();
     page.off('request', count);
-    assert(asked < 500, `${asked} calls reached the twin`);
+    const seconds = 2 + (performance.now() - began) / 1000;
+    assert(asked < 400 * seconds, `${asked} calls reached the twin in ${seconds} seconds`);
   }
 
   step('what is opened in a tab runs nowhere near the twin');

@@ -76,9 +76,12 @@ await story('story', async ({ step, ending }) => {
   await annChat.locator('.message', { hasText: 'surprise' }).getByText(/read/).waitFor();
   await go(ann, 'Home');
   await go(ann, 'History');
-  await ann.getByLabel('Words').fill('surprise');
+  await ann.getByLabel('Search for words').fill('surprise');
   const entry = ann.getByRole('listitem').filter({ hasText: 'surprise' });
   await entry.locator('summary').click();
+  await write(bobChat, 'Ann', 'Which one?');
+  await ann.waitForTimeout(500);
+  assert(await entry.locator('details').evaluate((details) => details.open), 'what happens elsewhere closes an opened entry');
   await entry.getByRole('button', { name: 'Undo' }).click();
   complaints.push(...(await inspect(ann, 'undo-desktop')));
   await ann.getByRole('dialog').getByRole('button', { name: 'Undo' }).click();
@@ -111,7 +114,6 @@ await story('story', async ({ step, ending }) => {
 
   step('by keyboard alone');
   await go(ann, 'Home');
-  await ann.keyboard.press('Tab');
   const focused = () => ann.evaluate(() => document.activeElement.textContent);
   for (let tabs = 0; tabs < 20 && !/Chat/.test(await focused()); tabs += 1) await ann.keyboard.press('Tab');
   assert.match(await focused(), /Chat/);

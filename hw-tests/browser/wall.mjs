@@ -48,7 +48,7 @@ export async function attackPage(first, { ways, tried, out, caught }) {
     const contentType = { html: 'text/html', svg: 'image/svg+xml' }[name.split('.')[1]] ?? 'text/javascript';
     return route.fulfill({ contentType, body: readFileSync(new URL(`./hostile/${name}`, import.meta.url), 'utf8') });
   });
-  await listens(first);
+  const ear = await listens(first);
   const reached = {};
   const attack = async (name, wait) => {
     const page = await context.newPage();
@@ -62,7 +62,7 @@ export async function attackPage(first, { ways, tried, out, caught }) {
   for (const way of ways.filter((name) => !tried.includes(name))) {
     await attack(way, () => new Promise((resolve) => setTimeout(resolve, 1000)));
   }
-  if (await first.evaluate(() => window.heard)) reached['a channel to other tabs'] = 'heard';
+  if (ear.heard) reached['a channel to other tabs'] = 'heard';
   const slug = (name) => name.replaceAll(/\W+/g, '-');
   const picture = await context.newPage();
   await picture.goto(`${origin}/x/control/picture.svg`);
@@ -81,9 +81,12 @@ export function fetched(page, path, body, headers = {}) {
 }
 
 /** Hears what is said on a channel of the page's origin. */
-export function listens(page) {
-  return page.evaluate(() => {
+export async function listens(page) {
+  const ear = { heard: false };
+  await page.exposeFunction('hear', () => (ear.heard = true));
+  await page.evaluate(() => {
     window.channel = new BroadcastChannel('hostile');
-    window.channel.onmessage = () => (window.heard = true);
+    window.channel.onmessage = () => window.hear();
   });
+  return ear;
 }

@@ -60,6 +60,11 @@ fn two_people_talk_in_their_browsers() {
 }
 
 #[test]
+fn a_newcomer_finds_the_way_by_keyboard() {
+    story("first").unwrap();
+}
+
+#[test]
 fn a_hostile_experience_reaches_nothing() {
     story("hostile").unwrap();
 }

@@ -33,7 +33,10 @@ export function show(root, app, { signal }) {
     keep(list, others, (contact) => contact.contact, (contact) => row(app, contact));
     return contacts.at;
   };
-  attempt(app.words, () => events.follow('contacts', load, signal));
+  attempt(app.words, async () => {
+    await events.follow('contacts', load, signal);
+    if (location.hash === '#card') document.getElementById('card')?.scrollIntoView();
+  });
 }
 
 async function all(signal) {

@@ -68,7 +68,7 @@ function steps(t) {
     'section',
     { class: 'card next', hidden: true, 'aria-labelledby': 'next' },
     h('h2', { id: 'next' }, t('home.next')),
-    h('ol', { class: 'rows' }, step('name', '/settings', 'settings'), step('card', '/contacts', 'contacts')),
+    h('ol', { class: 'rows' }, step('name', '/settings', 'settings'), step('card', '/contacts#card', 'contacts')),
   );
 }
 

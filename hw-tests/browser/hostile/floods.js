@@ -8,14 +8,14 @@ export const floods = {
   async endless() {
     for (let step = 0; ; step += 1) {
       port.postMessage({ route: `${location.hash}${step}` });
-      if (step % 20 === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (step % 500 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
   },
   async 'asking and taking back'() {
     for (let n = 1; ; n += 1) {
       port.postMessage({ n, ...call('identity', 'me') });
       port.postMessage({ n, cancel: true });
-      if (n % 20 === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (n % 500 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
   },
   async following() {
