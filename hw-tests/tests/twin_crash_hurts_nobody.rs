@@ -61,6 +61,19 @@ fn a_crash_loop_is_reported_and_others_go_on() {
 }
 
 #[test]
+fn a_killed_twin_comes_back_without_being_asked() {
+    let node = Node::start(&Options::people(&["ann", "bob"])).unwrap();
+    let pair = Pair::introduce(&node).unwrap();
+    pair.send(&pair.ann, "before").unwrap();
+    let killed = node.awake("ann").unwrap().unwrap();
+    killed.kill().unwrap();
+    until("the twin's next process", Duration::from_secs(30), || {
+        Ok(node.awake("ann")?.filter(|next| next.pid() != killed.pid()))
+    })
+    .unwrap();
+}
+
+#[test]
 fn broken_data_stops_one_twin_and_is_left_as_it_is() {
     let data = tempfile::tempdir().unwrap();
     let port = hw_tests::free_port().unwrap();

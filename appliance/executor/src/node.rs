@@ -332,16 +332,22 @@ impl Node {
             return;
         };
         let now = Instant::now();
+        let mut again = None;
         if clean {
             tracing::info!(%twin, "twin ended");
             known.restart.slept();
         } else if known.broken {
             // What was said about its data is better than "it keeps stopping".
             known.restart.is_broken(now);
-        } else if let Some(pause) = known.restart.died(now - process.since, now) {
-            let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
-            let notice = Notice::Crashing { name: name.to_owned(), wait_s: pause.as_secs() };
-            self.tell(&notice);
+        } else {
+            // It may have died with letters to deliver, so it comes back without being asked.
+            let pause = known.restart.died(now - process.since, now);
+            again = known.restart.may_return().then(|| pause.unwrap_or_default());
+            if let Some(pause) = pause {
+                let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
+                let notice = Notice::Crashing { name: name.to_owned(), wait_s: pause.as_secs() };
+                self.tell(&notice);
+            }
         }
         if self.stopping {
             return;
@@ -358,6 +364,8 @@ impl Node {
         }
         if wanted || self.asks.values().any(|ask| ask.twin == twin) {
             self.wake(twin);
+        } else if let Some(pause) = again.filter(|_| twin != Number::NODE) {
+            self.wake_in(twin, pause);
         } else {
             self.set_timer(twin);
         }
@@ -371,13 +379,18 @@ impl Node {
         let Some(at_ms) = known.wake_at_ms.take() else {
             return;
         };
-        let wait = Duration::from_millis(u64::try_from(at_ms - now_ms()).unwrap_or(0));
+        self.wake_in(twin, Duration::from_millis(u64::try_from(at_ms - now_ms()).unwrap_or(0)));
+    }
+
+    fn wake_in(&mut self, twin: Number, wait: Duration) {
         let events = self.events.clone();
         let timer = spawn_local(async move {
             tokio::time::sleep(wait).await;
             let _ = events.send(Event::Due(twin));
         });
-        known.timer = Some(timer.abort_handle());
+        if let Some(known) = self.twins.get_mut(&twin) {
+            known.timer = Some(timer.abort_handle());
+        }
     }
 
     fn give_time(&self, twin: Number, instance: u64) {

@@ -38,6 +38,11 @@ impl Restart {
         *self = Self::default();
     }
 
+    /// Whether it is started again without being asked: not for ever, a hopeless twin costs nothing.
+    pub(crate) fn may_return(&self) -> bool {
+        self.in_a_row <= RETURNS
+    }
+
     /// Whether it may be started now.
     pub(crate) fn may_start(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|time| now >= time)
@@ -48,6 +53,8 @@ impl Restart {
 const LIVED: Duration = Duration::from_secs(2);
 /// Deaths in a row that cost no pause.
 const FREE: u32 = 3;
+/// Deaths in a row after which it waits for somebody to ask.
+const RETURNS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -63,6 +70,7 @@ mod tests {
             (0..12).map(|_| restart.died(quick, now).map_or(0, |pause| pause.as_secs())).collect();
         assert_eq!(pauses, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
         assert!(!restart.may_start(now + Duration::from_secs(59)));
+        assert!(!restart.may_return());
         assert!(restart.may_start(now + Duration::from_secs(60)));
         assert_eq!(restart.died(Duration::from_secs(3), now), None);
         assert!(restart.may_start(now));
