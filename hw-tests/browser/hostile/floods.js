@@ -18,11 +18,8 @@ export const floods = {
       if (n % 500 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
   },
-  async following() {
-    for (let n = 1; n < 100; n += 1) {
-      port.postMessage({ n, subscribe: { capability: 'chat', major: 1, topic: {} } });
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+  following() {
+    for (let n = 1; n < 100; n += 1) port.postMessage({ n, subscribe: { capability: 'chat', major: 1, topic: {} } });
   },
   huge: () => port.postMessage({ n: 1, ...call('chat', 'send', { text: 'x'.repeat(8 << 20) }) }),
   buffer: () => port.postMessage({ n: 1, ...call('chat', 'send', { text: new ArrayBuffer(5 << 20) }) }),
