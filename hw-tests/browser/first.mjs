@@ -81,11 +81,17 @@ await story('first', async ({ step, ending }) => {
   await page.getByRole('heading', { name: 'Hello, Ann' }).waitFor();
   const line = page.locator('#line p');
   const { gateway } = node.verb('status');
+  const { pid } = node.verb('twin', 'list').find((twin) => twin.awake);
+  // Nobody is there to start them again, and the listener stays: connections are made and wait.
   process.kill(node.child.pid, 'SIGSTOP');
-  process.kill(gateway, 'SIGKILL');
-  await line.waitFor();
-  await look(page, 'away-phone');
-  process.kill(node.child.pid, 'SIGCONT');
+  try {
+    process.kill(gateway, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    await line.waitFor();
+    await look(page, 'away-phone');
+  } finally {
+    process.kill(node.child.pid, 'SIGCONT');
+  }
   await line.waitFor({ state: 'detached', timeout: 30_000 });
   await press(page, 'Contacts');
   await page.getByText('Nobody is here yet.').waitFor();

@@ -51,13 +51,15 @@ export async function startNode(args) {
       }),
     /** Runs a verb against this node; gives what it printed. */
     verb: (...words) => {
-      const said = spawnSync(HOMETWIN, [...words, '--data', data, '--json'], { encoding: 'utf8' });
+      const said = spawnSync(HOMETWIN, [...words, '--data', data, '--json'], { encoding: 'utf8', timeout: 60_000 });
       if (said.status !== 0) throw new Error(`${words.join(' ')}: ${said.stdout}${said.stderr}`);
       return JSON.parse(said.stdout);
     },
     stop: async () => {
       child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
       await ended;
+      clearTimeout(late);
       rmSync(data, { recursive: true, force: true });
     },
   };
