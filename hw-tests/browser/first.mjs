@@ -70,8 +70,8 @@ await story('first', async ({ step, ending }) => {
     const stranger = await newPage(browser, options, complaints);
     for (const [view, path] of Object.entries({ unpaired: `${origin}/`, pair: `${origin}/pair`, wrong: `${origin}/pair#notacodeatall`, node: new URL('/', url).href })) {
       await stranger.goto(path);
-      await stranger.locator('h1').first().waitFor();
-      await stranger.waitForTimeout(300);
+      // A wrong code is tried first, and then said to be wrong.
+      await stranger.locator(view === 'wrong' ? '[role=alert]' : 'h1').first().waitFor();
       await look(stranger, `${view}-${looks}`);
     }
   }
@@ -92,7 +92,7 @@ await story('first', async ({ step, ending }) => {
   } finally {
     process.kill(node.child.pid, 'SIGCONT');
   }
-  await line.waitFor({ state: 'detached', timeout: 30_000 });
+  await line.waitFor({ state: 'detached' });
   await press(page, 'Contacts');
   await page.getByText('Nobody is here yet.').waitFor();
 

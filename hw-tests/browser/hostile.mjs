@@ -87,7 +87,7 @@ await story('hostile', async ({ step, ending }) => {
     const count = (request) => (asked += request.url().includes('/api/'));
     page.on('request', count);
     await launch(attack);
-    await page.getByText('Hostile was stopped').waitFor({ timeout: 30_000 });
+    await page.getByText('Hostile was stopped').waitFor();
     assert.equal(await page.locator('iframe').count(), 0);
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('heading', { name: 'Settings' }).waitFor();

@@ -16,6 +16,10 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
+/** How long anything may take: long, since a slow machine is no failure, and nobody waits for what is already there. */
+const PATIENCE = 90_000;
+const nodes = [];
+
 /** @param {string[]} args further arguments of `hometwin run` */
 export async function startNode(args) {
   const data = mkdtempSync(join(tmpdir(), 'hometwin-story-'));
@@ -38,7 +42,7 @@ export async function startNode(args) {
     /** Waits for an event that fits. */
     event: (fits) =>
       new Promise((resolve, reject) => {
-        const late = setTimeout(() => reject(new Error(`no such event; log:\n${log}`)), 30_000);
+        const late = setTimeout(() => reject(new Error(`no such event; log:\n${log}`)), PATIENCE);
         const look = () => {
           const found = events.find(fits);
           if (!found) return;
@@ -51,18 +55,19 @@ export async function startNode(args) {
       }),
     /** Runs a verb against this node; gives what it printed. */
     verb: (...words) => {
-      const said = spawnSync(HOMETWIN, [...words, '--data', data, '--json'], { encoding: 'utf8', timeout: 60_000 });
+      const said = spawnSync(HOMETWIN, [...words, '--data', data, '--json'], { encoding: 'utf8', timeout: PATIENCE });
       if (said.status !== 0) throw new Error(`${words.join(' ')}: ${said.stdout}${said.stderr}`);
       return JSON.parse(said.stdout);
     },
     stop: async () => {
       child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+      const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
       await ended;
       clearTimeout(late);
       rmSync(data, { recursive: true, force: true });
     },
   };
+  nodes.push(node);
   await node.event(({ event }) => event === 'listening');
   return node;
 }
@@ -76,7 +81,7 @@ export function startBrowser() {
 /** A page of its own browser profile that fails the story on errors of our scripts and on CSP reports. */
 export async function newPage(browser, options, complaints) {
   const context = await browser.newContext({ locale: 'en-GB', ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   watch(page, complaints);
   return page;
@@ -93,7 +98,7 @@ export function watch(page, complaints) {
 }
 
 /** Waits until something is true. */
-export async function until(what, ask, limit = 15_000) {
+export async function until(what, ask, limit = PATIENCE) {
   const end = Date.now() + limit;
   while (!(await ask())) {
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
@@ -107,6 +112,7 @@ export async function inspect(page, name, { axe = true } = {}) {
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), caret: 'initial' });
   measured.add(page);
   const problems = [];
+  const settled = [];
   for (const frame of page.frames()) {
     if (frame !== page.mainFrame() && !frame.url().includes('/x/')) continue;
     const wide = await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -115,25 +121,33 @@ export async function inspect(page, name, { axe = true } = {}) {
     await frame.evaluate(AXE);
     // Each document by itself: a frame without origin can't be asked from outside.
     const { violations } = await frame.evaluate(() => window.axe.run(document, { iframes: false }));
+    // What the policy said about axe itself arrives before this does.
+    settled.push(page.waitForEvent('console', (message) => message.text() === `measured ${frame.url()}`));
+    await frame.evaluate((url) => console.debug(`measured ${url}`), frame.url());
     for (const { id, impact, nodes } of violations) {
       if (!['serious', 'critical'].includes(impact)) continue;
       problems.push(`${name}: ${impact} ${id}: ${nodes.map((node) => node.html).slice(0, 3).join(' | ')}`);
     }
   }
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await Promise.all(settled);
   measured.delete(page);
   return problems;
 }
 
-/** Runs a story: says each step, ends everything, fails with the node's log. */
+/** Runs a story: says each step, ends everything, fails with the node's log. Nothing that fails outside of it goes unseen. */
 export async function story(name, tell) {
   const things = [];
   const step = (text) => console.log(`${name}: ${text}`);
+  const stray = new Promise((_, reject) => {
+    process.on('unhandledRejection', reject);
+    process.on('uncaughtException', reject);
+  });
   try {
-    await tell({ step, ending: (end) => things.push(end) });
+    await Promise.race([tell({ step, ending: (end) => things.push(end) }), stray]);
     console.log(`${name}: done`);
   } catch (error) {
     console.error(error);
+    for (const node of nodes) console.error(`the node said:\n${node.log().split('\n').slice(-60).join('\n')}`);
     process.exitCode = 1;
   } finally {
     for (const end of things.reverse()) await end().catch((error) => console.error(error));

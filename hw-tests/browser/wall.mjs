@@ -30,7 +30,11 @@ export async function startCatcher() {
 /** Windows, downloads and dialogs are ways out too. */
 export function watched(context, caught) {
   const watch = (page) => {
-    page.on('dialog', (dialog) => caught.push(`a dialog ${dialog.message()}`) && dialog.dismiss());
+    page.on('dialog', (dialog) => {
+      caught.push(`a dialog ${dialog.message()}`);
+      // The page may end before we answer, and the dialog with it.
+      dialog.dismiss().catch(() => {});
+    });
     page.on('download', (download) => caught.push(`a download of ${download.url()}`));
     page.on('popup', (popup) => caught.push(`a window ${popup.url()}`));
   };
@@ -46,7 +50,8 @@ export async function attackPage(first, { ways, tried, out, caught }) {
   await context.route('**/x/control/**', (route) => {
     const name = new URL(route.request().url()).pathname.split('/').pop();
     const contentType = { html: 'text/html', svg: 'image/svg+xml' }[name.split('.')[1]] ?? 'text/javascript';
-    return route.fulfill({ contentType, body: readFileSync(new URL(`./hostile/${name}`, import.meta.url), 'utf8') });
+    // A page that was left no longer needs its files.
+    return route.fulfill({ contentType, body: readFileSync(new URL(`./hostile/${name}`, import.meta.url), 'utf8') }).catch(() => {});
   });
   const ear = await listens(first);
   const reached = {};
