@@ -6,9 +6,10 @@
 //! The plaintext is the canonical `(Inner, Signature)` and zeros up to a multiple of `PAD`.
 
 use crate::{
+    answer::Receipt,
     chain::Person,
     codec,
-    ids::{Digest, PreKeyId, Proof, TwinId},
+    ids::{Digest, PreKeyId, TwinId},
     introduction::Introduction,
     keys::{Signature, SigningKey},
     prekey::{PreKey, SignedPreKey},
@@ -79,12 +80,8 @@ impl fmt::Debug for Inner {
 pub struct Sealed {
     /// The envelope.
     pub bytes: Vec<u8>,
-    /// Names it in a refusal.
-    pub digest: Digest,
-    /// What the receiver answers once its effect is durable.
-    pub committed: Proof,
-    /// What the receiver answers once it is durably kept without being understood.
-    pub held: Proof,
+    /// What the receiver can answer.
+    pub receipt: Receipt,
 }
 
 /// Signs what an envelope says and seals it to a pre-key of the receiver, who is `inner.to`.
@@ -111,41 +108,62 @@ pub fn seal(inner: &Inner, to: &SignedPreKey, by: &SigningKey) -> Result<Sealed,
         hpke::setup_sender_with_rng(&OpModeS::Base, &public, INFO, &mut random)?;
     let mut bytes = header.to_bytes().to_vec();
     bytes.extend_from_slice(&key.to_bytes());
-    let mut proofs = [[0; 16]; 2];
-    context.export(COMMITTED, &mut proofs[0])?;
-    context.export(HELD, &mut proofs[1])?;
     let cipher = context.seal(&plain, &header.to_bytes())?;
     bytes.extend_from_slice(&cipher);
-    let [committed, held] = proofs.map(Proof::new);
-    Ok(Sealed { digest: Digest::of(&bytes), bytes, committed, held })
+    let receipt = Receipt::new(Digest::of(&bytes), |label, out| context.export(label, out))?;
+    Ok(Sealed { bytes, receipt })
 }
 
 /// Opens an envelope with one of our pre-keys. What it says counts only after `Opened::check`.
 ///
 /// # Errors
 /// `TooLarge`, `Malformed`, `UnknownPreKey`, or `Forged` when it was changed on its way.
-pub fn open(bytes: &[u8], pre_keys: &[PreKey]) -> Result<Opened, Refusal> {
+pub fn open(bytes: &[u8], pre_keys: &[PreKey]) -> Result<Opened, NotOpened> {
     if bytes.len() > MAX_ENVELOPE {
-        return Err(Refusal::TooLarge);
+        return Err(Refusal::TooLarge.into());
     }
     let (header, key, cipher) = Header::split(bytes).ok_or(Refusal::Malformed)?;
     if header.suite != SUITE {
-        return Err(Refusal::Malformed);
+        return Err(Refusal::Malformed.into());
     }
     let pre_key =
         pre_keys.iter().find(|k| k.id() == header.pre_key).ok_or(Refusal::UnknownPreKey)?;
-    let (plain, proofs) = unseal(&header, key, cipher, pre_key).map_err(|_| Refusal::Forged)?;
-    let ((inner, signature), rest) =
-        codec::decode_start::<(Inner, Signature)>(&plain).ok_or(Refusal::Malformed)?;
+    let unlocked = unlock(key, pre_key).and_then(|context| {
+        let export = |label: &[u8], out: &mut [u8]| context.export(label, out);
+        let receipt = Receipt::new(Digest::of(bytes), export)?;
+        Ok((context, receipt))
+    });
+    let (mut context, receipt) = unlocked.map_err(|_| Refusal::Forged)?;
+    let no = |reason| NotOpened { reason, receipt: Some(receipt) };
+    let plain = context.open(cipher, &header.to_bytes()).map_err(|_| no(Refusal::Forged))?;
+    let plain = Zeroizing::new(plain);
+    let (inner, signature) = read(&plain).ok_or(no(Refusal::Malformed))?;
+    Ok(Opened { inner, signature, header, receipt })
+}
+
+/// Reads the plaintext, which is to have the one form that there is.
+fn read(plain: &[u8]) -> Option<(Inner, Signature)> {
+    let ((inner, signature), rest) = codec::decode_start::<(Inner, Signature)>(plain)?;
     let used = plain.len() - rest.len();
     if rest.iter().any(|b| *b != 0) || used.next_multiple_of(PAD) != plain.len() {
-        return Err(Refusal::Malformed);
+        return None;
     }
-    if inner.body.len() > MAX_BODY || !is_plain_word(&inner.capability) {
-        return Err(Refusal::Malformed);
+    (inner.body.len() <= MAX_BODY && is_plain_word(&inner.capability)).then_some((inner, signature))
+}
+
+/// Why nothing was opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NotOpened {
+    /// Why.
+    pub reason: Refusal,
+    /// What to answer with, when it was at least sealed to a pre-key of ours.
+    pub receipt: Option<Receipt>,
+}
+
+impl From<Refusal> for NotOpened {
+    fn from(reason: Refusal) -> Self {
+        Self { reason, receipt: None }
     }
-    let [committed, held] = proofs.map(Proof::new);
-    Ok(Opened { inner, signature, header, digest: Digest::of(bytes), committed, held })
 }
 
 /// An envelope that was opened and whose sender is not yet proven.
@@ -154,9 +172,7 @@ pub struct Opened {
     inner: Inner,
     signature: Signature,
     header: Header,
-    digest: Digest,
-    committed: Proof,
-    held: Proof,
+    receipt: Receipt,
 }
 
 impl Opened {
@@ -181,22 +197,10 @@ impl Opened {
         Ok(&self.inner)
     }
 
-    /// Names it in a refusal.
+    /// What to answer with.
     #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// The answer once its effect is durable.
-    #[must_use]
-    pub const fn committed(&self) -> Proof {
-        self.committed
-    }
-
-    /// The answer once it is durably kept without being understood.
-    #[must_use]
-    pub const fn held(&self) -> Proof {
-        self.held
+    pub const fn receipt(&self) -> Receipt {
+        self.receipt
     }
 }
 
@@ -224,8 +228,7 @@ impl From<HpkeError> for SealError {
 }
 
 type Kem = X25519HkdfSha256;
-/// Committed and held.
-type Proofs = [[u8; 16]; 2];
+type Receiving = AeadCtxR<ChaCha20Poly1305, HkdfSha256, Kem>;
 
 /// The part in the clear; authenticated with the ciphertext and by the signature.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -251,20 +254,10 @@ impl Header {
     }
 }
 
-fn unseal(
-    header: &Header,
-    key: &[u8; KEY],
-    cipher: &[u8],
-    pre_key: &PreKey,
-) -> Result<(Zeroizing<Vec<u8>>, Proofs), HpkeError> {
+/// What the one it is sealed to can make of it, before its content is looked at.
+fn unlock(key: &[u8; KEY], pre_key: &PreKey) -> Result<Receiving, HpkeError> {
     let key = <Kem as hpke::Kem>::EncappedKey::from_bytes(key)?;
-    let mut context: AeadCtxR<ChaCha20Poly1305, HkdfSha256, Kem> =
-        hpke::setup_receiver(&OpModeR::Base, &pre_key.private()?, &key, INFO)?;
-    let plain = Zeroizing::new(context.open(cipher, &header.to_bytes())?);
-    let mut proofs = [[0; 16]; 2];
-    context.export(COMMITTED, &mut proofs[0])?;
-    context.export(HELD, &mut proofs[1])?;
-    Ok((plain, proofs))
+    hpke::setup_receiver(&OpModeR::Base, &pre_key.private()?, &key, INFO)
 }
 
 /// Whether an envelope can name this capability: 1 to 64 lower-case letters, digits, `-`, `.`, `/`.
@@ -323,8 +316,6 @@ const PAD: usize = 128;
 const KEY: usize = 32;
 const HEADER: usize = 10;
 const INFO: &[u8] = b"hometwin 2026-11 envelope";
-const COMMITTED: &[u8] = b"committed";
-const HELD: &[u8] = b"held";
 const PURPOSE: &str = "hometwin 2026-11 envelope signature";
 
 #[cfg(test)]

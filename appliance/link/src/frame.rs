@@ -1,13 +1,7 @@
 //! Frames of a twin-to-twin stream: a length (4 bytes, big endian) and a canonical frame. The
 //! decoder takes bytes as they come and never holds more than one largest frame and one push.
 
-use crate::{
-    codec,
-    envelope::MAX_ENVELOPE,
-    ids::{Digest, Proof},
-    prekey::SignedPreKey,
-    refusal::Refusal,
-};
+use crate::{answer::Refused, codec, envelope::MAX_ENVELOPE, ids::Proof};
 use serde::{Deserialize, Serialize};
 
 /// One step of the talk between two twins.
@@ -20,16 +14,7 @@ pub enum Frame {
     /// These are durably kept and will take effect after an update.
     Held(Vec<Proof>),
     /// One was not taken.
-    Refused {
-        /// Which.
-        digest: Digest,
-        /// Why.
-        reason: Refusal,
-        /// With `UnknownPreKey`: the one to seal to.
-        pre_key: Option<SignedPreKey>,
-        /// With `Gap`: the number after which to begin again.
-        expected: Option<u64>,
-    },
+    Refused(Refused),
     /// Nothing more will come from this side.
     Bye,
 }
@@ -56,7 +41,7 @@ impl Frame {
         let fits = match self {
             Self::Envelope(bytes) => bytes.len() <= MAX_ENVELOPE,
             Self::Committed(proofs) | Self::Held(proofs) => proofs.len() <= MAX_BATCH,
-            Self::Refused { .. } | Self::Bye => true,
+            Self::Refused(_) | Self::Bye => true,
         };
         if fits { Ok(()) } else { Err(FrameError::TooLarge) }
     }
@@ -165,16 +150,20 @@ const LENGTH: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Digest, PreKey, Refusal, SigningKey, TwinId};
     use proptest::prelude::*;
 
     fn frames() -> Vec<Frame> {
-        let digest = Digest::of(b"x");
-        let refused = |reason, expected| Frame::Refused { digest, reason, pre_key: None, expected };
+        let (me, key) = (TwinId::from_bytes([1; 32]), SigningKey::from_bytes(&[1; 32]));
+        let pre_key = PreKey::from_bytes(&[3; 32]).unwrap().sign(&me, 9, &key);
+        let refused = |reason, pre_key| {
+            Frame::Refused(Refused::locked(Digest::of(b"x"), reason, pre_key, &me, &key))
+        };
         vec![
             Frame::Envelope(vec![7; 300]),
             Frame::Committed(vec![Proof::new([1; 16]), Proof::new([2; 16])]),
             Frame::Held(vec![]),
-            refused(Refusal::Gap, Some(12)),
+            refused(Refusal::UnknownPreKey, Some(pre_key)),
             refused(Refusal::Other(999), None),
             Frame::Bye,
         ]

@@ -2,7 +2,7 @@
 //! must return for every input, and what it accepts must encode to the same bytes again. The
 //! checks inside are the point: they panic when a promise of this crate is broken.
 
-use crate::{Card, Chain, Decoder, PreKey, open};
+use crate::{Card, Chain, Decoder, Digest, PreKey, Refused, open};
 
 /// A card as text or as bytes.
 pub fn card(bytes: &[u8]) {
@@ -28,9 +28,19 @@ pub fn chain(bytes: &[u8]) {
 /// A sealed envelope, to a pre-key whose secret is 32 times 3.
 pub fn envelope(bytes: &[u8]) {
     let pre_keys: Vec<PreKey> = PreKey::from_bytes(&[3; 32]).into_iter().collect();
-    if let Ok(opened) = open(bytes, &pre_keys) {
-        let inner = opened.claimed();
-        assert_eq!(crate::Inner::from_bytes(&inner.to_bytes()).as_ref(), Some(inner));
+    match open(bytes, &pre_keys) {
+        Ok(opened) => {
+            let inner = opened.claimed();
+            assert_eq!(crate::Inner::from_bytes(&inner.to_bytes()).as_ref(), Some(inner));
+        }
+        // Whatever it is, its refusal can be sent, and is believed for it alone.
+        Err(no) => {
+            if let Some(receipt) = no.receipt {
+                assert_eq!(receipt.digest(), Digest::of(bytes));
+                let refused = Refused::unlocked(&receipt, no.reason, None);
+                assert!(refused.holds(&receipt, || None));
+            }
+        }
     }
 }
 

@@ -195,12 +195,13 @@ impl Life {
         name.clone_into(&mut known);
     }
 
-    /// How many envelopes were refused so far, by the stable code of the reason.
+    /// What was not taken so far: by us (`refused.<code>`), by others (`returned.<code>`), and
+    /// answers without proof (`unproven.answer`).
     ///
     /// # Errors
     /// The disk failed.
-    pub fn refusals(&self) -> Result<BTreeMap<String, u64>, Fault> {
-        Ok(self.0.peers.refusals()?)
+    pub fn counts(&self) -> Result<BTreeMap<String, u64>, Fault> {
+        Ok(self.0.peers.counts()?)
     }
 
     /// Compares everything with a replay of the journal; gives the number of entries.
@@ -209,6 +210,8 @@ impl Life {
     /// The first difference, or why the comparison could not be made, in one line for operators.
     pub async fn verify(&self) -> Result<u64, String> {
         let (store, signer) = (self.0.store.clone(), Signer(self.0.shared.key.clone()));
+        // Who looks for one kind of harm wants to hear of the other.
+        self.0.peers.tell_counts();
         let check = move || store.verify(&signer).map_err(|error| crate::chain(&error));
         aside(check).await.map(|verified| verified.entries)
     }

@@ -37,7 +37,7 @@ fn the_well_formed_seeds_are_still_understood() {
     let opened = opened.unwrap();
     let inner = opened.check(card.person(), &card.person().id).unwrap();
     assert_eq!(inner.body, b"{\"text\":\"hello\"}");
-    assert_eq!(frames(&[&seed("frame", "every-kind")]).0.len(), 5);
+    assert_eq!(frames(&[&seed("frame", "every-kind")]).0.len(), 6);
 }
 
 type Target = (&'static str, fn(&[u8]));
@@ -86,14 +86,15 @@ fn write_seeds() {
     write("envelope", "cut", &sealed.bytes[..60]);
     write("envelope", "other-suite", &[&[0, 9], &sealed.bytes[2..]].concat());
 
+    let receipt = sealed.receipt;
     let reason = Refusal::UnknownPreKey;
-    let refused =
-        Frame::Refused { digest: sealed.digest, reason, pre_key: Some(pre_key), expected: None };
+    let locked = Refused::locked(receipt.digest(), reason, Some(pre_key), &id, &keys.twin);
     let every = [
         Frame::Envelope(sealed.bytes.clone()),
-        Frame::Committed(vec![sealed.committed]),
-        Frame::Held(vec![sealed.held]),
-        refused,
+        Frame::Committed(vec![receipt.committed()]),
+        Frame::Held(vec![receipt.held()]),
+        Frame::Refused(locked),
+        Frame::Refused(Refused::unlocked(&receipt, Refusal::Gap, Some(1))),
         Frame::Bye,
     ];
     let stream: Vec<u8> = every.iter().flat_map(|f| f.to_bytes().unwrap()).collect();

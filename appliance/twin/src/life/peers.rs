@@ -5,6 +5,7 @@
 //! is said by the `Apply` of the capabilities. Everything it keeps is in the vault; what a person
 //! would see is journaled by `Apply`, in the same write.
 
+mod counts;
 mod delivery;
 mod known;
 mod outbox;
@@ -155,6 +156,8 @@ struct Shared {
     serving: RefCell<Vec<Rc<Served>>>,
     /// Refusals that are not in the vault yet.
     refused: RefCell<BTreeMap<Refusal, u64>>,
+    /// When the log was last told what was refused.
+    told_ms: Cell<i64>,
 }
 
 impl Peers {
@@ -190,6 +193,7 @@ impl Peers {
             busy: Cell::new(0),
             serving: RefCell::default(),
             refused: RefCell::default(),
+            told_ms: Cell::new(0),
         }));
         serve::release_held(&peers).await?;
         Ok(peers)
@@ -216,15 +220,6 @@ impl Peers {
         let away = self.0.away.borrow();
         let next = |to| away.get(to).map(|away| away.next_ms).filter(|next| *next > 0);
         pending.iter().map(|to| next(to).unwrap_or_else(|| self.now_ms())).min()
-    }
-
-    /// How many envelopes were refused here, by the code of the reason.
-    pub(crate) fn refusals(&self) -> Result<BTreeMap<String, u64>, store::Error> {
-        let mut counted = self.0.store.read(vault::refusals)?;
-        for (reason, more) in &*self.0.refused.borrow() {
-            *counted.entry(reason.code().to_owned()).or_default() += more;
-        }
-        Ok(counted)
     }
 
     /// Looks at the outbox again, after a write that appended no journal entry.

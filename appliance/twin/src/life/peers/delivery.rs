@@ -7,8 +7,9 @@ use super::{
     vault,
     wire::{Broken, Wire},
 };
-use link::{Digest, Frame, Proof, Refusal, Sealed, SignedPreKey, TwinId, seal};
-use std::{future::Future, time::Duration};
+use link::{Frame, Introduction, Receipt, Refusal, Refused, Sealed, SignedPreKey, TwinId, seal};
+use std::{collections::VecDeque, future::Future, time::Duration};
+use store::Writer;
 use tokio::{
     net::UnixStream,
     sync::watch,
@@ -47,13 +48,17 @@ where
         to,
         wire: Wire::new(stream),
         flight: Vec::new(),
+        over: VecDeque::new(),
+        lies: 0,
         sent: 0,
         introduced: false,
         rounds: 0,
         progress: false,
         working: Some(working),
     };
-    match delivery.until_idle().await {
+    let ended = delivery.until_idle().await;
+    delivery.count_lies().await;
+    match ended {
         Ok(()) => End::Done,
         Err(stop) => {
             tracing::debug!(%to, stop = &stop as &dyn std::error::Error, "link ended");
@@ -68,6 +73,10 @@ struct Delivery<'a> {
     wire: Wire,
     /// Sent and not answered, in order.
     flight: Vec<Flying>,
+    /// Answered, or sent anew: a late or a second answer about it is no lie.
+    over: VecDeque<Receipt>,
+    /// Answers that nobody but a liar in between can have given.
+    lies: u64,
     /// The highest number sent since the last start from the beginning.
     sent: u64,
     /// Whether the receiver was told who we are since then.
@@ -80,10 +89,10 @@ struct Delivery<'a> {
 
 struct Flying {
     counter: u64,
-    digest: Digest,
-    committed: Proof,
-    held: Proof,
+    receipt: Receipt,
     size: usize,
+    /// Kept here too: what was taken out of the outbox meanwhile can still arrive.
+    about: Option<Vec<u8>>,
 }
 
 /// Why a link ended with letters still waiting.
@@ -101,6 +110,8 @@ enum Stop {
     Store(#[from] store::Error),
     #[error("the other end answers out of turn")]
     Turn,
+    #[error("somebody on the way answers for the receiver")]
+    Lies,
 }
 
 impl Delivery<'_> {
@@ -185,9 +196,9 @@ impl Delivery<'_> {
             }
         };
         self.introduced = true;
-        let Sealed { bytes, digest, committed, held } = sealed;
+        let Sealed { bytes, receipt } = sealed;
         let size = bytes.len();
-        self.flight.push(Flying { counter, digest, committed, held, size });
+        self.flight.push(Flying { counter, receipt, size, about: letter.about });
         self.wire.send(&Frame::Envelope(bytes)).await?;
         Ok(size)
     }
@@ -196,17 +207,24 @@ impl Delivery<'_> {
     async fn answer(&mut self, frame: Frame) -> Result<bool, Stop> {
         match frame {
             Frame::Committed(proofs) => {
-                self.arrived(|f| proofs.contains(&f.committed), Delivered::Committed).await
+                self.count(proofs.iter(), |receipt, proof| receipt.committed() == *proof)?;
+                let proven = |receipt: &Receipt| proofs.contains(&receipt.committed());
+                self.arrived(proven, Delivered::Committed).await
             }
             Frame::Held(proofs) => {
-                self.arrived(|f| proofs.contains(&f.held), Delivered::Held).await
+                self.count(proofs.iter(), |receipt, proof| receipt.held() == *proof)?;
+                let proven = |receipt: &Receipt| proofs.contains(&receipt.held());
+                self.arrived(proven, Delivered::Held).await
             }
-            Frame::Refused { digest, reason, pre_key, expected: _ } => {
-                match self.flight.iter().find(|f| f.digest == digest) {
-                    Some(flying) => {
-                        self.refused(flying.counter, reason, pre_key).await.map(|()| true)
-                    }
-                    // Of a round that is over.
+            Frame::Refused(refused) => {
+                let receiver = self.receiver()?;
+                let holds = |receipt: &Receipt, refused: &Refused| {
+                    refused.holds(receipt, || receiver.chain.check().ok())
+                };
+                self.count([&refused].into_iter(), holds)?;
+                match self.flight.iter().find(|f| holds(&f.receipt, &refused)) {
+                    Some(flying) => self.refused(flying.counter, &refused).await.map(|()| true),
+                    // Of a round that is over, or a lie.
                     None => Ok(false),
                 }
             }
@@ -216,44 +234,75 @@ impl Delivery<'_> {
         }
     }
 
+    /// Counts the answers that prove nothing about anything that was sent here.
+    fn count<'p, P: 'p>(
+        &mut self,
+        answers: impl Iterator<Item = &'p P>,
+        proves: impl Fn(&Receipt, &P) -> bool,
+    ) -> Result<(), Stop> {
+        for answer in answers {
+            let mut sent = self.flight.iter().map(|f| &f.receipt).chain(&self.over);
+            if !sent.any(|receipt| proves(receipt, answer)) {
+                self.lies += 1;
+            }
+        }
+        if self.lies >= MAX_LIES { Err(Stop::Lies) } else { Ok(()) }
+    }
+
+    async fn count_lies(&self) {
+        let lies = self.lies;
+        if lies == 0 {
+            return;
+        }
+        tracing::warn!(to = %self.to, lies, "answers without proof were ignored");
+        let count = move |w: &mut Writer<'_>| vault::count(w, vault::UNPROVEN, "answer", lies);
+        if let Err(error) = self.peers.0.store.write(count).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "lies not counted");
+        }
+    }
+
     async fn arrived(
         &mut self,
-        proven: impl Fn(&Flying) -> bool,
+        proven: impl Fn(&Receipt) -> bool,
         how: Delivered,
     ) -> Result<bool, Stop> {
-        let numbers: Vec<u64> =
-            self.flight.iter().filter(|f| proven(f)).map(|f| f.counter).collect();
-        if numbers.is_empty() {
+        let (done, flight) = std::mem::take(&mut self.flight)
+            .into_iter()
+            .partition::<Vec<_>, _>(|flying| proven(&flying.receipt));
+        self.flight = flight;
+        if done.is_empty() {
             return Ok(false);
         }
+        self.is_over(done.iter().map(|flying| flying.receipt));
         let (to, now_ms) = (self.to, self.peers.now_ms());
-        let (apply, done) = (self.peers.0.apply.clone(), numbers.clone());
+        let apply = self.peers.0.apply.clone();
         let write = self.peers.0.store.write(move |w| {
-            for counter in done {
-                let letter = outbox::clear(w, &to, counter)?;
-                if let Some(about) = letter.and_then(|l| l.about) {
+            for flying in done {
+                let letter = outbox::clear(w, &to, flying.counter)?;
+                if let Some(about) = letter.and_then(|l| l.about).or(flying.about) {
                     apply.delivered(w, &to, &about, how, now_ms)?;
                 }
             }
             Ok::<_, store::Error>(())
         });
         write.await?;
-        self.flight.retain(|f| !numbers.contains(&f.counter));
         self.rounds = 0;
         self.progress = true;
         Ok(true)
     }
 
-    async fn refused(
-        &mut self,
-        counter: u64,
-        reason: Refusal,
-        pre_key: Option<SignedPreKey>,
-    ) -> Result<(), Stop> {
+    fn is_over(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
+        self.over.extend(receipts);
+        let beyond = self.over.len().saturating_sub(MAX_OVER);
+        self.over.drain(..beyond);
+    }
+
+    async fn refused(&mut self, counter: u64, refused: &Refused) -> Result<(), Stop> {
+        let reason = refused.reason();
         match reason {
             Refusal::Gap => {}
             Refusal::Full => return Err(reason.into()),
-            Refusal::UnknownPreKey => self.learn(pre_key.ok_or(reason)?).await?,
+            Refusal::UnknownPreKey => self.learn(refused.pre_key().ok_or(reason)?).await?,
             Refusal::Forged
             | Refusal::Malformed
             | Refusal::NotAuthor
@@ -272,16 +321,22 @@ impl Delivery<'_> {
             return Err(reason.into());
         }
         // What was sent behind it is answered with a gap or for an old key: begin again.
-        self.flight.clear();
+        let flight = std::mem::take(&mut self.flight);
+        self.is_over(flight.into_iter().map(|flying| flying.receipt));
         self.sent = 0;
         self.introduced = false;
         Ok(())
     }
 
+    /// The receiver, as they are known.
+    fn receiver(&self) -> Result<Introduction, Stop> {
+        let to = self.to;
+        self.peers.0.store.read(|r| known::load(r, &to))?.ok_or(Stop::Stranger)
+    }
+
     /// Takes the pre-key that a receiver names, when it is one of theirs and a new one.
     async fn learn(&self, pre_key: SignedPreKey) -> Result<(), Stop> {
-        let to = self.to;
-        let known = self.peers.0.store.read(|r| known::load(r, &to))?.ok_or(Stop::Stranger)?;
+        let (to, known) = (self.to, self.receiver()?);
         let person = known.chain.check().map_err(|_| Stop::Stranger)?;
         if pre_key == known.pre_key || pre_key.check(&person).is_err() {
             return Err(Refusal::UnknownPreKey.into());
@@ -294,7 +349,7 @@ impl Delivery<'_> {
         let (to, now_ms) = (self.to, self.peers.now_ms());
         let apply = self.peers.0.apply.clone();
         let write = self.peers.0.store.write(move |w| {
-            vault::count(w, vault::RETURNED, reason, 1)?;
+            vault::count(w, vault::RETURNED, reason.code(), 1)?;
             let letter = outbox::park(w, &to, counter, reason)?;
             match letter.and_then(|l| l.about) {
                 Some(about) => apply.delivered(w, &to, &about, Delivered::Failed(reason), now_ms),
@@ -326,3 +381,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 30 
 /// An unused link is closed soon, so that both twins may sleep.
 const IDLE_TIME: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 3000 });
 const MAX_ROUNDS: u32 = 4;
+/// Enough for the answers of all rounds that may be on their way.
+const MAX_OVER: usize = MAX_ROUNDS as usize * WINDOW;
+/// A link on which somebody lies so often is given up.
+const MAX_LIES: u64 = 64;

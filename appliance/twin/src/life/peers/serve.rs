@@ -9,7 +9,8 @@ use super::{
     wire::{Broken, Wire},
 };
 use link::{
-    Digest, Frame, Inner, Introduction, Judgement, Marks, Opened, Person, Proof, Refusal, TwinId,
+    Digest, Frame, Inner, Introduction, Judgement, Marks, NotOpened, Opened, Person, Proof,
+    Receipt, Refusal, Refused, TwinId,
 };
 use std::{cell::Cell, future::Future, pin::Pin, rc::Rc, time::Duration};
 use store::Writer;
@@ -38,21 +39,6 @@ impl Peers {
         self.count().await;
         served.contact.get()
     }
-
-    /// Counts refusals in one write at the end of a link: a stranger cannot make us write more
-    /// often.
-    async fn count(&self) {
-        let refused = self.0.refused.take();
-        if refused.is_empty() {
-            return;
-        }
-        let write = self.0.store.write(move |w| {
-            refused.iter().try_for_each(|(r, n)| vault::count(w, vault::REFUSED, *r, *n))
-        });
-        if let Err(error) = write.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "refusals not counted");
-        }
-    }
 }
 
 /// Gives effect to what was held by a version that could not read it, in the order it came.
@@ -80,7 +66,7 @@ pub(super) async fn release_held(peers: &Peers) -> Result<(), PeersError> {
             Err(Failure::Refused(reason)) => {
                 let give_up = peers.0.store.write(move |w| {
                     w.vault_delete(&key)?;
-                    vault::count(w, vault::REFUSED, reason, 1)
+                    vault::count(w, vault::REFUSED, reason.code(), 1)
                 });
                 give_up.await?;
             }
@@ -129,7 +115,7 @@ impl Session<'_> {
                         batch.push(bytes);
                     }
                     // Answers are as final as a farewell: nothing was said here to answer.
-                    Frame::Bye | Frame::Committed(_) | Frame::Held(_) | Frame::Refused { .. } => {
+                    Frame::Bye | Frame::Committed(_) | Frame::Held(_) | Frame::Refused(_) => {
                         over = true
                     }
                 }
@@ -154,42 +140,51 @@ impl Session<'_> {
         let secrets = self.peers.0.pre_keys.borrow().secrets();
         let (mut told, mut changes) = (Vec::new(), Vec::new());
         for bytes in batch {
-            let digest = Digest::of(&bytes);
             match link::open(&bytes, &secrets).and_then(|opened| self.proven(opened)) {
                 Ok((opened, keep)) => {
-                    told.push((digest, opened.committed(), opened.held(), *opened_from(&opened)));
+                    told.push((opened.receipt(), *opened_from(&opened)));
                     changes.push(self.effect(opened, keep));
                 }
-                Err(reason) => self.refuse(digest, No::Refused(reason)).await?,
+                Err(NotOpened { reason, receipt: Some(receipt) }) => {
+                    self.refuse(&receipt, No::Refused(reason)).await?;
+                }
+                Err(NotOpened { reason, receipt: None }) => {
+                    self.refuse_locked(Digest::of(&bytes), reason).await?;
+                }
             }
         }
         let results = together(changes).await;
         // An answer of ours may wait now, and not all of them are in the journal.
         self.peers.wake();
         let (mut committed, mut held, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        for ((digest, done, kept, from), result) in told.into_iter().zip(results) {
+        for ((receipt, from), result) in told.into_iter().zip(results) {
             match result {
                 Ok(taken) => {
                     let (Taken::Committed { contact } | Taken::Held { contact }) = taken;
                     self.served.contact.set(self.served.contact.get() || contact);
                     self.peers.reached(&from);
                     match taken {
-                        Taken::Committed { .. } => committed.push(done),
-                        Taken::Held { .. } => held.push(kept),
+                        Taken::Committed { .. } => committed.push(receipt.committed()),
+                        Taken::Held { .. } => held.push(receipt.held()),
                     }
                 }
-                Err(no) => refused.push((digest, no)),
+                Err(no) => refused.push((receipt, no)),
             }
         }
         self.acknowledge(committed, held).await?;
-        for (digest, no) in refused {
-            self.refuse(digest, no).await?;
+        for (receipt, no) in refused {
+            self.refuse(&receipt, no).await?;
         }
         Ok(())
     }
 
     /// Finds out who sent it, and whether their introduction is to be kept.
-    fn proven(&mut self, opened: Opened) -> Result<(Opened, bool), Refusal> {
+    fn proven(&mut self, opened: Opened) -> Result<(Opened, bool), NotOpened> {
+        let receipt = Some(opened.receipt());
+        self.sender_of(opened).map_err(|reason| NotOpened { reason, receipt })
+    }
+
+    fn sender_of(&mut self, opened: Opened) -> Result<(Opened, bool), Refusal> {
         let claimed = opened.claimed();
         let me = &self.peers.0.me.id;
         let row = self.peers.0.store.read(|r| known::row(r, &claimed.from));
@@ -236,7 +231,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn refuse(&mut self, digest: Digest, no: No) -> Result<(), Broken> {
+    async fn refuse(&mut self, receipt: &Receipt, no: No) -> Result<(), Broken> {
         let (reason, expected) = match no {
             No::Gap(expected) => (Refusal::Gap, Some(expected)),
             No::Refused(reason) => (reason, None),
@@ -245,10 +240,22 @@ impl Session<'_> {
                 (Refusal::Full, None)
             }
         };
-        *self.peers.0.refused.borrow_mut().entry(reason).or_default() += 1;
-        self.strikes += 1;
+        self.strike(reason);
+        self.wire.send(&Frame::Refused(Refused::unlocked(receipt, reason, expected))).await
+    }
+
+    /// Refuses what could not even be unlocked: only our signature can prove that it was us.
+    async fn refuse_locked(&mut self, digest: Digest, reason: Refusal) -> Result<(), Broken> {
+        self.strike(reason);
+        let shared = &self.peers.0;
         let pre_key = (reason == Refusal::UnknownPreKey).then(|| self.peers.pre_key());
-        self.wire.send(&Frame::Refused { digest, reason, pre_key, expected }).await
+        let refused = Refused::locked(digest, reason, pre_key, &shared.me.id, &shared.key);
+        self.wire.send(&Frame::Refused(refused)).await
+    }
+
+    fn strike(&mut self, reason: Refusal) {
+        self.peers.refused(reason);
+        self.strikes += 1;
     }
 }
 

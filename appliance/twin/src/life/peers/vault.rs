@@ -15,9 +15,10 @@
 //! | `held/` id epoch number | seq of the entry that keeps the body (8) and the rest of it |
 //! | `refused/` code | how many we refused for that reason (8) |
 //! | `returned/` code | how many of ours were refused for that reason (8) |
+//! | `unproven/` what | how many answers came without proof (8) |
 
 use super::PeersError;
-use link::{Refusal, TwinId};
+use link::TwinId;
 use std::collections::BTreeMap;
 use store::{Reader, Store, Writer};
 
@@ -33,6 +34,7 @@ pub(super) const HELD: &str = "held";
 pub(super) const PRE_KEY: &str = "pre-key";
 pub(super) const REFUSED: &str = "refused";
 pub(super) const RETURNED: &str = "returned";
+pub(super) const UNPROVEN: &str = "unproven";
 
 /// The start of all keys of one kind.
 pub(super) fn all(kind: &str) -> Vec<u8> {
@@ -83,21 +85,22 @@ pub(super) fn me(r: &Reader<'_>) -> Result<Option<(u32, TwinId)>, store::Error> 
     }))
 }
 
-/// Counts refusals by reason: ours (`REFUSED`) or those of others (`RETURNED`).
+/// Counts by a code: refusals of ours (`REFUSED`), those of others (`RETURNED`), answers that prove
+/// nothing (`UNPROVEN`).
 pub(super) fn count(
     w: &mut Writer<'_>,
     kind: &str,
-    reason: Refusal,
+    code: &str,
     more: u64,
 ) -> Result<(), store::Error> {
-    let key = [&all(kind)[..], reason.code().as_bytes()].concat();
+    let key = [&all(kind)[..], code.as_bytes()].concat();
     let sum = number(w.vault_get(&key)?.as_deref()).saturating_add(more);
     w.vault_put(&key, &sum.to_be_bytes())
 }
 
-/// Counted refusals of ours, by the code of the reason.
-pub(super) fn refusals(r: &Reader<'_>) -> Result<BTreeMap<String, u64>, store::Error> {
-    let start = all(REFUSED);
+/// What was counted of one kind, by its code.
+pub(super) fn counted(r: &Reader<'_>, kind: &str) -> Result<BTreeMap<String, u64>, store::Error> {
+    let start = all(kind);
     let rows = r.vault_prefix(&start)?;
     let named = |(key, value): (Vec<u8>, Vec<u8>)| {
         let code = key.strip_prefix(&start[..]).and_then(|c| std::str::from_utf8(c).ok())?;

@@ -30,7 +30,7 @@ pub(super) async fn say_raw(two: &Two, capability: &str, major: u16, body: Value
 }
 
 fn refusals(one: &One, reason: &str) -> u64 {
-    one.life.refusals().unwrap().get(reason).copied().unwrap_or_default()
+    one.life.counts().unwrap().get(&format!("refused.{reason}")).copied().unwrap_or_default()
 }
 
 #[test]

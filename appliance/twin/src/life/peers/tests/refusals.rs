@@ -1,7 +1,7 @@
 //! What must not be taken is refused, takes back everything it did, and is counted by reason.
 
 use super::*;
-use link::{Decoder, Digest, Introduction, Proof};
+use link::{Decoder, Digest, Introduction, Proof, Refused, Sealed};
 
 /// A twin without any manners: seals what it likes and sends it when it likes.
 struct Stranger {
@@ -58,10 +58,10 @@ impl Stranger {
         self.send(&Frame::Envelope(bytes)).await;
         match self.answer().await.unwrap() {
             Frame::Committed(proofs) => Ok(proofs),
-            Frame::Refused { digest, reason, expected, .. } if digest == wanted => {
-                Err((reason, expected))
+            Frame::Refused(refused) if refused.digest() == wanted => {
+                Err((refused.reason(), refused.expected()))
             }
-            odd @ (Frame::Refused { .. } | Frame::Envelope(_) | Frame::Held(_) | Frame::Bye) => {
+            odd @ (Frame::Refused(_) | Frame::Envelope(_) | Frame::Held(_) | Frame::Bye) => {
                 panic!("an odd answer: {odd:?}")
             }
         }
@@ -100,9 +100,9 @@ fn forged_replayed_reordered_resealed_and_foreign_envelopes() {
 
         let steps = [
             ("reordered", second.bytes.clone(), Err((Refusal::Gap, Some(1)))),
-            ("first", first.bytes.clone(), Ok(vec![first.committed])),
-            ("replayed", first.bytes.clone(), Ok(vec![first.committed])),
-            ("second", second.bytes, Ok(vec![second.committed])),
+            ("first", first.bytes.clone(), Ok(vec![first.receipt.committed()])),
+            ("replayed", first.bytes.clone(), Ok(vec![first.receipt.committed()])),
+            ("second", second.bytes, Ok(vec![second.receipt.committed()])),
             ("changed on its way", changed, Err((Refusal::Forged, None))),
             ("signed by another", in_her_name, Err((Refusal::Forged, None))),
             ("with a borrowed chain", her_chain, Err((Refusal::Forged, None))),
@@ -121,11 +121,12 @@ fn forged_replayed_reordered_resealed_and_foreign_envelopes() {
 
         link.send(&Frame::Bye).await;
         assert_eq!(link.answer().await, None);
-        let counted = b.0.store.read(vault::refusals).unwrap();
+        let counted = b.counts().unwrap();
         let one = ["gap", "malformed", "not-author", "not-for-me", "old-epoch"];
-        let mut expected: BTreeMap<String, u64> = one.map(|c| (c.to_owned(), 1)).into();
-        expected.extend([("unknown-pre-key".into(), 1), ("unknown-sender".into(), 1)]);
-        expected.insert("forged".into(), 3);
+        let one = one.into_iter().chain(["unknown-pre-key", "unknown-sender"]);
+        let mut expected: BTreeMap<String, u64> =
+            one.map(|code| (format!("refused.{code}"), 1)).collect();
+        expected.insert("refused.forged".into(), 3);
         assert_eq!(counted, expected);
     });
 }
@@ -170,15 +171,14 @@ fn a_flood_of_rubbish_ends_the_link_and_costs_one_write() {
                 break;
             }
             match link.answer().await {
-                Some(Frame::Refused { reason: Refusal::Malformed, .. }) => refused += 1,
+                Some(Frame::Refused(no)) if no.reason() == Refusal::Malformed => refused += 1,
                 None => break,
                 other => panic!("{other:?}"),
             }
         }
         assert_eq!(refused, 64);
         until("counted", || {
-            b.0.store.read(vault::refusals).unwrap().get("malformed").copied().unwrap_or_default()
-                == 64
+            b.counts().unwrap().get("refused.malformed").copied().unwrap_or_default() == 64
         })
         .await;
         assert_eq!(b.0.store.head().seq, 0);
@@ -186,30 +186,40 @@ fn a_flood_of_rubbish_ends_the_link_and_costs_one_write() {
     });
 }
 
-#[test]
-fn nobody_between_can_say_received() {
-    run(async {
-        let (ann, a, bob, b) = friends().await;
-        let peers = a.clone();
-        // A carrier that swallows everything and answers for the receiver.
-        let pumping = spawn_local(async move {
-            let open = |_| async {
+/// A pump whose links all lead to a carrier that swallows everything and answers for the receiver.
+fn carried_off(from: &Peers, lies: impl Fn(&[u8]) -> Vec<Vec<u8>> + 'static) -> JoinHandle<()> {
+    let (from, lies) = (from.clone(), Rc::new(lies));
+    spawn_local(async move {
+        let open = |_| {
+            let lies = lies.clone();
+            async move {
                 let (near, mut far) = UnixStream::pair().unwrap();
                 spawn_local(async move {
                     let (mut decoder, mut buffer) = (Decoder::default(), vec![0; 65536]);
                     while let Ok(n @ 1..) = far.read(&mut buffer).await {
                         decoder.push(&buffer[..n]).unwrap();
                         while let Some(Frame::Envelope(bytes)) = decoder.pop().unwrap() {
-                            let digest = Digest::of(&bytes);
-                            let guess = link_proof(digest);
-                            let lie = Frame::Committed(vec![guess]).to_bytes().unwrap();
-                            far.write_all(&lie).await.unwrap();
+                            for lie in lies(&bytes) {
+                                far.write_all(&lie).await.unwrap();
+                            }
                         }
                     }
                 });
                 Ok(near)
-            };
-            peers.pump(open).await;
+            }
+        };
+        from.pump(open).await;
+    })
+}
+
+#[test]
+fn nobody_between_can_say_received() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let pumping = carried_off(&a, |bytes| {
+            let guess = link_proof(Digest::of(bytes));
+            let lies = [Frame::Committed(vec![guess]), Frame::Held(vec![guess])];
+            lies.map(|lie| lie.to_bytes().unwrap()).into()
         });
         say(&a, bob.id(), b"hello").await;
         sleep(Duration::from_millis(300)).await;
@@ -221,6 +231,104 @@ fn nobody_between_can_say_received() {
         until("delivered", || empty(&a)).await;
         assert_eq!(noted(&b, "test.said"), ["hello"]);
         assert_ne!(ann.id(), bob.id());
+        pumping.abort();
+    });
+}
+
+/// A refusal of something else, as if it were of this envelope.
+fn moved(refused: Refused, to: Digest) -> Vec<u8> {
+    let mut bytes = Frame::Refused(refused).to_bytes().unwrap();
+    assert_eq!(&bytes[5..21], refused.digest().as_bytes());
+    bytes[5..21].copy_from_slice(to.as_bytes());
+    bytes
+}
+
+#[test]
+fn nobody_between_can_say_refused() {
+    run(async {
+        let (ann, a, bob, b) = friends().await;
+        let (eve, id) = (SigningKey::from_bytes(&[66; 32]), bob.id());
+        // What a carrier has: a talk of its own with the receiver, and keys of its own.
+        let own = own_letter(&b, &eve);
+        let honest = Refused::locked(
+            Digest::of(b"no envelope"),
+            Refusal::Malformed,
+            None,
+            &id,
+            &bob.keys.twin,
+        );
+        let pre_key = PreKey::from_bytes(&[13; 32]).unwrap().sign(&id, i64::MAX, &eve);
+        let pumping = carried_off(&a, move |bytes| {
+            let digest = Digest::of(bytes);
+            let mut lies = Vec::new();
+            for reason in Refusal::ALL {
+                lies.push(moved(Refused::unlocked(&own.receipt, reason, Some(1)), digest));
+                let signed = Refused::locked(digest, reason, Some(pre_key), &id, &eve);
+                lies.push(Frame::Refused(signed).to_bytes().unwrap());
+            }
+            lies.push(moved(honest, digest));
+            lies
+        });
+        let known = a.0.store.read(|r| known::load(r, &id)).unwrap();
+        say(&a, bob.id(), b"hello").await;
+        sleep(Duration::from_millis(300)).await;
+        let waiting = a.0.store.read(|r| outbox::waiting(r, &id, 0, 9)).unwrap();
+        assert_eq!(waiting.len(), 1, "it still waits");
+        assert_eq!(noted(&a, "test.delivered"), [""; 0]);
+        let parked = a.0.store.read(|r| r.vault_prefix(&vault::all(vault::PARKED))).unwrap();
+        assert_eq!(parked, []);
+        assert_eq!(a.0.store.read(|r| known::load(r, &id)).unwrap(), known, "no pre-key is learnt");
+        until("the link is given up", || a.due_ms().is_some_and(|due| due > now_ms())).await;
+        let lies = a.counts().unwrap()["unproven.answer"];
+        assert_eq!(lies % 23, 0, "each lie is counted: {lies}");
+        assert!(lies > 0);
+        pumping.abort();
+        drop(pumping.await);
+        let pumping = pump(&a, &b);
+        a.reached(&id);
+        until("delivered", || empty(&a)).await;
+        assert_eq!(noted(&b, "test.said"), ["hello"]);
+        assert_eq!(noted(&a, "test.delivered"), ["hello Committed"]);
+        assert_ne!(ann.id(), bob.id());
+        pumping.abort();
+    });
+}
+
+/// Something that a carrier sealed to the receiver itself.
+fn own_letter(to: &Peers, by: &SigningKey) -> Sealed {
+    let inner = Inner {
+        from: TwinId::from_bytes([1; 32]),
+        to: to.0.me.id,
+        thread: [0; 16],
+        epoch: 1,
+        counter: 1,
+        after: 0,
+        capability: "chat".into(),
+        major: 1,
+        introduction: None,
+        body: Vec::new(),
+    };
+    seal(&inner, &to.pre_key(), by).unwrap()
+}
+
+#[test]
+fn a_flood_of_lies_ends_the_link() {
+    run(async {
+        let (_ann, a, bob, _b) = friends().await;
+        let pumping = carried_off(&a, |bytes| {
+            let guess = link_proof(Digest::of(bytes));
+            vec![Frame::Committed(vec![guess; 100]).to_bytes().unwrap()]
+        });
+        say(&a, bob.id(), b"hello").await;
+        // Sooner than the time that an answer may take.
+        let wait = async {
+            while a.due_ms().is_none_or(|due| due <= now_ms()) {
+                sleep(Duration::from_millis(3)).await;
+            }
+        };
+        timeout(Duration::from_secs(2), wait).await.expect("the link is given up");
+        assert_eq!(a.counts().unwrap()["unproven.answer"], 100);
+        assert!(!empty(&a));
         pumping.abort();
     });
 }

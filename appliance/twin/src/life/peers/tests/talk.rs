@@ -324,7 +324,7 @@ fn what_is_sent_ahead_says_what_is_still_owed() {
             assert_eq!(inner.introduction.is_some(), introduced);
             if counter == 2 {
                 // Only this one is answered: it leaves the outbox, the others stay.
-                far.send(&Frame::Committed(vec![opened.committed()])).await.unwrap();
+                far.send(&Frame::Committed(vec![opened.receipt().committed()])).await.unwrap();
             }
         }
         let owed = |counter| {
