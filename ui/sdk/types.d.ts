@@ -193,7 +193,12 @@ export namespace Chat {
     /** The other person has read it. */
     | "read"
     /** The other twin did not take it. */
-    | "refused";
+    | "refused"
+    /**
+     * It was taken back here, by blocking the other or erasing its text, before it was known to
+     * have arrived.
+     */
+    | "withdrawn";
   /** The answer to a write that has nothing more to say. */
   interface Done {
     /** Number of the journal entry that the write made, or of the newest one if it changed nothing. */

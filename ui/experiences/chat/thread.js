@@ -55,7 +55,7 @@ export function openThread(root, twin, words, about, drafts) {
     if (row.day) return h('li', { class: 'day' }, h('h2', {}, row.day));
     const { me } = row.author;
     const gone = row.deleted ? t('deleted') : row.needs_update ? t('update') : row.erased && t('erased');
-    const told = row.waiting ? 'waiting' : me && (row.last || ['queued', 'held', 'refused'].includes(row.state)) && row.state;
+    const told = row.waiting ? 'waiting' : me && (row.last || ['queued', 'held', 'refused', 'withdrawn'].includes(row.state)) && row.state;
     const notes = [words.time(row.time_ms), row.edited_ms && !gone && t('edited'), row.refused || (told && t(`state.${told}`, { name }))];
     return h('li', { class: `message ${me ? 'mine' : ''} ${row.joined ? 'joined' : ''}`, tabindex: -1 },
       h('span', { class: 'unseen' }, me ? t('you') : row.author.name),

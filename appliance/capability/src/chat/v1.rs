@@ -99,6 +99,9 @@ pub enum Delivery {
     Read,
     /// The other twin did not take it.
     Refused,
+    /// It was taken back here, by blocking the other or erasing its text, before it was known to
+    /// have arrived.
+    Withdrawn,
 }
 
 /// The conversations, last active first: the notebook and one for each person who is or was an

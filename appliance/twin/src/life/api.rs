@@ -28,7 +28,7 @@ use super::{Fault, kinds::By, tables::Id16};
 pub use caller::Caller;
 pub(crate) use caller::View;
 pub(crate) use person::{conversation_of, profile as profile_of, words};
-pub(crate) use show::{HELD, QUEUED, REFUSED};
+pub(crate) use show::{HELD, QUEUED, REFUSED, WITHDRAWN};
 
 /// One call; the body is JSON.
 pub(crate) struct Call {

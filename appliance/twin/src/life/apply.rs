@@ -28,6 +28,7 @@ use super::{
         held::{KEPT, Kept, RELEASED, Released},
     },
     peers::{Apply, Delivered, Failure},
+    post::About,
     tables::{self, Id16, Rows as _, Standing, written},
 };
 
@@ -127,7 +128,7 @@ impl Apply for Receiver {
         how: Delivered,
         _now_ms: i64,
     ) -> Result<(), store::Error> {
-        let Ok(message) = about.try_into().map(Id16) else { return Ok(()) };
+        let Some(message) = About::from_bytes(about).message else { return Ok(()) };
         let key = names::sent(message);
         match how {
             Delivered::Committed => drop(w.vault_delete(&key)?),

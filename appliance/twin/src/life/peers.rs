@@ -11,6 +11,7 @@ mod known;
 mod outbox;
 mod pre_keys;
 mod pump;
+mod revise;
 mod serve;
 mod several;
 mod vault;
@@ -18,6 +19,7 @@ mod wire;
 
 pub(crate) use known::{meet, settle};
 pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, retry, waits};
+pub(crate) use revise::{Instead, revise};
 
 use link::{Chain, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};
 use pre_keys::PreKeys;

@@ -3,6 +3,7 @@
 
 mod chat;
 mod contacts;
+mod erase;
 mod events;
 mod grants;
 mod history;
@@ -27,7 +28,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle, LocalSet},
 };
 
-use super::{Caller, Delta, Fault, Life, Subscription};
+use super::{Caller, Delta, Fault, Life, Subscription, api, peers};
 
 /// One person for a test.
 pub(super) struct One {

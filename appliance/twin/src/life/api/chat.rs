@@ -17,7 +17,7 @@ use crate::life::{
         message::{Changed, DELETED, EDITED, MESSAGE_SAID, Said, Words},
         read::{READ, Read as ReadShape},
     },
-    post::{Post, post},
+    post::{About, Post, post},
     tables::{Conversation, Id16, Mark, Message as Row, Rows as _, Standing},
 };
 
@@ -44,7 +44,7 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
     let reply_to = q.reply_to.as_ref().map(|id| Id16(id.bytes()));
     let words = Words { text: q.text.to_string(), more: More::new() };
     let said = Said { conversation: id, mark, reply_to };
-    append(w, &c.by(), MESSAGE_SAID, &said, Some(&words))?;
+    let seq = append(w, &c.by(), MESSAGE_SAID, &said, Some(&words))?;
     let say = Say {
         message: MessageId::from_bytes(message.0),
         text: q.text,
@@ -52,7 +52,8 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
         reply_to: q.reply_to,
         more: More::new(),
     };
-    tell(c, w, id, &row, &Body::Say(say), Some(message))?;
+    let about = About { message: Some(message), quotes: vec![seq] };
+    tell(c, w, id, &row, &Body::Say(say), about)?;
     shown(c, w, &mark)
 }
 
@@ -105,7 +106,7 @@ pub(super) fn read(c: &Context, w: &mut Writer<'_>, q: &Read) -> Result<Done, Fa
         let author = show::wire_id(&up_to.author)?;
         let up_to = MessageId::from_bytes(up_to.message.0);
         let read = SayRead { up_to, author, time_ms: c.now_ms, more: More::new() };
-        tell(c, w, id, &row, &Body::Read(read), None)?;
+        tell(c, w, id, &row, &Body::Read(read), About::default())?;
     }
     Ok(Done { at })
 }
@@ -158,7 +159,7 @@ impl Mine {
         let seq = append(w, &c.by(), EDITED, &changed, Some(&words))?;
         let message = MessageId::from_bytes(self.mark.message.0);
         let edit = SayEdit { message, text, time_ms: changed.time_ms, more: More::new() };
-        tell(c, w, self.id, &self.conversation, &Body::Edit(edit), None)?;
+        tell(c, w, self.id, &self.conversation, &Body::Edit(edit), About::entry(seq))?;
         Ok(seq)
     }
 
@@ -173,7 +174,7 @@ impl Mine {
         let seq = append(w, &c.by(), DELETED, &changed, None::<&()>)?;
         let message = MessageId::from_bytes(self.mark.message.0);
         let delete = SayDelete { message, time_ms: changed.time_ms, more: More::new() };
-        tell(c, w, self.id, &self.conversation, &Body::Delete(delete), None)?;
+        tell(c, w, self.id, &self.conversation, &Body::Delete(delete), About::default())?;
         Ok(seq)
     }
 }
@@ -204,13 +205,13 @@ fn tell(
     id: Id16,
     row: &Conversation,
     body: &Body,
-    message: Option<Id16>,
+    about: About,
 ) -> Result<(), Fault> {
     let told = open(&c.view(w.reader())?, row).is_ok();
     if row.notebook || !told {
         return Ok(());
     }
-    post(w, &Post { to: row.with, thread: id, capability: "chat", message }, body)
+    post(w, Post { to: row.with, thread: id, capability: "chat", about }, body)
 }
 
 /// A message of either person that the caller sees.

@@ -2,22 +2,22 @@
 
 use capability::{
     contacts::latest::{Accept, Ask, Body, Choose, Contact, ContactState, List, Rename, Request},
-    identity::latest::{About, DisplayName},
+    identity::latest::{About as AboutOneself, DisplayName},
     wire::{Done, More, Page},
 };
 use link::{Card, TwinId};
-use store::{Direction, Writer};
+use store::{Direction, Reader, Writer};
 
-use super::{Context, View, names, page, person, show};
+use super::{Context, View, page, person, show};
 use crate::life::{
     Fault,
     kinds::{
         append,
         contact::{CHANGED, Change, Changed, Words, chain_text},
     },
-    peers,
-    post::{Post, post},
-    tables::{self, CONTACT, Id16, Rows as _, Standing, parsed},
+    peers::{self, Instead},
+    post::{self, About, Post, post},
+    tables::{self, CONTACT, Rows as _, Standing, parsed},
 };
 
 pub(super) fn list(view: &View<'_>, q: &List) -> Result<Page<Contact>, Fault> {
@@ -66,10 +66,10 @@ pub(super) fn request(c: &Context, w: &mut Writer<'_>, q: Request) -> Result<Con
     let name = changed.profile.then(|| card.name().chars().take(80).collect());
     let note = q.note.as_ref().map(ToString::to_string);
     let words = Words { display_name: name, note, ..Words::default() };
-    append(w, &c.by(), CHANGED, &changed, Some(&words))?;
+    let seq = append(w, &c.by(), CHANGED, &changed, Some(&words))?;
     let (display_name, about) = introduction(c, w)?;
     let ask = Ask { display_name, about, note: q.note, time_ms: c.now_ms, more: More::new() };
-    tell(c, w, &id, &Body::Ask(ask))?;
+    tell(c, w, &id, &Body::Ask(ask), &[seq])?;
     shown(c, w, &id)
 }
 
@@ -182,9 +182,16 @@ fn still_stands(row: &tables::Contact, seq: u64, done: &Changed) -> bool {
 }
 
 /// The profile that goes with a request or an answer.
-pub(super) fn introduction(c: &Context, w: &Writer<'_>) -> Result<(DisplayName, About), Fault> {
+pub(super) fn introduction(
+    c: &Context,
+    w: &Writer<'_>,
+) -> Result<(DisplayName, AboutOneself), Fault> {
     let view = c.view(w.reader())?;
-    let profile = person::profile(&view.r, &view.me)?;
+    presented(&view.r, &view.me)
+}
+
+fn presented(r: &Reader<'_>, me: &tables::Me) -> Result<(DisplayName, AboutOneself), Fault> {
+    let profile = person::profile(r, me)?;
     let unfit = |_| Fault::inside("the profile has an unusable text");
     Ok((
         profile.display_name.parse().map_err(unfit)?,
@@ -212,12 +219,43 @@ fn say_yes(c: &Context, w: &mut Writer<'_>, id: &TwinId) -> Result<(), Fault> {
     peers::settle(w, id)?;
     let (display_name, about) = introduction(c, w)?;
     let accept = Accept { display_name, about, time_ms: c.now_ms, more: More::new() };
-    tell(c, w, id, &Body::Accept(accept))
+    tell(c, w, id, &Body::Accept(accept), &[])
 }
 
-fn tell(c: &Context, w: &mut Writer<'_>, id: &TwinId, body: &Body) -> Result<(), Fault> {
+/// Tells them. It repeats our profile, and the content of these entries.
+fn tell(
+    c: &Context,
+    w: &mut Writer<'_>,
+    id: &TwinId,
+    body: &Body,
+    quotes: &[u64],
+) -> Result<(), Fault> {
     let thread = person::conversation_of(&c.shared.me, id);
-    post(w, &Post { to: *id, thread, capability: "contacts", message: None }, body)
+    let profile = [w.reader().me()?.profile];
+    let about = About { message: None, quotes: [&profile, quotes].concat() };
+    post(w, Post { to: *id, thread, capability: "contacts", about }, body)
+}
+
+/// A request or an answer as it goes after some of what it repeats was erased: a request without
+/// words is still one.
+pub(super) fn instead(
+    r: &Reader<'_>,
+    body: &[u8],
+    about: &About,
+    erased: &[u64],
+) -> Result<Instead, Fault> {
+    let Ok(body) = serde_json::from_slice::<Body>(body) else { return Ok(Instead::Nothing) };
+    let (display_name, text) = presented(r, &r.me()?)?;
+    let profile = about.quotes.first().is_some_and(|seq| erased.contains(seq));
+    let words = about.quotes.iter().skip(1).any(|seq| erased.contains(seq));
+    let body = match body {
+        Body::Ask(ask) => {
+            let ask = Ask { note: ask.note.filter(|_| !words), ..ask };
+            Body::Ask(if profile { Ask { display_name, about: text, ..ask } } else { ask })
+        }
+        Body::Accept(accept) => Body::Accept(Accept { display_name, about: text, ..accept }),
+    };
+    Ok(Instead::Body(tables::written(&body)?))
 }
 
 fn stop(c: &Context, w: &mut Writer<'_>, id: &TwinId, undoes: Option<u64>) -> Result<u64, Fault> {
@@ -226,13 +264,10 @@ fn stop(c: &Context, w: &mut Writer<'_>, id: &TwinId, undoes: Option<u64>) -> Re
     Ok(seq)
 }
 
-/// Nothing more goes to them; what had not gone yet shows that.
+/// Nothing more goes to them; what was not known to have arrived shows that.
 fn forget(w: &mut Writer<'_>, id: &TwinId) -> Result<(), Fault> {
-    for about in peers::forget(w, id)? {
-        if let Ok(message) = about.try_into().map(Id16) {
-            w.vault_put(&names::sent(message), show::REFUSED)?;
-        }
-    }
+    let gone = peers::forget(w, id)?;
+    post::withdrawn(w, &gone)?;
     Ok(peers::settle(w, id)?)
 }
 

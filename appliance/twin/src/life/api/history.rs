@@ -13,6 +13,8 @@ use super::{Context, View, chat, contacts, identity, once, page, person, show};
 use crate::life::{
     Fault,
     kinds::{self, Line, Undo as Rule, append, contact, identity as me, message, read},
+    peers::Instead,
+    post,
     tables::Rows as _,
 };
 
@@ -287,6 +289,10 @@ pub(super) fn erase(c: &Context, w: &mut Writer<'_>, q: &Erase) -> Result<Erased
     }
     w.erase(&present, c.now_ms, c.by().actor)?;
     once::blank(w)?;
+    post::erased(w, &present, |r, capability, body, about| match capability {
+        "contacts" => contacts::instead(r, body, about, &present),
+        _ => Ok(Instead::Nothing),
+    })?;
     let complete_by_ms = c.now_ms.saturating_add(ERASE_WITHIN_MS);
     Ok(Erased { erased: present.len() as u64, complete_by_ms })
 }

@@ -15,7 +15,7 @@ use crate::life::{
         append, content,
         identity::{About, PROFILE, Profile as ProfileShape},
     },
-    post::{Post, post},
+    post::{About as Letter, Post, post},
     tables::{self, CHAIN, Rows as _},
 };
 
@@ -71,7 +71,8 @@ fn put_profile(
     let body = Body::Profile(profile);
     for to in contacts::accepted(w)? {
         let thread = person::conversation_of(&me.id, &to);
-        post(w, &Post { to, thread, capability: "identity", message: None }, &body)?;
+        let about = Letter::entry(seq);
+        post(w, Post { to, thread, capability: "identity", about }, &body)?;
     }
     Ok(seq)
 }

@@ -60,6 +60,7 @@ fn delivery(view: &View<'_>, id: Id16, mark: &Mark) -> Result<Option<Delivery>, 
         None => Delivery::Delivered,
         Some(HELD) => Delivery::Held,
         Some(REFUSED) => Delivery::Refused,
+        Some(WITHDRAWN) => Delivery::Withdrawn,
         Some(_) => Delivery::Queued,
     };
     Ok(Some(state))
@@ -71,6 +72,8 @@ pub(crate) const QUEUED: &[u8] = b"queued";
 pub(crate) const HELD: &[u8] = b"held";
 /// In the vault: the other twin did not take it.
 pub(crate) const REFUSED: &[u8] = b"refused";
+/// In the vault: it was taken back before it was known to have arrived.
+pub(crate) const WITHDRAWN: &[u8] = b"withdrawn";
 
 /// A conversation that the caller sees.
 pub(crate) fn conversation(

@@ -14,7 +14,7 @@ use crate::life::{
     api::{conversation_of, profile_of, words},
     kinds::contact::{CHANGED, Change, Changed, Words, chain_text},
     peers::{self, Failure, OutboxError},
-    post::{Post, post},
+    post::{About, Post, post},
     tables::{CHAIN, Rows as _, Standing},
 };
 
@@ -143,6 +143,6 @@ fn answer_yes(a: &Arrived<'_>, w: &mut Writer<'_>) -> Result<(), Failure> {
         more: More::new(),
     });
     let thread = conversation_of(&a.me, &a.from);
-    post(w, &Post { to: a.from, thread, capability: "contacts", message: None }, &body)
-        .map_err(failed)
+    let about = About::entry(me.profile);
+    post(w, Post { to: a.from, thread, capability: "contacts", about }, &body).map_err(failed)
 }

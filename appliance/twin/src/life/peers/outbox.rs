@@ -44,8 +44,11 @@ pub(crate) fn enqueue(w: &mut Writer<'_>, letter: Letter) -> Result<(), OutboxEr
     let (epoch, from) = vault::me(&w.reader())?.ok_or(OutboxError::NotOpen)?;
     let Letter { to, thread, capability, major, body, about } = letter;
     let about = about.unwrap_or_default();
-    let length = u8::try_from(about.len()).map_err(|_| OutboxError::Form)?;
-    if body.len() > link::MAX_BODY || !link::is_plain_word(&capability) || to == from {
+    if about.len() > usize::from(u8::MAX)
+        || body.len() > link::MAX_BODY
+        || !link::is_plain_word(&capability)
+        || to == from
+    {
         return Err(OutboxError::Form);
     }
     let counter = next_number(w, &to)?;
@@ -61,7 +64,8 @@ pub(crate) fn enqueue(w: &mut Writer<'_>, letter: Letter) -> Result<(), OutboxEr
         introduction: None,
         body,
     };
-    let row = [&[length][..], &about, &inner.to_bytes()].concat();
+    let about = Some(about).filter(|about| !about.is_empty());
+    let row = Waiting { inner, about }.row();
     w.vault_put(&vault::numbered(vault::OUT, &to, counter), &row)?;
     Ok(w.vault_put(&vault::of(vault::PENDING, &to), &[])?)
 }
@@ -96,7 +100,7 @@ pub(crate) fn retry(w: &mut Writer<'_>, to: &TwinId) -> Result<usize, OutboxErro
     let parked = w.vault_prefix(&vault::of(vault::PARKED, to))?;
     for (key, row) in &parked {
         w.vault_delete(key)?;
-        let Some(entry) = row.get(2..).and_then(Waiting::read) else {
+        let Some(entry) = row.get(REASON..).and_then(Waiting::read) else {
             continue;
         };
         let Inner { thread, capability, major, body, .. } = entry.inner;
@@ -114,7 +118,14 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    fn read(row: &[u8]) -> Option<Self> {
+    /// The row of a letter. What it is about was found short when it was put here.
+    pub(super) fn row(&self) -> Vec<u8> {
+        let about = self.about.as_deref().unwrap_or_default();
+        let length = u8::try_from(about.len()).unwrap_or_default();
+        [&[length][..], &about[..length.into()], &self.inner.to_bytes()].concat()
+    }
+
+    pub(super) fn read(row: &[u8]) -> Option<Self> {
         let (length, rest) = row.split_first()?;
         let (about, inner) = rest.split_at_checked(usize::from(*length))?;
         let about = (!about.is_empty()).then(|| about.to_vec());
@@ -182,6 +193,8 @@ fn next_number(w: &mut Writer<'_>, to: &TwinId) -> Result<u64, store::Error> {
     Ok(number)
 }
 
+/// Bytes before a parked letter.
+pub(super) const REASON: usize = 2;
 const LAST_LOOKED_AT: usize = 64;
 /// Parked letters for one person.
 const MAX_PARKED: usize = 200;

@@ -23,6 +23,7 @@ use tokio::{
 mod accidents;
 mod refusals;
 mod talk;
+mod withdrawn;
 
 /// Capabilities that write down what they are told.
 struct Recorder {

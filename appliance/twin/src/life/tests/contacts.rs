@@ -203,10 +203,10 @@ fn what_a_block_or_removal_takes_back_does_not_wait_for_ever() {
         two.ann.ask("contacts", "block", choose()).await;
         two.ann.undo("contact.changed").await.unwrap();
         assert_eq!(two.ann.contact().await["state"], "accepted");
-        assert_eq!(two.ann.newest(&talk).await["state"], "refused", "it will not be sent");
+        assert_eq!(two.ann.newest(&talk).await["state"], "withdrawn", "it will not be sent");
         two.ann.say(&talk, "nor this").await;
         two.ann.ask("contacts", "remove", choose()).await;
-        assert_eq!(two.ann.newest(&talk).await["state"], "refused");
+        assert_eq!(two.ann.newest(&talk).await["state"], "withdrawn");
     });
 }
 
