@@ -402,7 +402,8 @@ export namespace Contacts {
       type: "accept";
     };
   /**
-   * Names a contact to be accepted, denied, blocked, unblocked or removed.
+   * Names a contact to be accepted, denied, blocked, unblocked or removed, or whose `double` was
+   * taken note of.
    * Problems: `not_found`; `wrong_state` when that cannot be done with how things stand.
    */
   interface Choose {
@@ -423,6 +424,8 @@ export namespace Contacts {
     conversation?: string;
     /** What they call themselves. */
     display_name: string;
+    /** Somebody else has used their keys; until `acknowledge`. */
+    double?: Double;
     /** The words that came with the request. */
     note?: string;
     /** What one calls them. */
@@ -451,7 +454,10 @@ export namespace Contacts {
     | "asked"
     /** They ask and wait for ours. */
     | "asks"
-    /** Nothing from them is taken and nothing is sent to them. */
+    /**
+     * Nothing from them is kept or shown, and nothing is sent to them. They are not told: what they
+     * say is acknowledged and lost.
+     */
     | "blocked"
     /** We said no; they are not told. */
     | "denied";
@@ -459,6 +465,19 @@ export namespace Contacts {
   interface Done {
     /** Number of the journal entry that the write made, or of the newest one if it changed nothing. */
     at: number;
+  }
+  /**
+   * Two different histories of a contact's keys were seen, so somebody else holds, or held, one of
+   * them. What is said in their name may be somebody else's.
+   */
+  interface Double {
+    /**
+     * Whether they have taken their identity back since, with their recovery key. Otherwise the
+     * keys that were known first count, whoever holds them.
+     */
+    recovered: boolean;
+    /** When it was noticed. */
+    since_ms: number;
   }
   /** What happened to the contacts. */
   type Event =
@@ -922,6 +941,7 @@ export interface Methods {
   "contacts/1/block": { request: Contacts.Choose; response: Contacts.Contact };
   "contacts/1/unblock": { request: Contacts.Choose; response: Contacts.Contact };
   "contacts/1/rename": { request: Contacts.Rename; response: Contacts.Contact };
+  "contacts/1/acknowledge": { request: Contacts.Choose; response: Contacts.Contact };
   "contacts/1/remove": { request: Contacts.Choose; response: Contacts.Done };
   "experiences/1/list": { request: Experiences.Nothing; response: Experiences.Installed };
   "experiences/1/open": { request: Experiences.Open; response: Experiences.Opened };

@@ -8,12 +8,19 @@ export function nameOf({ petname, display_name }) {
   return petname || display_name;
 }
 
+/** What a person should know when somebody else has used a contact's keys. */
+export function doubleOf({ words }, contact) {
+  const values = { name: nameOf(contact), date: words.date(contact.double.since_ms) };
+  return words.t(contact.double.recovered ? 'contacts.double.recovered' : 'contacts.double.open', values);
+}
+
 export async function contactDialog(app, contact) {
   const { t } = app.words;
   const name = nameOf(contact);
   const next = await open({ title: name, className: 'contact', content: (close) => content(app, contact, close) });
   if (next === 'write') return app.go(`/x/chat#/${contact.conversation}`);
   if (next === 'accept' || next === 'unblock') return act(app, next, contact, t(`contacts.${next}ed`, { name }));
+  if (next === 'acknowledge') return act(app, next, contact, t('contacts.acknowledged', { name }));
   if (!next || next === 'renamed') return;
   const sure = await confirm({
     title: t(`contacts.${next}.title`, { name }),
@@ -37,6 +44,7 @@ function content(app, contact, close) {
     h('p', { class: 'soft' }, t(`contacts.since.${state}`, { date: since })),
     contact.petname && h('p', {}, t('contacts.own_name', { name: contact.display_name })),
     contact.about && h('p', {}, contact.about),
+    contact.double && h('div', { class: 'card' }, h('p', {}, doubleOf(app, contact)), h('div', { class: 'actions' }, button('acknowledge', ''))),
     rename(app, contact, close),
     h(
       'div',

@@ -2,7 +2,7 @@
 import { fill, h, keep, roving } from '/sdk/dom.js';
 import { call, id } from './api.js';
 import { card } from './card.js';
-import { contactDialog, nameOf } from './contact.js';
+import { contactDialog, doubleOf, nameOf } from './contact.js';
 import { attempt, say } from './dialog.js';
 import { events } from './events.js';
 import { icon } from './icons.js';
@@ -66,6 +66,7 @@ function request(app, contact) {
     { class: 'card' },
     h('div', { class: 'who' }, face(name), h('div', {}, h('h3', {}, name), h('p', { class: 'soft small' }, t('contacts.wants')))),
     contact.note && h('blockquote', {}, contact.note),
+    contact.double && h('p', {}, doubleOf(app, contact)),
     h(
       'div',
       { class: 'actions', role: 'group', 'aria-label': name },
@@ -79,7 +80,8 @@ function request(app, contact) {
 function row(app, contact) {
   const { t } = app.words;
   const name = nameOf(contact);
-  const state = contact.state === 'accepted' ? contact.about : t(`contacts.state.${contact.state}`);
+  const usual = contact.state === 'accepted' ? contact.about : t(`contacts.state.${contact.state}`);
+  const state = contact.double ? t('contacts.double') : usual;
   return h(
     'li',
     {},

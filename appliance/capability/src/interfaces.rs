@@ -145,6 +145,7 @@ const CONTACTS: Interface = {
             write::<Choose, Contact>("block"),
             write::<Choose, Contact>("unblock"),
             write::<Rename, Contact>("rename"),
+            write::<Choose, Contact>("acknowledge"),
             write::<Choose, Done>("remove"),
         ],
         events: Some((describe::<Topic>, describe::<Event>)),

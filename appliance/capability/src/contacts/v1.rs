@@ -34,10 +34,24 @@ pub struct Contact {
     /// The conversation with them, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<crate::wire::ConversationId>,
+    /// Somebody else has used their keys; until `acknowledge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub double: Option<Double>,
     /// Since when it stands so.
     pub since_ms: TimeMs,
     /// Revision.
     pub rev: Rev,
+}
+
+/// Two different histories of a contact's keys were seen, so somebody else holds, or held, one of
+/// them. What is said in their name may be somebody else's.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Double {
+    /// When it was noticed.
+    pub since_ms: TimeMs,
+    /// Whether they have taken their identity back since, with their recovery key. Otherwise the
+    /// keys that were known first count, whoever holds them.
+    pub recovered: bool,
 }
 
 /// How things stand with a contact.
@@ -50,7 +64,8 @@ pub enum ContactState {
     Asked,
     /// They ask and wait for ours.
     Asks,
-    /// Nothing from them is taken and nothing is sent to them.
+    /// Nothing from them is kept or shown, and nothing is sent to them. They are not told: what they
+    /// say is acknowledged and lost.
     Blocked,
     /// We said no; they are not told.
     Denied,
@@ -82,7 +97,8 @@ pub struct Request {
     pub note: Option<Note>,
 }
 
-/// Names a contact to be accepted, denied, blocked, unblocked or removed.
+/// Names a contact to be accepted, denied, blocked, unblocked or removed, or whose `double` was
+/// taken note of.
 /// Problems: `not_found`; `wrong_state` when that cannot be done with how things stand.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -144,6 +144,7 @@ pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<
             ("contacts", "block") => answer(body, |q| contacts::block(c, w, &q)),
             ("contacts", "unblock") => answer(body, |q| contacts::unblock(c, w, &q)),
             ("contacts", "rename") => answer(body, |q| contacts::rename(c, w, q)),
+            ("contacts", "acknowledge") => answer(body, |q| contacts::acknowledge(c, w, &q)),
             ("contacts", "remove") => answer(body, |q| contacts::remove(c, w, &q)),
             ("experiences", "grant") => answer(body, |q| experiences::grant(c, w, &q)),
             ("experiences", "revoke") => answer(body, |q| experiences::revoke(c, w, &q)),

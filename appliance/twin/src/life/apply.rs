@@ -3,6 +3,7 @@
 //! is refused for being newer; what can't be read yet is kept.
 
 mod chat;
+pub(crate) mod forks;
 mod people;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::{
         By, append,
         held::{KEPT, Kept, RELEASED, Released},
     },
-    peers::{Apply, Delivered, Failure},
+    peers::{self, Apply, Delivered, Failure},
     post::About,
     tables::{self, Id16, Rows as _, Standing, written},
 };
@@ -55,8 +56,14 @@ impl Apply for Receiver {
         interfaces::find(capability, major.into()).is_some_and(|one| one.envelope.is_some())
     }
 
-    fn is_contact(&self, r: &Reader<'_>, person: &TwinId) -> Result<bool, store::Error> {
-        Ok(r.contact(person)?.is_some_and(|contact| contact.standing == Standing::Accepted))
+    fn standing(&self, r: &Reader<'_>, person: &TwinId) -> Result<peers::Standing, store::Error> {
+        Ok(match r.contact(person)?.map(|contact| contact.standing) {
+            Some(Standing::Accepted) => peers::Standing::Contact,
+            Some(Standing::Blocked) => peers::Standing::Blocked,
+            None | Some(Standing::Asked | Standing::Asks | Standing::Denied) => {
+                peers::Standing::Stranger
+            }
+        })
     }
 
     fn receive(
@@ -77,6 +84,16 @@ impl Apply for Receiver {
             return Err(Refusal::NotContact.into());
         }
         self.hold(w, inner, now_ms).map(drop)
+    }
+
+    fn forked(
+        &self,
+        w: &mut Writer<'_>,
+        person: &TwinId,
+        fork: &link::Fork,
+        now_ms: i64,
+    ) -> Result<(), Failure> {
+        forks::note(w, person, fork, now_ms).map_err(failed)
     }
 
     fn hold(&self, w: &mut Writer<'_>, inner: &Inner, now_ms: i64) -> Result<u64, Failure> {

@@ -17,11 +17,11 @@ mod several;
 mod vault;
 mod wire;
 
-pub(crate) use known::{meet, settle};
+pub(crate) use known::{fork_of, meet, settle};
 pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, retry, waits};
 pub(crate) use revise::{Instead, revise};
 
-use link::{Chain, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};
+use link::{Chain, Fork, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};
 use pre_keys::PreKeys;
 use pump::Away;
 use serve::Served;
@@ -41,11 +41,12 @@ pub(crate) trait Apply: Send + Sync + 'static {
     /// order it came, until a version that can.
     fn understands(&self, capability: &str, major: u16) -> bool;
 
-    /// Whether this person is a contact now: accepted, by both, and not blocked.
-    fn is_contact(&self, r: &Reader<'_>, person: &TwinId) -> Result<bool, store::Error>;
+    /// How our person stands with this one now.
+    fn standing(&self, r: &Reader<'_>, person: &TwinId) -> Result<Standing, store::Error>;
 
     /// Lets a body take effect. Its sender is proven, it is the next in order, and it will not be
     /// given twice. Strangers come here too: refuse with `NotContact` what only contacts may say.
+    /// What a blocked person says never comes here.
     /// Answers are put into the outbox with `enqueue` in the same write.
     ///
     /// # Errors
@@ -55,6 +56,19 @@ pub(crate) trait Apply: Send + Sync + 'static {
         w: &mut Writer<'_>,
         from: &TwinId,
         inner: &Inner,
+        now_ms: i64,
+    ) -> Result<(), Failure>;
+
+    /// A chain of this person was shown that disagrees with the known one. What showed it may have
+    /// been refused.
+    ///
+    /// # Errors
+    /// As for `receive`.
+    fn forked(
+        &self,
+        w: &mut Writer<'_>,
+        person: &TwinId,
+        fork: &Fork,
         now_ms: i64,
     ) -> Result<(), Failure>;
 
@@ -87,6 +101,18 @@ pub(crate) trait Apply: Send + Sync + 'static {
         how: Delivered,
         now_ms: i64,
     ) -> Result<(), store::Error>;
+}
+
+/// How our person stands with another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    /// They are to learn nothing of it: whatever they say is acknowledged as a contact's would be,
+    /// and has no effect.
+    Blocked,
+    /// Accepted, by both.
+    Contact,
+    /// Anybody else.
+    Stranger,
 }
 
 /// What became of a letter at its receiver.

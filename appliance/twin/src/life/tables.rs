@@ -71,6 +71,18 @@ pub(crate) struct Contact {
     /// Where unblocking leads back to.
     pub(crate) before_block: Option<Standing>,
     pub(crate) conversation: Option<Id16>,
+    /// The last time that two chains of theirs disagreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fork: Option<Forked>,
+}
+
+/// Two chains of a contact disagreed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Forked {
+    /// The entry that says how.
+    pub(crate) seq: u64,
+    /// Our person has taken note.
+    pub(crate) seen: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

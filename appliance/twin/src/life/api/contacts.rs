@@ -11,6 +11,7 @@ use store::{Direction, Reader, Writer};
 use super::{Context, View, page, person, show};
 use crate::life::{
     Fault,
+    apply::forks,
     kinds::{
         append,
         contact::{CHANGED, Change, Changed, Words, chain_text},
@@ -50,6 +51,9 @@ pub(super) fn request(c: &Context, w: &mut Writer<'_>, q: Request) -> Result<Con
         Some(Standing::Accepted | Standing::Blocked) => return Err(Fault::already()),
         Some(Standing::Asked) => return shown(c, w, &id),
         Some(Standing::Asks | Standing::Denied) => {
+            if let Some(fork) = peers::fork_of(&w.reader(), &card)? {
+                forks::note(w, &id, &fork, c.now_ms)?;
+            }
             peers::meet(w, &card)?;
             say_yes(c, w, &id)?;
             return shown(c, w, &id);
@@ -122,6 +126,15 @@ pub(super) fn rename(c: &Context, w: &mut Writer<'_>, q: Rename) -> Result<Conta
     shown(c, w, &id)
 }
 
+/// Our person has taken note of what is shown about their keys.
+pub(super) fn acknowledge(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Contact, Fault> {
+    let (id, row) = chosen(w, q)?;
+    if row.fork.is_some_and(|fork| !fork.seen) {
+        change(c, w, &Changed::new(id, Change::ForkSeen))?;
+    }
+    shown(c, w, &id)
+}
+
 pub(super) fn remove(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Done, Fault> {
     let (id, _) = chosen(w, q)?;
     let at = change(c, w, &Changed::new(id, Change::Removed))?;
@@ -157,6 +170,8 @@ pub(super) fn undo(
         Change::Accepted
         | Change::Asked
         | Change::Chain
+        | Change::Forked
+        | Change::ForkSeen
         | Change::Profile
         | Change::Removed
         | Change::Requested
@@ -174,6 +189,8 @@ fn still_stands(row: &tables::Contact, seq: u64, done: &Changed) -> bool {
         Change::Accepted
         | Change::Asked
         | Change::Chain
+        | Change::Forked
+        | Change::ForkSeen
         | Change::Profile
         | Change::Removed
         | Change::Requested

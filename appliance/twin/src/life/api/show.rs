@@ -2,7 +2,7 @@
 
 use capability::{
     chat::latest::{Conversation, Delivery, Message},
-    contacts::latest::{Contact, ContactState},
+    contacts::latest::{Contact, ContactState, Double},
     experiences::latest::{From, Grant, ThingKind, Verb},
     wire::{ConversationId, MessageId, More},
 };
@@ -12,7 +12,7 @@ use store::Direction;
 use super::{View, names, person};
 use crate::life::{
     Fault,
-    kinds::{content, message::Words},
+    kinds::{contact::Changed, content, message::Words, shape},
     tables::{self, Id16, MESSAGE, Mark, Rows as _, Standing, UNREAD, parsed},
 };
 
@@ -158,9 +158,19 @@ pub(crate) fn contact(
         },
         note,
         conversation: row.conversation.filter(|_| shown).map(|id| ConversationId::from_bytes(id.0)),
+        double: double(view, row)?,
         since_ms: row.since_ms,
         rev: row.rev,
     })
+}
+
+/// What our person has not taken note of yet about a contact's keys.
+fn double(view: &View<'_>, row: &tables::Contact) -> Result<Option<Double>, Fault> {
+    let Some(fork) = row.fork.filter(|fork| !fork.seen) else { return Ok(None) };
+    let Some(entry) = view.r.entry(fork.seq)? else { return Ok(None) };
+    let changed: Changed = shape(&entry).map_err(|error| Fault::inside(&error.to_string()))?;
+    let recovered = changed.fork.is_some_and(|fork| fork.recovered);
+    Ok(Some(Double { since_ms: entry.time_ms, recovered }))
 }
 
 /// A twin id on the wire.

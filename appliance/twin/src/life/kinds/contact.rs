@@ -8,7 +8,7 @@ use store::{Entry, FoldError, Tables};
 
 use super::{Kind, Line, Undo, content, identity, shape, short};
 use crate::life::tables::{
-    CHAIN, CONTACT, CONVERSATION, Contact, Id16, Rows as _, Standing, written,
+    CHAIN, CONTACT, CONVERSATION, Contact, Forked, Id16, Rows as _, Standing, written,
 };
 
 pub(crate) const CHANGED: &str = "contact.changed";
@@ -38,8 +38,22 @@ pub(crate) struct Changed {
     /// With [`Change::Renamed`]: the entry that holds the name of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<u64>,
+    /// With [`Change::Forked`]: how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fork: Option<Fork>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) undoes: Option<u64>,
+}
+
+/// Two chains of one person that disagree.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Fork {
+    /// Head of the chain that does not count, hexadecimal.
+    pub(crate) refused: String,
+    /// The first operation in which they differ.
+    pub(crate) at: u32,
+    /// Whether the chain that counts holds a recovery since then.
+    pub(crate) recovered: bool,
 }
 
 /// What changed.
@@ -55,6 +69,10 @@ pub(crate) enum Change {
     Chain,
     /// We said no.
     Denied,
+    /// Two chains of theirs disagree.
+    Forked,
+    /// Our person has taken note of that.
+    ForkSeen,
     /// What they say about themselves.
     Profile,
     Removed,
@@ -92,6 +110,7 @@ impl Changed {
             note: false,
             petname: false,
             previous: None,
+            fork: None,
             undoes: None,
         }
     }
@@ -166,6 +185,8 @@ fn stranger(change: Change) -> Option<Contact> {
         | Change::Blocked
         | Change::Chain
         | Change::Denied
+        | Change::Forked
+        | Change::ForkSeen
         | Change::Profile
         | Change::Removed
         | Change::Renamed
@@ -181,6 +202,7 @@ fn stranger(change: Change) -> Option<Contact> {
         petname: None,
         before_block: None,
         conversation: None,
+        fork: None,
     })
 }
 
@@ -193,6 +215,8 @@ fn stand(row: &mut Contact, changed: &Changed, seq: u64) {
             row.standing = Standing::Blocked;
         }
         Change::Denied => row.standing = Standing::Denied,
+        Change::Forked => row.fork = Some(Forked { seq, seen: false }),
+        Change::ForkSeen => row.fork = row.fork.map(|fork| Forked { seen: true, ..fork }),
         Change::Renamed => row.petname = changed.petname.then_some(seq),
         Change::Requested => row.standing = Standing::Asked,
         Change::Unblocked => {
@@ -210,11 +234,16 @@ fn line(entry: &Entry, bytes: Option<&[u8]>) -> Option<Line> {
     if changed.change == Change::Renamed && !changed.petname {
         key = "contact.unnamed".to_owned();
     }
+    if changed.fork.is_some_and(|fork| fork.recovered) {
+        key = "contact.fork_recovered".to_owned();
+    }
     let undo = match changed.change {
         Change::Blocked | Change::Denied | Change::Renamed | Change::Unblocked => Undo::Local,
         Change::Accepted
         | Change::Asked
         | Change::Chain
+        | Change::Forked
+        | Change::ForkSeen
         | Change::Profile
         | Change::Removed
         | Change::Requested

@@ -2,7 +2,7 @@
 //! that disagrees with a known one never replaces it silently.
 
 use super::vault;
-use link::{Card, Chain, Introduction, Person, Refusal, SignedPreKey, TwinId};
+use link::{Card, Chain, Fork, Introduction, Person, Refusal, SignedPreKey, TwinId};
 use store::{Reader, Writer};
 
 /// Our person chose this card: envelopes to its bearer can be sealed from now on. Give it before
@@ -21,6 +21,12 @@ pub(crate) fn meet(w: &mut Writer<'_>, card: &Card) -> Result<TwinId, store::Err
     }
     settle(w, &id)?;
     Ok(id)
+}
+
+/// How a card disagrees with what is known of its bearer. Ask before `meet`.
+pub(crate) fn fork_of(r: &Reader<'_>, card: &Card) -> Result<Option<Fork>, store::Error> {
+    let known = load(r, &card.person().id)?;
+    Ok(known.and_then(|known| Chain::choose(&known.chain, card.chain()).ok()?.fork))
 }
 
 /// Our person has decided about a stranger who introduced themselves (accepted, denied, blocked):
@@ -51,31 +57,37 @@ pub(super) fn learn(
     w.vault_put(&vault::of(vault::KNOWN, id), &row)
 }
 
-/// Who the claimed sender is, by what is known and by what they introduce themselves with, and
-/// whether the introduction is to be kept.
+/// Who a claimed sender is.
+pub(super) struct Judged {
+    pub(super) person: Person,
+    /// Whether the introduction is to be kept.
+    pub(super) keep: bool,
+    /// How it disagrees with what is known.
+    pub(super) fork: Option<Fork>,
+}
+
+/// Who the claimed sender is, by what is known and by what they introduce themselves with.
 pub(super) fn judge(
     known: Option<&Introduction>,
     offered: Option<&Introduction>,
     from: &TwinId,
-) -> Result<(Person, bool), Refusal> {
+) -> Result<Judged, Refusal> {
+    let judged = |person, keep| Judged { person, keep, fork: None };
     let Some(offered) = offered else {
         let known = known.ok_or(Refusal::UnknownSender)?;
-        return known.chain.check().map(|p| (p, false)).map_err(|_| Refusal::UnknownSender);
+        return known.chain.check().map(|p| judged(p, false)).map_err(|_| Refusal::UnknownSender);
     };
     let introduced = offered.check().map_err(|_| Refusal::Forged)?;
     if introduced.id != *from {
         return Err(Refusal::Forged);
     }
     let Some(known) = known else {
-        return Ok((introduced, true));
+        return Ok(judged(introduced, true));
     };
     let choice = Chain::choose(&known.chain, &offered.chain).map_err(|_| Refusal::Forged)?;
-    if let Some(fork) = choice.fork {
-        tracing::warn!(person = %from, at = fork.at, recovered = fork.recovered, "a chain forked");
-    }
     // The chain that does not count introduces nobody: whoever signs by it is refused.
     let keep = choice.chain == &offered.chain && newer(offered, known);
-    Ok((choice.person, keep))
+    Ok(Judged { person: choice.person, keep, fork: choice.fork })
 }
 
 /// Keeps an introduction. A stranger's takes one of a limited number of places.
@@ -103,10 +115,10 @@ pub(super) fn keep(
     Ok(w.vault_put(&key, &introduction.to_bytes())?)
 }
 
-/// A repeated old introduction must not bring back an old pre-key.
+/// A repeated old introduction must not bring back an old pre-key. Of a chain that counts and is
+/// another than the known one, any pre-key is newer: a thief's may be good for ever.
 fn newer(offered: &Introduction, known: &Introduction) -> bool {
-    offered.chain.operations().len() > known.chain.operations().len()
-        || offered.pre_key.expires_ms() > known.pre_key.expires_ms()
+    offered.chain != known.chain || offered.pre_key.expires_ms() > known.pre_key.expires_ms()
 }
 
 /// People who may wait for our person's answer at one time.

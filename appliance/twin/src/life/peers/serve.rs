@@ -3,16 +3,16 @@
 //! answers.
 
 use super::{
-    Apply, Failure, Peers, PeersError, known,
+    Apply, Failure, Peers, PeersError, Standing, known,
     several::together,
     vault,
     wire::{Broken, Wire},
 };
 use link::{
-    Digest, Frame, Inner, Introduction, Judgement, Marks, NotOpened, Opened, Person, Proof,
+    Digest, Fork, Frame, Inner, Introduction, Judgement, Marks, NotOpened, Opened, Person, Proof,
     Receipt, Refusal, Refused, TwinId,
 };
-use std::{cell::Cell, future::Future, pin::Pin, rc::Rc, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, future::Future, pin::Pin, rc::Rc, time::Duration};
 use store::Writer;
 use tokio::{net::UnixStream, sync::Notify};
 
@@ -26,6 +26,8 @@ impl Peers {
             wire: Wire::new(stream),
             sender: None,
             strikes: 0,
+            forks: BTreeMap::new(),
+            told: BTreeMap::new(),
             served: Rc::clone(&served),
         };
         tokio::select! {
@@ -82,6 +84,9 @@ struct Session<'a> {
     /// The last sender who proved themselves here, and what was kept of them then.
     sender: Option<(Person, Option<Vec<u8>>)>,
     strikes: u32,
+    /// Chains that disagreed, and those that our person was told of on this link.
+    forks: BTreeMap<TwinId, Fork>,
+    told: BTreeMap<TwinId, Fork>,
     served: Rc<Served>,
 }
 
@@ -154,6 +159,7 @@ impl Session<'_> {
             }
         }
         let results = together(changes).await;
+        self.tell_forks().await;
         // An answer of ours may wait now, and not all of them are in the journal.
         self.peers.wake();
         let (mut committed, mut held, mut refused) = (Vec::new(), Vec::new(), Vec::new());
@@ -200,7 +206,12 @@ impl Session<'_> {
         }
         let known = row.as_deref().and_then(Introduction::from_bytes);
         let offered = claimed.introduction.as_ref();
-        let (person, keep) = known::judge(known.as_ref(), offered, &claimed.from)?;
+        let known::Judged { person, keep, fork } =
+            known::judge(known.as_ref(), offered, &claimed.from)?;
+        // It speaks for itself, whoever shows it.
+        if let Some(fork) = fork {
+            self.forks.insert(claimed.from, fork);
+        }
         opened.check(&person, me)?;
         self.sender = Some((person, row));
         Ok((opened, keep))
@@ -219,6 +230,21 @@ impl Session<'_> {
             let inner = opened.claimed().clone();
             store.write(move |w| effect(w, &*apply, &inner, keep, now_ms)).await
         })
+    }
+
+    async fn tell_forks(&mut self) {
+        for (person, fork) in std::mem::take(&mut self.forks) {
+            if self.told.insert(person, fork) == Some(fork) {
+                continue;
+            }
+            let Fork { at, recovered, .. } = fork;
+            tracing::warn!(%person, at, recovered, "a chain forked");
+            let (apply, now_ms) = (self.peers.0.apply.clone(), self.peers.now_ms());
+            let tell = move |w: &mut Writer<'_>| apply.forked(w, &person, &fork, now_ms);
+            if let Err(error) = self.peers.0.store.write(tell).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "a fork was not noted");
+            }
+        }
     }
 
     async fn acknowledge(&mut self, committed: Vec<Proof>, held: Vec<Proof>) -> Result<(), Broken> {
@@ -272,7 +298,8 @@ fn effect(
     now_ms: i64,
 ) -> Result<Taken, No> {
     let from = &inner.from;
-    let contact = apply.is_contact(&w.reader(), from)?;
+    let standing = apply.standing(&w.reader(), from)?;
+    let contact = standing == Standing::Contact;
     let key = vault::of(vault::MARK, from);
     let row = w.vault_get(&key)?;
     let marks = match &row {
@@ -296,7 +323,15 @@ fn effect(
                 known::keep(w, from, introduction, contact)?;
             }
             w.vault_put(&key, &marks.advanced(inner.epoch, inner.counter).to_bytes())?;
-            if apply.understands(&inner.capability, inner.major) {
+            let understood = apply.understands(&inner.capability, inner.major);
+            if standing == Standing::Blocked {
+                return Ok(if understood {
+                    Taken::Committed { contact }
+                } else {
+                    Taken::Held { contact }
+                });
+            }
+            if understood {
                 apply.receive(w, from, inner, now_ms)?;
                 Ok(Taken::Committed { contact })
             } else if contact {

@@ -28,6 +28,7 @@ mod withdrawn;
 /// Capabilities that write down what they are told.
 struct Recorder {
     contacts: Mutex<BTreeSet<TwinId>>,
+    blocked: Mutex<BTreeSet<TwinId>>,
     /// The highest major version of `chat` that is understood.
     major: AtomicU16,
 }
@@ -37,8 +38,14 @@ impl Apply for Recorder {
         capability == "chat" && major <= self.major.load(Ordering::Relaxed)
     }
 
-    fn is_contact(&self, _: &Reader<'_>, person: &TwinId) -> Result<bool, store::Error> {
-        Ok(self.contacts.lock().unwrap().contains(person))
+    fn standing(&self, _: &Reader<'_>, person: &TwinId) -> Result<Standing, store::Error> {
+        Ok(if self.blocked.lock().unwrap().contains(person) {
+            Standing::Blocked
+        } else if self.contacts.lock().unwrap().contains(person) {
+            Standing::Contact
+        } else {
+            Standing::Stranger
+        })
     }
 
     fn receive(
@@ -50,7 +57,7 @@ impl Apply for Recorder {
     ) -> Result<(), Failure> {
         // Written before anything is refused: a refusal has to take it back.
         note(w, "test.said", from, &inner.body)?;
-        let stranger = !self.is_contact(&w.reader(), from)?;
+        let stranger = self.standing(&w.reader(), from)? != Standing::Contact;
         match &inner.body[..] {
             b"not mine" => Err(Refusal::NotAuthor.into()),
             b"may I?" => Ok(()),
@@ -61,6 +68,17 @@ impl Apply for Recorder {
             }
             _ => Ok(()),
         }
+    }
+
+    fn forked(
+        &self,
+        w: &mut Writer<'_>,
+        person: &TwinId,
+        fork: &Fork,
+        _: i64,
+    ) -> Result<(), Failure> {
+        let text = format!("at {} {}", fork.at, fork.recovered);
+        Ok(note(w, "test.forked", person, text.as_bytes()).map(drop)?)
     }
 
     fn hold(&self, w: &mut Writer<'_>, inner: &Inner, _: i64) -> Result<u64, Failure> {
@@ -125,7 +143,8 @@ impl Home {
     fn new(n: u8) -> Self {
         let key = |n| SigningKey::from_bytes(&[n; 32]);
         let keys = Keys { twin: key(n), recovery: key(n + 100) };
-        let apply = Recorder { contacts: Mutex::default(), major: AtomicU16::new(1) };
+        let (contacts, blocked) = (Mutex::default(), Mutex::default());
+        let apply = Recorder { contacts, blocked, major: AtomicU16::new(1) };
         let (folder, apply) = (TempDir::new().unwrap(), Arc::new(apply));
         Self { folder, chain: Chain::begin(&keys), keys, apply }
     }

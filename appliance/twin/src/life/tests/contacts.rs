@@ -94,14 +94,44 @@ fn nothing_is_taken_from_a_blocked_contact() {
         assert_eq!(two.bob.talk().await["open"], false);
         let send = json!({"id": id(), "conversation": talk, "text": "no"});
         assert_eq!(two.bob.fails("chat", "send", send).await, "closed");
-        two.ann.say(&talk, "hey").await;
-        until(async || two.ann.newest(&talk).await["state"] == "refused").await;
+        let before = two.bob.life.0.store.head().seq;
+        let hey = two.ann.say(&talk, "hey").await["message"].clone();
+        let edit = json!({"id": id(), "message": hey, "text": "hey!"});
+        two.ann.ask("chat", "edit", edit).await;
+        // She is not told: to her it looks as if he did not read it.
+        until(async || two.ann.newest(&talk).await["state"] == "delivered").await;
+        until(async || !two.ann.life.busy() && two.ann.life.due_ms().is_none()).await;
+        assert_eq!(two.ann.life.counts().unwrap(), Default::default());
+        assert_eq!(two.bob.life.0.store.head().seq, before, "nothing of it is kept");
         assert_eq!(two.bob.texts(&talk).await, [""; 0]);
         two.bob.undo("contact.changed").await.unwrap();
         assert_eq!(two.bob.contact().await["state"], "accepted");
         two.ann.say(&talk, "again").await;
         two.bob.until_texts(&talk, &["again"]).await;
         assert_eq!(two.bob.fails("contacts", "unblock", choose()).await, "wrong_state");
+    });
+}
+
+#[test]
+fn a_block_looks_the_same_whatever_was_under_way() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        two.part();
+        // Each has something for the other when Bob blocks her.
+        two.ann.say(&talk, "from ann").await;
+        two.bob.say(&talk, "from bob").await;
+        let ann = two.ann.life.id().to_string();
+        two.bob.ask("contacts", "block", json!({"id": id(), "contact": ann})).await;
+        two.online.set(true);
+        until(async || two.ann.newest(&talk).await["state"] == "delivered").await;
+        assert_eq!(two.bob.newest(&talk).await["state"], "withdrawn", "his does not go");
+        assert_eq!(two.ann.texts(&talk).await, ["from ann"]);
+        assert_eq!(two.bob.texts(&talk).await, ["from bob"]);
+        // A removal afterwards is told: they are strangers then.
+        two.bob.ask("contacts", "remove", json!({"id": id(), "contact": ann})).await;
+        two.ann.say(&talk, "still there?").await;
+        until(async || two.ann.newest(&talk).await["state"] == "refused").await;
     });
 }
 

@@ -449,3 +449,44 @@ fn a_receiver_who_only_talks_does_not_keep_a_link() {
         pumping.abort();
     });
 }
+
+#[test]
+fn a_blocked_person_is_answered_as_before() {
+    run(async {
+        let (ann, bob) = (Home::new(1), Home::new(2));
+        bob.knows(&ann);
+        let b = bob.start().await;
+        let (to_bob, key, from) = (b.pre_key(), ann.keys.twin.clone(), ann.id());
+        let mut link = Stranger::new(ann, &b);
+        let (mut answers, mut n) = (Vec::new(), 0);
+        for blocked in [false, true, false] {
+            if blocked {
+                bob.apply.blocked.lock().unwrap().insert(from);
+            } else {
+                bob.apply.blocked.lock().unwrap().clear();
+            }
+            let before = b.0.store.head().seq;
+            for (major, reordered) in [(1, false), (1, true), (7, false)] {
+                let counter = if reordered { n + 3 } else { n + 1 };
+                let says = Inner { major, ..link.says(bob.id(), counter, b"hello") };
+                let sealed = seal(&says, &to_bob, &key).unwrap();
+                link.send(&Frame::Envelope(sealed.bytes)).await;
+                let proofs = [sealed.receipt.committed(), sealed.receipt.held()];
+                answers.push(match link.answer().await.unwrap() {
+                    Frame::Committed(given) => format!("committed {}", given == proofs[..1]),
+                    Frame::Held(given) => format!("held {}", given == proofs[1..]),
+                    Frame::Refused(refused) => refused.reason().to_string(),
+                    odd @ (Frame::Envelope(_) | Frame::Bye) => panic!("{odd:?}"),
+                });
+                n += u64::from(!reordered);
+            }
+            // Answered, and without any effect.
+            assert_eq!(b.0.store.head().seq == before, blocked);
+        }
+        let as_ever = ["committed true", "gap", "held true"];
+        assert_eq!(answers, [as_ever, as_ever, as_ever].concat());
+        assert_eq!(noted(&b, "test.said"), ["hello", "hello"]);
+        let held = b.0.store.read(|r| r.vault_prefix(&vault::all(vault::HELD))).unwrap();
+        assert_eq!(held.len(), 2);
+    });
+}
