@@ -125,13 +125,16 @@ impl Sessions {
         all
     }
 
-    /// Remembers that a session was used; written at most once an hour.
-    pub(crate) fn used(&self, session: &Session, now_ms: i64) -> Result<(), store::Error> {
+    /// Remembers that a session was used; written at most once an hour. What it is used for goes on
+    /// when that can't be written, such as on a full disk.
+    pub(crate) fn used(&self, session: &Session, now_ms: i64) {
         let hour = hour_of(now_ms);
         if session.last_used_ms.replace(hour) == hour || session.has_ended() {
-            return Ok(());
+            return;
         }
-        self.door.put(&key_of(&session.hash), &session.to_kept().bytes())
+        if let Err(error) = self.door.put(&key_of(&session.hash), &session.to_kept().bytes()) {
+            tracing::warn!(error = %crate::chain(&error), "the last use of a session was not kept");
+        }
     }
 
     /// Signs a browser out, at once and for good.
@@ -288,9 +291,11 @@ const CODE_LIVES: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
-    fn sessions(folder: &std::path::Path) -> Sessions {
+    fn sessions(folder: &Path) -> Sessions {
         Sessions::open(Rc::new(Door::open(folder).unwrap())).unwrap()
     }
 
@@ -354,6 +359,43 @@ mod tests {
                 assert!(!bytes.windows(token.len()).any(|part| part == token.as_bytes()));
             }
         }
+    }
+
+    /// Runs itself again where the folder is a full disk of its own.
+    #[test]
+    fn a_last_use_that_cannot_be_kept_harms_nothing() {
+        const NAME: &str = "session::tests::a_last_use_that_cannot_be_kept_harms_nothing";
+        let Some(folder) = std::env::var_os("HOMETWIN_TEST_DISK") else {
+            let folder = tempfile::tempdir().unwrap();
+            let shell = "mount -t tmpfs -o size=1m none \"$HOMETWIN_TEST_DISK\" || exit 99; \
+                         exec \"$@\"";
+            let mut again = std::process::Command::new("unshare");
+            again.args(["--user", "--map-root-user", "--mount", "sh", "-c", shell, "sh"]);
+            again.arg(std::env::current_exe().unwrap()).args([NAME, "--exact", "--nocapture"]);
+            match again.env("HOMETWIN_TEST_DISK", folder.path()).output() {
+                Ok(done) if done.status.success() => {
+                    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+                    assert!(said.contains("1 passed"), "{said}");
+                }
+                Ok(done) if done.status.code() == Some(101) => {
+                    panic!("{}", String::from_utf8_lossy(&done.stdout));
+                }
+                _ => println!("SKIPPED {NAME}: no mount namespace of our own here"),
+            }
+            return;
+        };
+        let folder = Path::new(&folder);
+        let sessions = sessions(&folder.join("door"));
+        let code = sessions.new_code().unwrap();
+        let (session, token) = sessions.pair(&code, String::new(), 0).unwrap();
+        std::fs::write(folder.join("rest"), vec![0; 2 << 20]).unwrap_err();
+        while sessions.door.put(random::<8>().as_slice(), &[0; 2000]).is_ok() {}
+        sessions.used(&session, 3 * 3_600_000);
+        assert_eq!(session.last_used_ms(), 3 * 3_600_000);
+        assert!(sessions.of_token(&token).is_some());
+        let code = sessions.door.get(&key_of(&session.hash)).unwrap().unwrap();
+        let kept: Kept = serde_json::from_slice(&code).unwrap();
+        assert_eq!(kept.last_used_ms, 0, "it was not kept");
     }
 
     #[test]

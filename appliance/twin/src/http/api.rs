@@ -2,6 +2,7 @@
 //!
 //! The door itself answers what is about signing in and about open frames, and nothing else.
 
+use bytes::Bytes;
 use capability::experiences::v1 as experiences;
 use capability::identity::v1 as identity;
 use capability::wire::{BATCH_MAX, Batch, BatchResults, Nothing, SessionId};
@@ -31,15 +32,12 @@ pub(crate) async fn call(
         return pair(visit, &body::parse(&body)?);
     }
     let (session, _hold) = visit.session()?;
-    let caller = caller(visit, &session)?;
-    let body = body::read(body, body::MAX_OF_CALL).await?;
-    if session.has_ended() {
-        return Err(Trouble::signed_out());
+    let method = Own::find(called.capability, called.major, called.method);
+    if matches!(caller(visit, &session)?, Caller::Experience { .. }) && method.is_some() {
+        return Err(Trouble::only_shell());
     }
-    if let Some(method) = Own::find(called.capability, called.major, called.method) {
-        if matches!(caller, Caller::Experience { .. }) {
-            return Err(Trouble::only_shell());
-        }
+    let (caller, body) = read(visit, &session, body).await?;
+    if let Some(method) = method {
         return own(visit, &session, &caller, method, &body).await;
     }
     let Called { capability, major, method } = called;
@@ -51,11 +49,7 @@ pub(crate) async fn call(
 pub(crate) async fn batch(visit: &Visit<'_>, body: Incoming) -> Result<Answer, Trouble> {
     check_sender(visit)?;
     let (session, _hold) = visit.session()?;
-    let caller = caller(visit, &session)?;
-    let body = body::read(body, body::MAX_OF_CALL).await?;
-    if session.has_ended() {
-        return Err(Trouble::signed_out());
-    }
+    let (caller, body) = read(visit, &session, body).await?;
     let Batch { calls } = body::parse(&body)?;
     if calls.is_empty() || calls.len() > BATCH_MAX {
         return Err(Trouble::malformed());
@@ -72,6 +66,21 @@ pub(crate) async fn batch(visit: &Visit<'_>, body: Incoming) -> Result<Answer, T
     let results: Vec<Value> =
         results.collect::<Result<_, _>>().map_err(|error| Trouble::inside(&error))?;
     answer(&BatchResults { results })
+}
+
+/// Reads a body on behalf of whoever may call, before and after: reading takes time, and a session
+/// or a frame may end meanwhile. Of nobody else a byte is read.
+async fn read(
+    visit: &Visit<'_>,
+    session: &Session,
+    body: Incoming,
+) -> Result<(Caller, Bytes), Trouble> {
+    caller(visit, session)?;
+    let body = body::read(body, body::MAX_OF_CALL).await?;
+    if session.has_ended() {
+        return Err(Trouble::signed_out());
+    }
+    Ok((caller(visit, session)?, body))
 }
 
 fn check_sender(visit: &Visit<'_>) -> Result<(), Trouble> {

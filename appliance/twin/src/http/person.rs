@@ -87,8 +87,7 @@ impl Visit<'_> {
     pub(crate) fn session(&self) -> Result<(Rc<Session>, Hold), Trouble> {
         let token = head::token(&self.head.headers).ok_or_else(Trouble::signed_out)?;
         let session = self.person.sessions.of_token(token).ok_or_else(Trouble::signed_out)?;
-        let used = self.person.sessions.used(&session, clock_ms());
-        used.map_err(|error| Trouble::inside(&error))?;
+        self.person.sessions.used(&session, clock_ms());
         Ok((session, self.used()))
     }
 

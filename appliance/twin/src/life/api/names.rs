@@ -6,9 +6,6 @@ use crate::life::tables::Id16;
 pub(crate) const KEYS: &[u8] = b"life/keys";
 /// The secret from which pseudonyms come.
 pub(crate) const PSEUDONYMS: &[u8] = b"life/pseudonyms";
-/// First and next number of [`once_nth`], two big-endian numbers.
-pub(crate) const ONCE_RANGE: &[u8] = b"life/once-range";
-
 /// All of [`once`].
 pub(crate) const ONCE: &[u8] = b"life/once/";
 
@@ -17,9 +14,17 @@ pub(crate) fn once(id: [u8; 16]) -> Vec<u8> {
     [ONCE, &id[..]].concat()
 }
 
-/// The id of the n-th write, for forgetting the oldest.
-pub(crate) fn once_nth(n: u64) -> Vec<u8> {
-    [&b"life/once-nth/"[..], &n.to_be_bytes()[..]].concat()
+/// First and next number of [`once_nth`] of a caller, two big-endian numbers. The person is the
+/// caller without a name.
+pub(crate) fn once_range(caller: &str) -> Vec<u8> {
+    [b"life/once-range", caller.as_bytes()].concat()
+}
+
+/// The id of the n-th write of a caller, for forgetting the oldest. Of names, and a name is a plain
+/// word, no start is another.
+pub(crate) fn once_nth(caller: &str, n: u64) -> Vec<u8> {
+    let end: &[u8] = if caller.is_empty() { b"" } else { b"/" };
+    [b"life/once-nth/", caller.as_bytes(), end, &n.to_be_bytes()].concat()
 }
 
 /// How far one's own message has come; nothing once it is delivered.

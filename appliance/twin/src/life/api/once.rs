@@ -1,5 +1,6 @@
 //! Every write is done once: its id and its answer are kept in the same transaction, and the same
-//! id sent again gets the same answer. Only the newest [`KEPT`] answers are kept.
+//! id sent again gets the same answer. Only the newest answers are kept, for each caller its own:
+//! none can push out another's.
 
 use capability::wire::WriteId;
 use serde::Deserialize;
@@ -9,8 +10,10 @@ use store::Writer;
 use super::{Call, Caller, Context, names};
 use crate::life::Fault;
 
-/// Answers that are kept: more than any client has waiting.
+/// Answers that are kept for the person, and for each experience: more than any of their pages has
+/// waiting.
 const KEPT: u64 = 1024;
+const KEPT_OF_EXPERIENCE: u64 = 256;
 
 /// Runs `act` unless a write of this id was done already.
 pub(super) fn only(
@@ -31,7 +34,7 @@ pub(super) fn only(
         };
     }
     let answer = act(w)?;
-    keep(w, key, &[&print[..], &answer].concat())?;
+    keep(w, scope, key, &[&print[..], &answer].concat())?;
     Ok(answer)
 }
 
@@ -80,21 +83,23 @@ fn first16(hasher: &blake3::Hasher) -> [u8; 16] {
     first
 }
 
-fn keep(w: &mut Writer<'_>, key: [u8; 16], answer: &[u8]) -> Result<(), Fault> {
-    let range = w.vault_get(names::ONCE_RANGE)?;
+fn keep(w: &mut Writer<'_>, scope: &str, key: [u8; 16], answer: &[u8]) -> Result<(), Fault> {
+    let most = if scope.is_empty() { KEPT } else { KEPT_OF_EXPERIENCE };
+    let range = w.vault_get(&names::once_range(scope))?;
     let (mut first, next) = range.as_deref().and_then(numbers).unwrap_or_default();
     w.vault_put(&names::once(key), answer)?;
-    w.vault_put(&names::once_nth(next), &key)?;
-    if next - first >= KEPT {
-        let oldest = w.vault_get(&names::once_nth(first))?;
+    w.vault_put(&names::once_nth(scope, next), &key)?;
+    if next - first >= most {
+        let nth = names::once_nth(scope, first);
+        let oldest = w.vault_get(&nth)?;
         if let Some(oldest) = oldest.and_then(|key| key.try_into().ok()) {
             w.vault_delete(&names::once(oldest))?;
         }
-        w.vault_delete(&names::once_nth(first))?;
+        w.vault_delete(&nth)?;
         first += 1;
     }
     let range = [first.to_be_bytes(), (next + 1).to_be_bytes()].concat();
-    Ok(w.vault_put(names::ONCE_RANGE, &range)?)
+    Ok(w.vault_put(&names::once_range(scope), &range)?)
 }
 
 fn numbers(range: &[u8]) -> Option<(u64, u64)> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{One, check, check_one, experience, heard, id, shell, silent};
-use crate::life::{Caller, Delta};
+use crate::life::{Caller, Delta, Fault, api};
 
 async fn grant(one: &One, name: &str, thing: &str, verbs: Value, from: &str) -> Value {
     let body = json!({"id": id(), "experience": name, "kind": "conversation", "thing": thing,
@@ -227,5 +227,52 @@ fn an_experience_never_learns_a_part_of_a_twin_id() {
             let mine = two.ann.ask("chat", "conversations", json!({})).await.to_string();
             assert!(mine.contains(&format!("\"name\":\"{start}\"")), "{mine}");
         }
+    });
+}
+
+/// Writes this often as this caller, in one transaction, and says how the last attempt ended.
+async fn write_as(one: &One, caller: &Caller, conversation: &str, ids: Vec<String>) -> Vec<String> {
+    let (context, talk) = (one.life.0.context(caller), conversation.to_owned());
+    let write = move |w: &mut store::Writer<'_>| {
+        let mut messages = Vec::new();
+        for id in ids {
+            let body = json!({"id": id, "conversation": talk, "text": "x"}).to_string();
+            let call = api::Call {
+                capability: "chat".to_owned(),
+                major: 1,
+                method: "send".to_owned(),
+                body: body.into_bytes(),
+            };
+            let answer: Value = serde_json::from_slice(&api::write(&context, w, &call)?).unwrap();
+            messages.push(answer["rev"].to_string());
+        }
+        Ok::<_, Fault>(messages)
+    };
+    one.life.0.store.write(write).await.unwrap_or_else(|fault| vec![fault.code.to_owned()])
+}
+
+#[test]
+fn no_experience_pushes_out_the_answers_of_others() {
+    check_one(|ann| async move {
+        let notebook = ann.ask("chat", "conversations", json!({})).await["items"][0].clone();
+        let notebook = notebook["conversation"].as_str().unwrap().to_owned();
+        for name in ["busy", "quiet"] {
+            grant(&ann, name, &notebook, json!(["see", "add"]), "now").await;
+        }
+        let (busy, quiet) = (experience("busy"), experience("quiet"));
+        let (mine, theirs) = (vec![id()], vec![id()]);
+        let done = write_as(&ann, &shell(), &notebook, mine.clone()).await;
+        let done_quiet = write_as(&ann, &quiet, &notebook, theirs.clone()).await;
+        let many: Vec<String> = (0..1100).map(|_| id()).collect();
+        assert_eq!(write_as(&ann, &busy, &notebook, many.clone()).await.len(), 1100);
+        // Sent again: the answer of before, not a second message and no refusal.
+        assert_eq!(write_as(&ann, &shell(), &notebook, mine).await, done);
+        assert_eq!(write_as(&ann, &quiet, &notebook, theirs).await, done_quiet);
+        assert_eq!(write_as(&ann, &busy, &notebook, many[1099..].to_vec()).await.len(), 1);
+        assert_ne!(write_as(&ann, &busy, &notebook, many[1099..].to_vec()).await, ["id_taken"]);
+        // Its own oldest are forgotten, so that they can't fill the disk.
+        assert_eq!(write_as(&ann, &busy, &notebook, many[..1].to_vec()).await, ["id_taken"]);
+        let rows = ann.life.0.store.read(|r| r.vault_prefix(api::names::ONCE)).unwrap();
+        assert!(rows.len() < 280, "{} answers are kept", rows.len());
     });
 }

@@ -216,3 +216,66 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_call_with_a_wrong_or_closed_token_is_refused_before_its_body_is_read() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut shell = twin.connect().await;
+        let mut open = async || {
+            let chat = r#"{"name":"chat"}"#;
+            let opened = shell.post("/api/experiences/1/open", &session.0, chat).await.json();
+            (opened["frame"].to_string(), opened["token"].as_str().unwrap().to_owned())
+        };
+        let (frame, closed) = open().await;
+        let (busy, token) = open().await;
+        let close = |frame: &str| format!(r#"{{"frame":{frame}}}"#);
+        shell.post("/api/experiences/1/close", &session.0, &close(&frame)).await;
+        let head = |path: &str, token: &str| {
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: {ANN}\r\nOrigin: {ORIGIN}\r\nContent-Length: 60000\
+                 \r\nContent-Type: application/json\r\n{}Experience: {token}\r\n\r\n",
+                session.0
+            )
+        };
+        // Only the head is sent. Whoever waits for the body would wait for long.
+        let soon = std::time::Duration::from_secs(5);
+        let nobody = "A".repeat(43);
+        let own = "/api/identity/1/sessions";
+        let calls = [
+            ("/api/chat/1/send", closed.as_str(), "frame_closed"),
+            ("/api/batch", &closed, "frame_closed"),
+            ("/api/batch", &nobody, "frame_closed"),
+            ("/api/chat/1/send", "", "frame_closed"),
+            (own, &token, "only_shell"),
+        ];
+        for (path, token, code) in calls {
+            let mut browser = twin.connect().await;
+            browser.send(&head(path, token)).await;
+            let answer = tokio::time::timeout(soon, browser.answer()).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{path} waits for a body")).unwrap();
+            assert_eq!((answer.status, answer.code().as_str()), (403, code), "{path}");
+            // What comes all the same is not taken in.
+            for _ in 0..100 {
+                browser.send(&" ".repeat(100_000)).await;
+            }
+            assert!(browser.is_closed().await);
+        }
+        // A frame that is closed while its call arrives has called in vain.
+        for path in ["/api/chat/1/conversations", "/api/batch"] {
+            let mut browser = twin.connect().await;
+            browser.send(&head(path, &token)).await;
+            browser.send(&" ".repeat(59_000)).await;
+            if path == "/api/chat/1/conversations" {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                shell.post("/api/experiences/1/close", &session.0, &close(&busy)).await;
+                browser.send(&format!("{:>1000}", "{}")).await;
+            }
+            let answer = tokio::time::timeout(soon, browser.answer()).await.unwrap().unwrap();
+            assert_eq!(answer.code(), "frame_closed", "{path}");
+        }
+        twin.stop().await;
+    });
+}
