@@ -52,6 +52,9 @@ pub(crate) fn frame(headers: &mut HeaderMap, at: &Authority, id: &str) {
          worker-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors {origin}"
     );
     foreign(headers, &policy);
+    // What no content policy covers: WebRTC, and the lookups and connections that hints ask for.
+    let only = HeaderValue::from_str(&format!("(\"{own}*\")"));
+    headers.insert(CONNECTIONS, only.unwrap_or(HeaderValue::from_static("()")));
 }
 
 /// Nothing under an experience's address: the same whether or not the frame exists.
@@ -86,6 +89,7 @@ fn common(headers: &mut HeaderMap, policy: &str) {
 
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const CONNECTIONS: HeaderName = HeaderName::from_static("connection-allowlist");
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// The shell reads cards by camera; all else that watches or reaches devices is off.

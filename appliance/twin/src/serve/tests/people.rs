@@ -167,6 +167,8 @@ fn a_frame_serves_its_experience_behind_the_wall_until_the_session_ends() {
         ] {
             assert!(policy.contains(&part), "{part} is not in {policy}");
         }
+        let connections = page.header("connection-allowlist");
+        assert_eq!(connections, Some(format!("(\"{own}*\")").as_str()));
         assert_eq!(page.header("access-control-allow-origin"), Some("*"));
         assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(browser.get(&format!("/x/{frame}/sdk/twin.js"), "").await.status, 200);
