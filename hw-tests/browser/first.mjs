@@ -1,6 +1,7 @@
 /** What somebody sees before they know anybody: the node's own page, being let in, and the first empty views. */
 import assert from 'node:assert/strict';
 import { DESKTOP, PHONE, inspect, newPage, startBrowser, startNode, story } from './node.mjs';
+import { press, tabTo } from './people.mjs';
 
 await story('first', async ({ step, ending }) => {
   const node = await startNode([]);
@@ -98,19 +99,3 @@ await story('first', async ({ step, ending }) => {
 
   assert.deepEqual(complaints, []);
 });
-
-/** Walks to an element by the Tab key. */
-async function tabTo(page, wanted) {
-  for (let tabs = 0; tabs < 60; tabs += 1) {
-    if (await wanted.evaluate((element) => element === document.activeElement).catch(() => false)) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`the keyboard does not reach ${wanted}`);
-}
-
-/** Opens a link of the shell by keyboard alone. */
-async function press(page, name) {
-  const link = page.getByRole('link', { name: new RegExp(`^${name}`) });
-  await tabTo(page, link);
-  await page.keyboard.press('Enter');
-}

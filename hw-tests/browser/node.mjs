@@ -17,8 +17,11 @@ export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 /** How long anything may take: long, since a slow machine is no failure, and nobody waits for what is already there. */
-const PATIENCE = 90_000;
+const PATIENCE = Number(process.env.PATIENCE_S ?? 90) * 1000;
 const nodes = [];
+const contexts = [];
+// Chromium refuses its own sandbox to root; the tests of the wall don't rest on it.
+const ARGS = ['--use-fake-device-for-media-stream', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])];
 
 /** @param {string[]} args further arguments of `hometwin run` */
 export async function startNode(args) {
@@ -72,15 +75,34 @@ export async function startNode(args) {
   return node;
 }
 
-export function startBrowser() {
-  // Chromium refuses its own sandbox to root; the tests of the wall don't rest on it.
-  const args = ['--use-fake-device-for-media-stream', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])];
-  return chromium.launch({ executablePath: CHROMIUM, args });
+/** Makes a twin; gives the link that lets its first browser in. */
+export function pairing(node, name) {
+  return JSON.stringify([node.verb('twin', 'create', name), node.verb('twin', 'pair', name)]).match(/http[^"]+#[^"]+/)[0];
+}
+
+/** @param {string[]} [args] further arguments of the browser */
+export function startBrowser(args = []) {
+  return chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...args] });
+}
+
+/** A browser with a profile on disk, as people have: without one it ignores hints, prerenders nothing and so on. */
+export async function startProfile(args = []) {
+  const folder = mkdtempSync(join(tmpdir(), 'hometwin-profile-'));
+  const context = await chromium.launchPersistentContext(folder, { executablePath: CHROMIUM, args: [...ARGS, ...args], locale: 'en-GB', ...DESKTOP });
+  contexts.push(context);
+  context.setDefaultTimeout(PATIENCE);
+  const close = async () => {
+    await context.close();
+    // A browser that was just ended may still be writing its last files.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
+  };
+  return { context, close };
 }
 
 /** A page of its own browser profile that fails the story on errors of our scripts and on CSP reports. */
 export async function newPage(browser, options, complaints) {
   const context = await browser.newContext({ locale: 'en-GB', ...options });
+  contexts.push(context);
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   watch(page, complaints);
@@ -148,6 +170,11 @@ export async function story(name, tell) {
   } catch (error) {
     console.error(error);
     for (const node of nodes) console.error(`the node said:\n${node.log().split('\n').slice(-60).join('\n')}`);
+    for (const [index, page] of contexts.flatMap((context) => context.pages()).entries()) {
+      const path = join(SCREENSHOTS, `failed-${name}-${index}.png`);
+      console.error(`${path} shows ${page.url()}`);
+      await page.screenshot({ path, caret: 'initial', timeout: 10_000 }).catch(() => {});
+    }
     process.exitCode = 1;
   } finally {
     for (const end of things.reverse()) await end().catch((error) => console.error(error));

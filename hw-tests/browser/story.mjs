@@ -3,7 +3,8 @@
  * Everything is done as a person would: by what is on the screen and by the keyboard.
  */
 import assert from 'node:assert/strict';
-import { DESKTOP, PHONE, inspect, newPage, startBrowser, startNode, story, until, watch } from './node.mjs';
+import { DESKTOP, PHONE, inspect, newPage, pairing, startBrowser, startNode, story, until, watch } from './node.mjs';
+import { frameOf, go, openChat, rename, says, tool, write } from './people.mjs';
 
 await story('story', async ({ step, ending }) => {
   const node = await startNode(['--sleep-after', '2s']);
@@ -13,11 +14,10 @@ await story('story', async ({ step, ending }) => {
   const complaints = [];
 
   step('two people come in');
-  const pairing = (name) => JSON.stringify([node.verb('twin', 'create', name), node.verb('twin', 'pair', name)]).match(/http[^"]+#[^"]+/)[0];
   const ann = await newPage(browser, DESKTOP, complaints);
   let bob = await newPage(browser, PHONE, complaints);
-  await ann.goto(pairing('ann'));
-  await bob.goto(pairing('bob'));
+  await ann.goto(pairing(node, 'ann'));
+  await bob.goto(pairing(node, 'bob'));
   for (const page of [ann, bob]) {
     await page.getByRole('heading', { name: /^Hello/ }).waitFor();
     assert(!page.url().includes('#'), 'the code stays in the address');
@@ -152,57 +152,3 @@ await story('story', async ({ step, ending }) => {
 
   assert.deepEqual(complaints, []);
 });
-
-function go(page, name) {
-  if (name === 'Home' && page.url().includes('/x/')) return page.getByRole('link', { name: 'Back to home' }).or(page.getByRole('link', { name: 'Home' })).first().click();
-  return page.getByRole('navigation', { name: 'Twin' }).getByRole('link', { name: new RegExp(`^${name}`) }).click();
-}
-
-async function rename(page, name) {
-  await go(page, 'Settings');
-  await page.getByLabel('What you are called').fill(name);
-  await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('Saved.').waitFor();
-  await go(page, 'Home');
-  await page.getByRole('heading', { name: `Hello, ${name}` }).waitFor();
-}
-
-function frameOf(page) {
-  return page.frameLocator('iframe');
-}
-
-/** Opens the chat; the first time it sees nothing until the person chooses. */
-async function openChat(page) {
-  if (!page.url().includes('/x/')) {
-    if (new URL(page.url()).pathname !== '/') await go(page, 'Home');
-    await page.getByRole('link', { name: /^Chat/ }).click();
-  }
-  const chat = frameOf(page);
-  const choose = chat.getByRole('button', { name: 'Choose conversations' });
-  const first = chat.locator('.row').first();
-  await choose.or(first).first().waitFor();
-  if (await choose.isVisible()) {
-    assert.equal(await chat.locator('.row').count(), 0, 'the chat sees something before the choice');
-    await choose.click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Choose' }).click();
-    await first.waitFor();
-  }
-  return chat;
-}
-
-async function write(chat, name, text) {
-  const field = chat.getByLabel(`Write to ${name}`);
-  await field.fill(text);
-  await field.press('Enter');
-  await says(chat, text);
-}
-
-function says(chat, text) {
-  return chat.locator('.message .text', { hasText: text }).last().waitFor();
-}
-
-async function tool(chat, text, name) {
-  const message = chat.locator('.message', { hasText: text }).last();
-  await message.hover();
-  await message.getByRole('button', { name, exact: true }).click({ force: true });
-}

@@ -1,6 +1,8 @@
 /** What the hostile story needs: a catcher outside, and the same attacks in a page without a wall. */
+import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createDoor } from 'node:net';
 import { until } from './node.mjs';
 
 /** The person has allowed the twin's own page everything: the frame must have none of it. */
@@ -19,12 +21,39 @@ export async function startCatcher() {
     answer.writeHead(200, { 'access-control-allow-origin': '*', 'content-type': type }).end('1');
   });
   server.on('upgrade', (request, socket) => caught.push(`upgrade ${request.url}`) && socket.destroy());
+  const { leaked, ports, close } = await startDoors();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const stop = async () => {
+    close();
     server.close();
     server.closeAllConnections();
   };
-  return { caught, out: `http://127.0.0.1:${server.address().port}`, stop };
+  return { caught, leaked, ports, out: `http://127.0.0.1:${server.address().port}`, stop };
+}
+
+/** Ports for what does not speak HTTP. `leaked` says by way how many bytes came; a mere connection brings none. */
+async function startDoors() {
+  const leaked = {};
+  const count = (way, bytes) => (leaked[way] = (leaked[way] ?? 0) + bytes);
+  const udp = createSocket('udp4').on('message', ({ length }) => count('webrtc over udp', length));
+  await new Promise((resolve) => udp.bind(0, '127.0.0.1', resolve));
+  const open = new Set();
+  const door = async (way) => {
+    const made = createDoor((socket) => {
+      open.add(socket);
+      count(way, 0);
+      socket.on('data', ({ length }) => count(way, length)).on('error', () => {});
+    });
+    await new Promise((resolve) => made.listen(0, '127.0.0.1', resolve));
+    return made;
+  };
+  const doors = [await door('webrtc over tcp'), await door('preconnect')];
+  const close = () => {
+    udp.close();
+    doors.forEach((made) => made.close());
+    open.forEach((socket) => socket.destroy());
+  };
+  return { leaked, ports: [udp, ...doors].map((made) => made.address().port).join(','), close };
 }
 
 /** Windows, downloads and dialogs are ways out too. */
@@ -43,7 +72,7 @@ export function watched(context, caught) {
 }
 
 /** Tries every way in a plain page of the twin's own origin. @returns {Promise<Set<string>>} which succeeded */
-export async function attackPage(first, { ways, tried, out, caught }) {
+export async function attackPage(first, { ways, tried, out, caught, leaked, ports, unproven }) {
   const context = first.context();
   const origin = new URL(first.url()).origin;
   const { frame: id } = (await fetched(first, '/api/experiences/1/open', { name: 'chat' })).body;
@@ -55,24 +84,28 @@ export async function attackPage(first, { ways, tried, out, caught }) {
   });
   const ear = await listens(first);
   const reached = {};
-  const attack = async (name, wait) => {
+  const slug = (name) => name.replaceAll(/\W+/g, '-');
+  const proven = (name) => name in reached || name in leaked || unproven[name] || caught.some((line) => line.endsWith(`/${slug(name)}`));
+  const attack = async (name, wanted) => {
     const page = await context.newPage();
-    await page.goto(`${origin}/x/control/index.html#${encodeURIComponent(`${name}|${out}|${id}`)}`).catch(() => {});
-    await wait(page);
-    const inner = /^http.*\/x\/control\//.test(page.url());
-    Object.assign(reached, inner ? await page.evaluate(() => window.reached).catch(() => ({})) : { [name]: page.url() });
+    await page.goto(`${origin}/x/control/index.html#${encodeURIComponent([name, out, id, ports].join('|'))}`).catch(() => {});
+    const look = async () => {
+      const inner = /^http.*\/x\/control\//.test(page.url());
+      Object.assign(reached, inner ? await page.evaluate(() => window.reached).catch(() => ({})) : { [name]: page.url() });
+      if (ear.heard) reached['a channel to other tabs'] = 'heard';
+      const ended = name !== 'all' || (await page.evaluate(() => window.finished === 'all').catch(() => false));
+      return ended && wanted.every(proven);
+    };
+    // Whoever waits in vain names the ways afterwards.
+    await until(name, look).catch(() => {});
     await page.close();
   };
-  await attack('all', (page) => until('the control', () => page.evaluate(() => window.finished === 'all').catch(() => false), 240_000));
-  for (const way of ways.filter((name) => !tried.includes(name))) {
-    await attack(way, () => new Promise((resolve) => setTimeout(resolve, 1000)));
-  }
-  if (ear.heard) reached['a channel to other tabs'] = 'heard';
-  const slug = (name) => name.replaceAll(/\W+/g, '-');
+  await attack('all', tried);
+  for (const way of ways.filter((name) => !tried.includes(name))) await attack(way, [way]);
   const picture = await context.newPage();
   await picture.goto(`${origin}/x/control/picture.svg`);
   const ran = await picture.evaluate(() => document.documentElement.dataset.origin === location.origin);
-  return new Set([...(ran ? ['a script in a picture'] : []), ...ways.filter((name) => name in reached || caught.some((line) => line.endsWith(`/${slug(name)}`)))]);
+  return new Set([...(ran ? ['a script in a picture'] : []), ...ways.filter((name) => !unproven[name] && proven(name))]);
 }
 
 /** A request of the page itself, with its cookie. */

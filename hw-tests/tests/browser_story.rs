@@ -1,6 +1,7 @@
 //! Promise: it works in a real browser, for a person with a phone, a keyboard or a screen reader.
 //!
-//! Runs the stories of `hw-tests/browser` in Chromium; says so when there is none.
+//! Runs the stories of `hw-tests/browser` in Chromium, and the tests of the modules behind the pages in node; says so
+//! when there is none of these.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,7 +25,7 @@ fn story(name: &str) -> Result<()> {
     // One after the other: two processors carry one browser story well, and three badly.
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let told = Command::new("timeout")
-        .args(["--kill-after=10", "900", "node"])
+        .args(["--kill-after=10", "2400", "node"])
         .arg(browser.join(format!("{name}.mjs")))
         .env("CHROMIUM", chromium)
         .env("HOMETWIN", program()?)
@@ -61,6 +62,23 @@ fn on_path(programs: &[&str]) -> Option<PathBuf> {
 }
 
 #[test]
+fn the_modules_behind_the_pages_keep_their_promises() {
+    if on_path(&["node"]).is_none() {
+        skip("units", "no node: apt install nodejs");
+        return;
+    }
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/units");
+    let told = Command::new("timeout")
+        .args(["--kill-after=10", "300", "node", "--test"])
+        .arg(units)
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&told.stdout);
+    assert!(told.status.success(), "{out}\n{}", String::from_utf8_lossy(&told.stderr));
+    assert!(!out.contains("# tests 0\n"), "no test was found");
+}
+
+#[test]
 fn two_people_talk_in_their_browsers() {
     story("story").unwrap();
 }
@@ -68,6 +86,16 @@ fn two_people_talk_in_their_browsers() {
 #[test]
 fn a_newcomer_finds_the_way_by_keyboard() {
     story("first").unwrap();
+}
+
+#[test]
+fn a_conversation_needs_nothing_but_the_keyboard() {
+    story("keyboard").unwrap();
+}
+
+#[test]
+fn a_network_that_fails_loses_nothing() {
+    story("cut").unwrap();
 }
 
 #[test]

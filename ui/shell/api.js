@@ -9,7 +9,10 @@ export { Problem };
 
 const NAME = /^[a-z][a-z0-9_]{0,39}$/;
 
-/** Is told when the twin no longer knows this browser. */
+/** How long an answer may take. A write that gets none is kept and sent again under the same id. */
+const ANSWER_MS = 20_000;
+
+/** Tells `ended` when the twin no longer knows this browser, `unreached` when it did not answer. */
 export const session = new EventTarget();
 
 /**
@@ -24,16 +27,16 @@ export async function call(capability, method, body = {}, { signal, major = 1, t
   if (!NAME.test(capability) || !NAME.test(method) || !Number.isSafeInteger(major) || major < 1) {
     throw new Problem({ code: 'malformed', status: 400 });
   }
-  const answer = await reach(`/api/${capability}/${major}/${method}`, body, { signal, token, keepalive });
-  if (answer.ok) return answer.status === 204 ? {} : answer.json();
-  const wire = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && !token) session.dispatchEvent(new Event('ended'));
-  throw new Problem({ code: 'unknown', ...wire, status: answer.status });
+  const { status, wire } = await reach(`/api/${capability}/${major}/${method}`, body, { signal, token, keepalive });
+  if (status < 300) return wire;
+  if (status === 401 && !token) session.dispatchEvent(new Event('ended'));
+  throw new Problem({ code: 'unknown', ...wire, status });
 }
 
 async function reach(path, body, { signal, token, keepalive }) {
+  const late = AbortSignal.timeout(ANSWER_MS);
   try {
-    return await fetch(path, {
+    const answer = await fetch(path, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -41,13 +44,17 @@ async function reach(path, body, { signal, token, keepalive }) {
         ...(token ? { Experience: token } : {}),
       },
       body: JSON.stringify(body),
-      signal,
+      signal: signal ? AbortSignal.any([signal, late]) : late,
       keepalive,
       credentials: 'same-origin',
       redirect: 'error',
     });
-  } catch (error) {
+    // A success that is no JSON is not our twin's: some page in between.
+    const wire = answer.status === 204 ? {} : await answer.json().catch((error) => (answer.ok ? Promise.reject(error) : {}));
+    return { status: answer.status, wire };
+  } catch {
     if (signal?.aborted) throw signal.reason;
+    session.dispatchEvent(new Event('unreached'));
     throw new Problem({ code: 'offline', retry: 'later' });
   }
 }

@@ -18,7 +18,7 @@ self.onconnect = ({ ports: [tab] }) => {
   tab.postMessage({ state });
 };
 
-function receive(tab, { subscribe, unsubscribe, visible, alive, online, bye }) {
+function receive(tab, { subscribe, unsubscribe, visible, alive, online, doubt, bye }) {
   const entry = tabs.get(tab);
   if (!entry) return;
   if (subscribe) {
@@ -34,7 +34,9 @@ function receive(tab, { subscribe, unsubscribe, visible, alive, online, bye }) {
     // The tab holds this lock for as long as it lives; getting it means the tab is gone.
     navigator.locks?.request(alive, () => leave(tab));
   } else if (online) {
-    stream.connect();
+    stream.renew();
+  } else if (doubt) {
+    stream.doubt();
   } else if (bye) {
     leave(tab);
   }

@@ -21,6 +21,11 @@ class Events extends EventTarget {
     look();
   }
 
+  /** A call could not reach the twin: what seems open is looked at again. */
+  doubt() {
+    this.#link?.doubt();
+  }
+
   /** @returns {() => void} ends it */
   subscribe(spec, heard) {
     return this.#link.subscribe(spec, heard);
@@ -114,6 +119,10 @@ class Shared {
     this.#port.postMessage({ online: true });
   }
 
+  doubt() {
+    this.#port.postMessage({ doubt: true });
+  }
+
   bye() {
     this.#port.postMessage({ bye: true });
   }
@@ -135,7 +144,11 @@ class Own {
   }
 
   online() {
-    this.#stream.connect();
+    this.#stream.renew();
+  }
+
+  doubt() {
+    this.#stream.doubt();
   }
 
   bye() {}

@@ -29,6 +29,7 @@ const app = { words: await speak(), me: undefined, go: () => {}, retitle: () => 
 document.getElementById('skip').append(app.words.t('nav.skip'));
 
 session.addEventListener('ended', () => app.me && location.assign('/'));
+session.addEventListener('unreached', () => events.doubt());
 await begin();
 
 async function begin() {

@@ -1,12 +1,16 @@
 /**
  * One event socket with many subscriptions. Opens while somebody looks, closes after five minutes without,
- * comes back with growing pauses, and continues each subscription where it stopped.
+ * comes back with growing pauses, also when a connection hangs, and continues each subscription where it stopped.
  * Never pings and keeps no timer while the socket is open.
  */
 
 const HIDDEN_MS = 5 * 60_000;
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 10_000;
+/** A twin that sleeps is awake long before this; what takes longer is not coming. */
+const CONNECT_MS = 10_000;
+/** A socket that was open for less is one more failure, or a broken way would be tried without a pause. */
+const STEADY_MS = 5000;
 
 export class Stream {
   #url;
@@ -17,6 +21,10 @@ export class Stream {
   #subscriptions = new Map();
   #watched = true;
   #failures = 0;
+  /** When the socket was opened; 0 while none is. */
+  #opened = 0;
+  /** Ends a connection that hangs. */
+  #late;
   #timer;
   #state = '';
 
@@ -48,7 +56,7 @@ export class Stream {
     if (watched) {
       this.#watched = true;
       clearTimeout(this.#timer);
-      this.connect();
+      this.#connect();
     } else if (this.#watched) {
       this.#watched = false;
       clearTimeout(this.#timer);
@@ -56,15 +64,31 @@ export class Stream {
     }
   }
 
-  /** Tries at once, for example because the network is back. */
-  connect() {
+  /** The network is back: whatever was open or under way may be a leftover of before. */
+  renew() {
+    this.#drop();
+    this.#connect();
+  }
+
+  /** A call could not reach the twin: a socket that seems open may be none. */
+  doubt() {
+    if (this.#opened) this.#drop();
+  }
+
+  #connect() {
     if (this.#socket || !this.#watched) return;
     clearTimeout(this.#timer);
     this.#say(this.#failures > 1 ? 'offline' : 'connecting');
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
+    this.#late = setTimeout(() => {
+      // So long a silence is no hiccup: it is said at once.
+      this.#failures += 1;
+      this.#drop();
+    }, CONNECT_MS);
     socket.onopen = () => {
-      this.#failures = 0;
+      clearTimeout(this.#late);
+      this.#opened = Date.now();
       this.#say('open');
       for (const sub of this.#subscriptions.keys()) this.#send(sub);
     };
@@ -73,20 +97,36 @@ export class Stream {
   }
 
   #rest() {
-    const socket = this.#socket;
-    this.#socket = undefined;
+    const socket = this.#release();
     socket?.close();
     this.#say('resting');
   }
 
+  #drop() {
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#lost(socket);
+    socket.close();
+  }
+
   #lost(socket) {
     if (this.#socket !== socket) return;
-    this.#socket = undefined;
+    if (this.#opened && Date.now() - this.#opened > STEADY_MS) this.#failures = 0;
+    this.#release();
     this.#failures += 1;
     if (!this.#watched) return this.#say('resting');
     this.#say(this.#failures > 1 ? 'offline' : 'connecting');
     const pause = Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
-    this.#timer = setTimeout(() => this.connect(), pause * (0.5 + Math.random() / 2));
+    this.#timer = setTimeout(() => this.#connect(), pause * (0.5 + Math.random() / 2));
+  }
+
+  /** From here on nothing that this socket still does counts. */
+  #release() {
+    clearTimeout(this.#late);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#opened = 0;
+    return socket;
   }
 
   #heard({ sub, at, event, resync, problem }) {

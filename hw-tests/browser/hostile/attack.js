@@ -4,6 +4,7 @@
  */
 import { floods } from './floods.js';
 import { inside } from './inside.js';
+import { leaks } from './leaks.js';
 import { outside } from './outside.js';
 import { greet, shut, within } from './wire.js';
 
@@ -12,8 +13,8 @@ window.tried = [];
 window.finished = '';
 
 const own = new URL(location.href);
-const [attack, out, frame] = (await greet()).split('|');
-const ways = { ...outside(out, own), ...inside(frame, own) };
+const [attack, out, frame, ports] = (await greet()).split('|');
+const ways = { ...outside(), ...inside(frame, own), ...leaks(ports) };
 window.ways = Object.keys(ways);
 
 if (attack === 'all') {
