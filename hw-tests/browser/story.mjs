@@ -126,7 +126,10 @@ await story('story', async ({ step, ending }) => {
   const origin = new URL(ann.url()).origin;
   const conversation = new URL(ann.url()).hash || new URL(address).hash;
   const views = { home: '/', contacts: '/contacts', history: '/history', settings: '/settings', chat: `/x/chat${conversation}` };
-  for (const [size, device] of Object.entries({ desktop: DESKTOP, phone: PHONE, narrow: { viewport: { width: 320, height: 640 } } })) {
+  const filled = { home: '.tile', contacts: '.row', history: '.entry', settings: '#sessions ~ .rows .row' };
+  const narrow = { viewport: { width: 320, height: 640 } };
+  const tablet = { viewport: { width: 820, height: 1180 }, hasTouch: true };
+  for (const [size, device] of Object.entries({ desktop: DESKTOP, phone: PHONE, narrow, tablet })) {
     for (const [looks, options] of Object.entries({
       light: {},
       dark: { colorScheme: 'dark' },
@@ -139,10 +142,14 @@ await story('story', async ({ step, ending }) => {
         const [place, hash = ''] = path.split('#');
         const answer = await page.goto(`${origin}${place}${query}${hash && `#${hash}`}`);
         assert(answer === null || answer.ok(), `${place} can't be opened by its address: ${answer?.status()}`);
-        await page.locator('h1').first().waitFor();
-        if (view === 'chat') await frameOf(page).locator('textarea:visible, .row:visible').first().waitFor();
+        if (view === 'chat') await frameOf(page).locator('.message:visible').first().waitFor();
+        else await page.locator(filled[view]).first().waitFor();
         await page.evaluate(() => document.fonts.ready);
         complaints.push(...(await inspect(page, `${view}-${size}-${looks}`, { axe: looks !== 'qps' })));
+        if (view === 'settings') {
+          await page.locator('#view').evaluate((scrolls) => scrolls.scrollTo(0, scrolls.scrollHeight));
+          complaints.push(...(await inspect(page, `settings-end-${size}-${looks}`, { axe: false })));
+        }
         if (looks === 'qps') assert.equal(await page.evaluate(() => document.documentElement.dir), 'rtl');
         if (looks === 'de') assert.match(await page.evaluate(() => document.documentElement.lang), /^de\b/);
       }

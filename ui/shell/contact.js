@@ -38,7 +38,7 @@ async function act(app, method, contact, said) {
 function content(app, contact, close) {
   const { t } = app.words;
   const since = app.words.date(contact.since_ms);
-  const button = (what, className) => h('button', { type: 'button', class: className, onclick: () => close(what) }, t(`contacts.${what}`));
+  const button = (what, className) => h('button', { type: 'button', class: className, autofocus: className === 'main', onclick: () => close(what) }, t(`contacts.${what}`));
   const { state } = contact;
   return [
     h('p', { class: 'soft' }, t(`contacts.since.${state}`, { date: since })),
@@ -52,7 +52,7 @@ function content(app, contact, close) {
       button('remove', 'quiet danger'),
       state === 'blocked' ? button('unblock', '') : button('block', 'quiet danger'),
       state === 'denied' && button('accept', ''),
-      contact.conversation && state === 'accepted' ? button('write', 'main') : h('button', { type: 'button', onclick: () => close() }, t('close')),
+      contact.conversation && state === 'accepted' ? button('write', 'main') : h('button', { type: 'button', autofocus: true, onclick: () => close() }, t('close')),
     ),
   ];
 }
