@@ -76,7 +76,7 @@ struct Pending {
 #[derive(Clone, Copy)]
 enum Header {
     Connection { peer: SocketAddr, tls: bool, reason: Option<Reason> },
-    Link,
+    Link { from: Number },
 }
 
 /// One message in the queue to a twin.
@@ -266,7 +266,7 @@ impl Routes {
             Header::Connection { peer, tls, reason } => {
                 ToTwin::Connection { hand_over, peer, tls, reason }
             }
-            Header::Link => ToTwin::Link { hand_over },
+            Header::Link { from } => ToTwin::Link { hand_over, from },
         };
         channel.send(&header, &[descriptor.as_fd()]).await
     }
@@ -325,7 +325,7 @@ impl Routes {
     fn open(&self, table: &mut Table, from: Number, request: u64, to: Id) {
         let answer = match (table.ids.get(&to).copied(), stream_pair()) {
             (Some(target), Ok((ours, theirs))) => {
-                match self.add(table, target, Header::Link, Rc::new(theirs)) {
+                match self.add(table, target, Header::Link { from }, Rc::new(theirs)) {
                     Some(_) => Outgoing::Answer(ToTwin::Opened { request }, Some(ours)),
                     None => refusal(request, Reason::TooOften),
                 }

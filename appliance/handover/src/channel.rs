@@ -195,7 +195,7 @@ mod tests {
             let (gateway, twin) = ends();
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(b"peeked, not read").unwrap();
-            let header = ToTwin::Link { hand_over: HandOver(7) };
+            let header = ToTwin::Link { hand_over: HandOver(7), from: crate::Number(3) };
             gateway.send(&header, &[file.as_fd()]).await.unwrap();
 
             let (got, mut fds) = twin.recv::<ToTwin>().await.unwrap().unwrap();

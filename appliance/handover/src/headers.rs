@@ -139,6 +139,9 @@ pub enum ToTwin {
     Link {
         /// Answer with [`FromTwin::Taken`].
         hand_over: HandOver,
+        /// The twin that opened it: whose share of the places for strangers it uses. Who speaks
+        /// on it is proven inside and nowhere else.
+        from: Number,
     },
     /// The answer to [`FromTwin::Open`]. +fd a connected Unix stream socket.
     Opened {

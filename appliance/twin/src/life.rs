@@ -31,7 +31,7 @@ use std::{
 };
 
 use capability::wire;
-use handover::Place;
+use handover::{Number, Place};
 use link::TwinId;
 use serde_json::Value;
 use store::{Store, Writer};
@@ -162,9 +162,9 @@ impl Life {
     }
 
     /// Talks with another twin that opened this link, until it ends. Says whether a contact proved
-    /// themselves on it.
-    pub async fn serve_link(&self, stream: UnixStream) -> bool {
-        self.0.peers.serve(stream).await
+    /// themselves on it. `from` tells links of one origin from those of others, and proves nothing.
+    pub async fn serve_link(&self, stream: UnixStream, from: Number) -> bool {
+        self.0.peers.serve(stream, from.0.into()).await
     }
 
     /// Delivers the outbox for ever, opening links with `open`. Sleeps without a timer while there

@@ -244,7 +244,9 @@ impl Served {
                     self.connections.take(hand_over, descriptors.pop(), peer, tls, reason);
                     self.gateway.tell(FromTwin::Taken { hand_over });
                 }
-                ToTwin::Link { hand_over } => self.take_link(hand_over, descriptors.pop()),
+                ToTwin::Link { hand_over, from } => {
+                    self.take_link(hand_over, from, descriptors.pop());
+                }
                 ToTwin::Opened { request } => self.opens.opened(request, descriptors.pop()),
                 ToTwin::Refused { request, reason } => self.opens.refused(request, reason),
                 ToTwin::Quiet if self.sleepy.get() => return true,
@@ -302,7 +304,7 @@ impl Served {
         }
     }
 
-    fn take_link(&self, hand_over: HandOver, descriptor: Option<OwnedFd>) {
+    fn take_link(&self, hand_over: HandOver, from: Number, descriptor: Option<OwnedFd>) {
         let stream = descriptor.map(into_stream);
         self.gateway.tell(FromTwin::Taken { hand_over });
         let Kind::Person(person) = &self.site.kind else { return };
@@ -312,7 +314,7 @@ impl Served {
         };
         let (life, site, gateway) = (person.life.clone(), self.site.clone(), self.gateway.clone());
         spawn_local(async move {
-            if life.serve_link(stream).await {
+            if life.serve_link(stream, from).await {
                 gateway.tell(FromTwin::Known { hand_over });
                 drop(site.idle.hold());
             }

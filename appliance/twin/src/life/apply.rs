@@ -96,6 +96,10 @@ impl Apply for Receiver {
         forks::note(w, person, fork, now_ms).map_err(failed)
     }
 
+    fn displaced(&self, w: &mut Writer<'_>, person: &TwinId, now_ms: i64) -> Result<(), Failure> {
+        people::displaced(w, person, now_ms)
+    }
+
     fn hold(&self, w: &mut Writer<'_>, inner: &Inner, now_ms: i64) -> Result<u64, Failure> {
         let kept = Kept {
             from: inner.from,

@@ -72,6 +72,13 @@ pub(crate) trait Apply: Send + Sync + 'static {
         now_ms: i64,
     ) -> Result<(), Failure>;
 
+    /// A stranger, who was taken before and about whom our person has not decided, made room for
+    /// one from elsewhere: nothing is known of them any more.
+    ///
+    /// # Errors
+    /// As for `receive`.
+    fn displaced(&self, w: &mut Writer<'_>, person: &TwinId, now_ms: i64) -> Result<(), Failure>;
+
     /// Journals that a body came which cannot be read yet, with the body as the entry's content, and
     /// returns the entry's seq. Only contacts' bodies come here.
     ///

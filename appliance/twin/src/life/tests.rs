@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use handover::Place;
+use handover::{Number, Place};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -109,7 +109,9 @@ impl Two {
                     }
                     let (ours, theirs) = UnixStream::pair().unwrap();
                     let served =
-                        tokio::task::spawn_local(async move { to.serve_link(theirs).await });
+                        tokio::task::spawn_local(
+                            async move { to.serve_link(theirs, Number(1)).await },
+                        );
                     links.borrow_mut().push(served.abort_handle());
                     Ok(ours)
                 }

@@ -170,6 +170,7 @@ pub(super) fn undo(
         Change::Accepted
         | Change::Asked
         | Change::Chain
+        | Change::Displaced
         | Change::Forked
         | Change::ForkSeen
         | Change::Profile
@@ -189,6 +190,7 @@ fn still_stands(row: &tables::Contact, seq: u64, done: &Changed) -> bool {
         Change::Accepted
         | Change::Asked
         | Change::Chain
+        | Change::Displaced
         | Change::Forked
         | Change::ForkSeen
         | Change::Profile

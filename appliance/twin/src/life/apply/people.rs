@@ -6,13 +6,16 @@ use capability::{
     identity::latest::Profile,
     wire::More,
 };
-use link::{Chain, Refusal};
-use store::Writer;
+use link::{Chain, Refusal, TwinId};
+use store::{Actor, Writer};
 
 use super::{Arrived, bounded, failed};
 use crate::life::{
     api::{conversation_of, profile_of, words},
-    kinds::contact::{CHANGED, Change, Changed, Words, chain_text},
+    kinds::{
+        By, append,
+        contact::{CHANGED, Change, Changed, Words, chain_text},
+    },
     peers::{self, Failure, OutboxError},
     post::{About, Post, post},
     tables::{CHAIN, Rows as _, Standing},
@@ -97,6 +100,18 @@ pub(super) fn profile(a: &Arrived<'_>, w: &mut Writer<'_>, new: Profile) -> Resu
         ..Words::default()
     };
     update(a, w, words)
+}
+
+/// Too many people ask at once: this one's request is given up, and the history says so.
+pub(super) fn displaced(w: &mut Writer<'_>, id: &TwinId, now_ms: i64) -> Result<(), Failure> {
+    let asks = w.reader().contact(id)?.is_some_and(|row| row.standing == Standing::Asks);
+    if !asks {
+        return Ok(());
+    }
+    let by = By { actor: Actor::System, now_ms };
+    append(w, &by, CHANGED, &Changed::new(*id, Change::Displaced), None::<&()>)
+        .map(drop)
+        .map_err(failed)
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

@@ -69,6 +69,8 @@ pub(crate) enum Change {
     Chain,
     /// We said no.
     Denied,
+    /// Their request made room for others.
+    Displaced,
     /// Two chains of theirs disagree.
     Forked,
     /// Our person has taken note of that.
@@ -134,7 +136,7 @@ fn fold(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     if let Some(chain) = &changed.chain {
         t.put(CHAIN, id.as_bytes(), &chain_bytes(chain)?)?;
     }
-    if changed.change == Change::Removed {
+    if matches!(changed.change, Change::Displaced | Change::Removed) {
         return remove(t, &id);
     }
     let known = t.contact(&id)?;
@@ -185,6 +187,7 @@ fn stranger(change: Change) -> Option<Contact> {
         | Change::Blocked
         | Change::Chain
         | Change::Denied
+        | Change::Displaced
         | Change::Forked
         | Change::ForkSeen
         | Change::Profile
@@ -222,7 +225,7 @@ fn stand(row: &mut Contact, changed: &Changed, seq: u64) {
         Change::Unblocked => {
             row.standing = row.before_block.take().unwrap_or(Standing::Denied);
         }
-        Change::Chain | Change::Profile | Change::Removed => {}
+        Change::Chain | Change::Displaced | Change::Profile | Change::Removed => {}
     }
 }
 
@@ -242,6 +245,7 @@ fn line(entry: &Entry, bytes: Option<&[u8]>) -> Option<Line> {
         Change::Accepted
         | Change::Asked
         | Change::Chain
+        | Change::Displaced
         | Change::Forked
         | Change::ForkSeen
         | Change::Profile

@@ -1,8 +1,9 @@
 //! Whom we know: chain and pre-key of each person, as they last introduced themselves. A chain
 //! that disagrees with a known one never replaces it silently.
 
-use super::vault;
+use super::{Apply, Failure, vault};
 use link::{Card, Chain, Fork, Introduction, Person, Refusal, SignedPreKey, TwinId};
+use std::collections::BTreeMap;
 use store::{Reader, Writer};
 
 /// Our person chose this card: envelopes to its bearer can be sealed from now on. Give it before
@@ -90,13 +91,21 @@ pub(super) fn judge(
     Ok(Judged { person: choice.person, keep, fork: choice.fork })
 }
 
-/// Keeps an introduction. A stranger's takes one of a limited number of places.
+/// Where and when an envelope came.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    pub(super) source: u64,
+    pub(super) now_ms: i64,
+}
+
+/// Keeps an introduction. A `stranger`'s takes one of a limited number of places.
 pub(super) fn keep(
     w: &mut Writer<'_>,
+    apply: &dyn Apply,
     id: &TwinId,
     introduction: &Introduction,
-    contact: bool,
-) -> Result<(), super::Failure> {
+    stranger: Option<Came>,
+) -> Result<(), Failure> {
     let key = vault::of(vault::KNOWN, id);
     let known = load(&w.reader(), id)?;
     // It was judged before this write: meanwhile a newer one may have come over another link.
@@ -106,13 +115,42 @@ pub(super) fn keep(
     {
         return Ok(());
     }
-    if !contact && known.is_none() {
-        if w.vault_prefix(&vault::all(vault::STRANGER))?.len() >= STRANGERS {
-            return Err(Refusal::Full.into());
-        }
-        w.vault_put(&vault::of(vault::STRANGER, id), &[])?;
+    if let Some(came) = stranger
+        && known.is_none()
+    {
+        make_room(w, apply, came)?;
+        let row = [came.source.to_be_bytes(), came.now_ms.to_be_bytes()].concat();
+        w.vault_put(&vault::of(vault::STRANGER, id), &row)?;
     }
     Ok(w.vault_put(&key, &introduction.to_bytes())?)
+}
+
+/// Finds a place for one more stranger. No source has more than its share, and when all places are
+/// taken, the source with the most gives up its oldest for one that has clearly fewer.
+fn make_room(w: &mut Writer<'_>, apply: &dyn Apply, came: Came) -> Result<(), Failure> {
+    let mut by_source: BTreeMap<u64, Vec<(i64, TwinId)>> = BTreeMap::new();
+    let rows = w.vault_prefix(&vault::all(vault::STRANGER))?;
+    for (key, row) in &rows {
+        let Some(id) = vault::id_in(vault::STRANGER, key) else { continue };
+        let (source, since) = row.split_at_checked(8).unwrap_or_default();
+        let since_ms = since.try_into().map(i64::from_be_bytes).unwrap_or_default();
+        by_source.entry(vault::number(Some(source))).or_default().push((since_ms, id));
+    }
+    let mine = by_source.get(&came.source).map_or(0, Vec::len);
+    if mine >= STRANGERS_OF_ONE {
+        return Err(Refusal::Full.into());
+    }
+    if rows.len() < STRANGERS {
+        return Ok(());
+    }
+    let most = by_source.values().max_by_key(|those| those.len());
+    let oldest = most.filter(|those| those.len() > mine + 1).and_then(|those| those.iter().min());
+    let Some((_, oldest)) = oldest else { return Err(Refusal::Full.into()) };
+    tracing::warn!(person = %oldest, "a request made room for one from elsewhere");
+    for kind in [vault::STRANGER, vault::KNOWN, vault::MARK] {
+        w.vault_delete(&vault::of(kind, oldest))?;
+    }
+    apply.displaced(w, oldest, came.now_ms)
 }
 
 /// A repeated old introduction must not bring back an old pre-key. Of a chain that counts and is
@@ -123,3 +161,5 @@ fn newer(offered: &Introduction, known: &Introduction) -> bool {
 
 /// People who may wait for our person's answer at one time.
 pub(super) const STRANGERS: usize = 200;
+/// Of these, how many may come from one twin of this node, or one node.
+pub(super) const STRANGERS_OF_ONE: usize = 20;

@@ -3,7 +3,8 @@
 //! answers.
 
 use super::{
-    Apply, Failure, Peers, PeersError, Standing, known,
+    Apply, Failure, Peers, PeersError, Standing,
+    known::{self, Came},
     several::together,
     vault,
     wire::{Broken, Wire},
@@ -17,13 +18,15 @@ use store::Writer;
 use tokio::{net::UnixStream, sync::Notify};
 
 impl Peers {
-    /// Serves one link until it ends. Says whether a contact proved themselves on it.
-    pub(crate) async fn serve(&self, stream: UnixStream) -> bool {
+    /// Serves one link until it ends. Says whether a contact proved themselves on it. Links of one
+    /// `source` share its places for strangers.
+    pub(crate) async fn serve(&self, stream: UnixStream, source: u64) -> bool {
         let Some(place) = Place::take(self) else { return false };
         let served = Rc::clone(&place.served);
         let mut session = Session {
             peers: self,
             wire: Wire::new(stream),
+            source,
             sender: None,
             strikes: 0,
             forks: BTreeMap::new(),
@@ -81,6 +84,7 @@ pub(super) async fn release_held(peers: &Peers) -> Result<(), PeersError> {
 struct Session<'a> {
     peers: &'a Peers,
     wire: Wire,
+    source: u64,
     /// The last sender who proved themselves here, and what was kept of them then.
     sender: Option<(Person, Option<Vec<u8>>)>,
     strikes: u32,
@@ -225,10 +229,11 @@ impl Session<'_> {
         keep: bool,
     ) -> Pin<Box<dyn Future<Output = Result<Taken, No>>>> {
         let (apply, now_ms) = (self.peers.0.apply.clone(), self.peers.now_ms());
-        let store = self.peers.0.store.clone();
+        let (store, source) = (self.peers.0.store.clone(), self.source);
         Box::pin(async move {
             let inner = opened.claimed().clone();
-            store.write(move |w| effect(w, &*apply, &inner, keep, now_ms)).await
+            let came = Came { source, now_ms };
+            store.write(move |w| effect(w, &*apply, &inner, keep, came)).await
         })
     }
 
@@ -295,8 +300,9 @@ fn effect(
     apply: &dyn Apply,
     inner: &Inner,
     keep: bool,
-    now_ms: i64,
+    came: Came,
 ) -> Result<Taken, No> {
+    let now_ms = came.now_ms;
     let from = &inner.from;
     let standing = apply.standing(&w.reader(), from)?;
     let contact = standing == Standing::Contact;
@@ -313,14 +319,14 @@ fn effect(
         Judgement::Duplicate => {
             // New keys count even when their first bearer says nothing new.
             if let Some(introduction) = introduction.filter(|_| row.is_some()) {
-                known::keep(w, from, introduction, contact)?;
+                known::keep(w, apply, from, introduction, (!contact).then_some(came))?;
             }
             let held = w.vault_get(&held_key(inner))?.is_some();
             Ok(if held { Taken::Held { contact } } else { Taken::Committed { contact } })
         }
         Judgement::Next => {
             if let Some(introduction) = introduction {
-                known::keep(w, from, introduction, contact)?;
+                known::keep(w, apply, from, introduction, (!contact).then_some(came))?;
             }
             w.vault_put(&key, &marks.advanced(inner.epoch, inner.counter).to_bytes())?;
             let understood = apply.understands(&inner.capability, inner.major);

@@ -81,6 +81,10 @@ impl Apply for Recorder {
         Ok(note(w, "test.forked", person, text.as_bytes()).map(drop)?)
     }
 
+    fn displaced(&self, w: &mut Writer<'_>, person: &TwinId, _: i64) -> Result<(), Failure> {
+        Ok(note(w, "test.displaced", person, person.to_string().as_bytes()).map(drop)?)
+    }
+
     fn hold(&self, w: &mut Writer<'_>, inner: &Inner, _: i64) -> Result<u64, Failure> {
         Ok(note(w, "test.held", &inner.from, &inner.body)?)
     }
@@ -222,7 +226,7 @@ fn pump(from: &Peers, to: &Peers) -> JoinHandle<()> {
 
 async fn connect(to: Peers) -> Result<UnixStream, handover::Reason> {
     let (near, far) = UnixStream::pair().unwrap();
-    spawn_local(async move { to.serve(far).await });
+    spawn_local(async move { to.serve(far, 1).await });
     Ok(near)
 }
 

@@ -5,7 +5,7 @@
 //! | `me` | our epoch (4 bytes) and twin id (32) |
 //! | `pre-key/` when made (8) | secret (32) |
 //! | `known/` id | what the person last introduced themselves with |
-//! | `stranger/` id | empty; a stranger about whom our person has not decided |
+//! | `stranger/` id | where they came from (8) and when (8); our person has not decided yet |
 //! | `mark/` id | `Marks` of what came from them |
 //! | `last/` id | number of the last letter to them (8) |
 //! | `pending/` id | empty; letters to them wait |

@@ -1,7 +1,7 @@
 //! Asking, answering, blocking, naming, forgetting.
 
 use capability::contacts::latest as contacts_body;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{One, check, check_one, id, run, until};
 use crate::life::{apply::Receiver, peers::Apply as _};
@@ -161,7 +161,7 @@ fn names_for_others_are_ones_own() {
     check(|two| async move {
         two.meet().await;
         let bob = two.ann.contact().await;
-        let rename = |name: &str, rev: &serde_json::Value| json!({"id": id(), "contact": bob["contact"], "petname": name, "if_rev": rev});
+        let rename = |name: &str, rev: &Value| json!({"id": id(), "contact": bob["contact"], "petname": name, "if_rev": rev});
         let renamed = two.ann.ask("contacts", "rename", rename("Bobby", &bob["rev"])).await;
         assert_eq!(renamed["petname"], "Bobby");
         assert_eq!(two.ann.talk().await["with"]["name"], "Bobby");
@@ -289,5 +289,29 @@ fn a_contact_who_asks_again_and_again_gets_one_answer() {
         flood.await.unwrap();
         let out = bob.store.read(|r| r.vault_prefix(b"peers/out/")).unwrap();
         assert_eq!(out.len(), 1);
+    });
+}
+
+#[test]
+fn a_request_that_made_room_is_in_the_history_and_can_be_made_again() {
+    check(|two| async move {
+        let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
+        let request = || json!({"id": id(), "card": card});
+        two.ann.ask("contacts", "request", request()).await;
+        two.bob.until_contact("asks").await;
+        let (bob, ann) = (&two.bob.life.0, two.ann.life.id());
+        let receiver = Receiver { shared: bob.shared.clone(), moved: bob.moved.clone() };
+        let displaced = move |w: &mut store::Writer<'_>| receiver.displaced(w, &ann, 9);
+        bob.store.write(displaced).await.unwrap();
+        assert_eq!(two.bob.contact().await, Value::Null);
+        let line = two.bob.history(json!({"kinds": ["contact.changed"]})).await[0].clone();
+        assert_eq!(
+            (&line["line"], &line["actor"]["type"]),
+            (&json!("history.contact.displaced"), &json!("system"))
+        );
+        let ann = two.ann.contact().await["contact"].clone();
+        two.ann.ask("contacts", "remove", json!({"id": id(), "contact": ann})).await;
+        two.ann.ask("contacts", "request", request()).await;
+        two.bob.until_contact("asks").await;
     });
 }

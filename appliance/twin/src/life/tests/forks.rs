@@ -45,7 +45,7 @@ async fn shows(bob: &One, chain: &Chain, by: &SigningKey, counter: u64) {
     let sealed = seal(&inner, &bob.life.0.peers.pre_key(), by).unwrap();
     let (mut near, far) = UnixStream::pair().unwrap();
     let life = bob.life.clone();
-    let serving = tokio::task::spawn_local(async move { life.serve_link(far).await });
+    let serving = tokio::task::spawn_local(async move { life.serve_link(far, Number(1)).await });
     near.write_all(&Frame::Envelope(sealed.bytes).to_bytes().unwrap()).await.unwrap();
     assert!(near.read(&mut [0; 2000]).await.unwrap() > 0);
     drop(near);

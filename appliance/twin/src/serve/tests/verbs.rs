@@ -94,7 +94,7 @@ async fn route(from: Rc<Twin>, other: Rc<Twin>, other_id: [u8; 32]) {
             }
             let (one, two) = UnixStream::pair().unwrap();
             hand_over += 1;
-            let link = ToTwin::Link { hand_over: HandOver(hand_over) };
+            let link = ToTwin::Link { hand_over: HandOver(hand_over), from: handover::Number(2) };
             other.gateway.send(&link, &[two.as_fd()]).await.unwrap();
             from.gateway.send(&ToTwin::Opened { request }, &[one.as_fd()]).await.unwrap();
         }

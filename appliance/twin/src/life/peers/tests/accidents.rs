@@ -45,7 +45,7 @@ async fn frail(
     let (mut b, far) = UnixStream::pair().unwrap();
     let peers = there.peers.clone();
     let serving = spawn_local(async move {
-        peers.serve(far).await;
+        peers.serve(far, 1).await;
     });
     there.serving.borrow_mut().push(Stop(serving));
     let mut left = dice.borrow_mut().below(30_000) as usize;

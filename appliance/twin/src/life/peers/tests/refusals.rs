@@ -12,9 +12,13 @@ struct Stranger {
 
 impl Stranger {
     fn new(home: Home, to: &Peers) -> Self {
+        Self::from(1, home, to)
+    }
+
+    fn from(source: u64, home: Home, to: &Peers) -> Self {
         let (stream, far) = UnixStream::pair().unwrap();
         let to = to.clone();
-        spawn_local(async move { to.serve(far).await });
+        spawn_local(async move { to.serve(far, source).await });
         Self { home, stream, decoder: Decoder::default() }
     }
 
@@ -131,30 +135,83 @@ fn forged_replayed_reordered_resealed_and_foreign_envelopes() {
     });
 }
 
+/// Somebody new asks over a link from this source.
+async fn ask(b: &Peers, source: u64, n: u64) -> (TwinId, Result<(), Refusal>) {
+    let mut secret = [7; 32];
+    secret[..8].copy_from_slice(&n.to_be_bytes());
+    secret[8..16].copy_from_slice(&source.to_be_bytes());
+    let recovery = SigningKey::from_bytes(&[1; 32]);
+    let keys = Keys { twin: SigningKey::from_bytes(&secret), recovery };
+    let home = Home { chain: Chain::begin(&keys), keys, ..Home::new(5) };
+    let mut link = Stranger::from(source, home, b);
+    let asks = link.says(b.0.me.id, 1, b"may I?");
+    let sealed = seal(&asks, &b.pre_key(), &link.home.keys.twin).unwrap();
+    let taken = link.try_to(sealed.bytes).await;
+    (link.home.id(), taken.map(drop).map_err(|(reason, _)| reason))
+}
+
 #[test]
-fn strangers_fill_their_places_and_no_more() {
+fn one_source_fills_its_own_places_for_strangers_only() {
     run(async {
         let bob = Home::new(2);
         let b = bob.start().await;
-        let (to_bob, mut taken, mut full) = (b.pre_key(), 0, 0);
-        for n in 0..(known::STRANGERS + 3) {
-            let mut secret = [7; 32];
-            secret[..8].copy_from_slice(&(n as u64).to_be_bytes());
-            let keys = Keys {
-                twin: SigningKey::from_bytes(&secret),
-                recovery: SigningKey::from_bytes(&[1; 32]),
-            };
-            let home = Home { chain: Chain::begin(&keys), keys, ..Home::new(5) };
-            let mut link = Stranger::new(home, &b);
-            let asks = link.says(bob.id(), 1, b"may I?");
-            let sealed = seal(&asks, &to_bob, &link.home.keys.twin).unwrap();
-            match link.try_to(sealed.bytes).await {
-                Ok(_) => taken += 1,
-                Err((Refusal::Full, None)) => full += 1,
-                other => panic!("{other:?}"),
+        let (mut taken, mut full) = (0, 0);
+        for n in 0..known::STRANGERS_OF_ONE as u64 + 5 {
+            match ask(&b, 1, n).await.1 {
+                Ok(()) => taken += 1,
+                Err(Refusal::Full) => full += 1,
+                Err(other) => panic!("{other}"),
             }
         }
-        assert_eq!((taken, full), (known::STRANGERS, 3));
+        assert_eq!((taken, full), (known::STRANGERS_OF_ONE, 5));
+        assert_eq!(ask(&b, 2, 0).await.1, Ok(()), "somebody else is not shut out");
+        // Our person decides about one: there is room again.
+        let (settled, _) = ask(&b, 1, 0).await;
+        b.0.store.write(move |w| settle(w, &settled)).await.unwrap();
+        assert_eq!(ask(&b, 1, 99).await.1, Ok(()));
+        assert_eq!(noted(&b, "test.displaced"), [""; 0]);
+    });
+}
+
+#[test]
+fn when_all_places_are_taken_the_greediest_makes_room() {
+    run(async {
+        let bob = Home::new(2);
+        let b = bob.start().await;
+        let (mut first, mut all) = (Vec::new(), 0);
+        for source in 1..=10 {
+            for n in 0..known::STRANGERS_OF_ONE as u64 {
+                let (id, taken) = ask(&b, source, n).await;
+                assert_eq!(taken, Ok(()));
+                if n == 0 {
+                    first.push(id);
+                    sleep(Duration::from_millis(2)).await;
+                }
+                all += 1;
+            }
+        }
+        assert_eq!(all, known::STRANGERS);
+        let places = || b.0.store.read(|r| r.vault_prefix(&vault::all(vault::STRANGER))).unwrap();
+        // From elsewhere: taken, each instead of somebody's of the ten.
+        for n in 0..5 {
+            assert_eq!(ask(&b, 99, n).await.1, Ok(()));
+            assert_eq!(places().len(), known::STRANGERS);
+        }
+        let gone = noted(&b, "test.displaced");
+        assert_eq!(gone.len(), 5, "and our person is told of each");
+        assert!(gone.iter().all(|id| first.iter().any(|one| one.to_string() == *id)));
+        for id in &gone {
+            let id: TwinId = id.parse().unwrap();
+            for kind in [vault::KNOWN, vault::STRANGER, vault::MARK] {
+                assert_eq!(b.0.store.read(|r| r.vault_get(&vault::of(kind, &id))).unwrap(), None);
+            }
+        }
+        // Nobody who has as much as others takes from them.
+        for n in 5..40 {
+            let _ = ask(&b, 99, n).await;
+        }
+        let of_99 = places().iter().filter(|(_, row)| row[..8] == 99_u64.to_be_bytes()).count();
+        assert!((17..=19).contains(&of_99), "{of_99}");
     });
 }
 
@@ -388,10 +445,10 @@ fn an_introduction_that_comes_too_late_takes_nothing_back() {
         // Judged to be new while the other was being written.
         let late =
             Introduction { chain: bob.chain.clone(), pre_key: pre_key(far + 1, &bob.keys.twin) };
-        let (id, wanted) = (bob.id(), newer.clone());
+        let (id, wanted, apply) = (bob.id(), newer.clone(), a.0.apply.clone());
         let write = a.0.store.write(move |w| {
-            known::keep(w, &id, &newer, true)?;
-            known::keep(w, &id, &late, true)
+            known::keep(w, &*apply, &id, &newer, None)?;
+            known::keep(w, &*apply, &id, &late, None)
         });
         assert!(write.await.is_ok());
         let known = a.0.store.read(|r| known::load(r, &bob.id())).unwrap().unwrap();

@@ -235,7 +235,7 @@ fn an_old_introduction_that_is_repeated_brings_back_nothing() {
         for (n, (introduction, key, taken, kept)) in steps.into_iter().enumerate() {
             let (mut link, far) = UnixStream::pair().unwrap();
             let served = a.clone();
-            let serving = spawn_local(async move { served.serve(far).await });
+            let serving = spawn_local(async move { served.serve(far, 1).await });
             let inner = Inner {
                 from: bob.id(),
                 to: ann.id(),
