@@ -102,6 +102,17 @@ await story('cut', async ({ step, ending }) => {
   assert.equal(await bobChat.locator('.message .text', { hasText: 'written and closed' }).count(), 1);
   await until('nothing to wait any more', () => again.evaluate(kept).then((many) => many === 0));
 
+  step('the page is there, but nobody answers who it is for: that is said, and asked again');
+  const silent = await newPage(browser, { storageState: await profile.storageState() }, complaints);
+  await silent.route('**/api/identity/1/me', () => {});
+  await silent.goto(address);
+  await silent.getByText('Connecting to your twin').waitFor();
+  await silent.getByText("can't be reached").waitFor();
+  await look(silent, 'nobody-desktop');
+  await silent.unroute('**/api/identity/1/me');
+  await silent.getByRole('heading', { name: 'Hello, Ann' }).waitFor();
+  await silent.locator('#line p').waitFor({ state: 'detached' });
+
   assert.deepEqual(complaints, []);
 });
 

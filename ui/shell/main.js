@@ -19,6 +19,8 @@ import { show as unpaired } from './view-unpaired.js';
 
 /** How long a lost connection stays unmentioned: most are back before anybody noticed. */
 const QUIET_MS = 1200;
+/** How long to wait before asking again who this is. */
+const AGAIN_MS = 2000;
 
 const view = document.getElementById('view');
 const line = document.getElementById('line');
@@ -33,21 +35,24 @@ session.addEventListener('unreached', () => events.doubt());
 await begin();
 
 async function begin() {
-  try {
-    app.me = await call('identity', 'me');
-    run();
-  } catch (problem) {
-    if (problem.status === 401) {
-      // Signed out elsewhere: what was shown here must not stay. What waits to be sent stays until it is.
-      forgetLast().catch(() => {});
-      return unpaired(view, app);
-    }
-    if (problem.code !== 'offline' && problem.retry === 'no') return wrong(problem);
-    fill(line, h('p', {}, app.words.t('line.connecting')));
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    line.replaceChildren();
+  const late = setTimeout(() => tell('line.connecting'), QUIET_MS);
+  const problem = await call('identity', 'me').then((me) => void (app.me = me), (wrong) => wrong);
+  clearTimeout(late);
+  if (problem?.code === 'offline' || (problem && problem.status !== 401 && problem.retry !== 'no')) {
+    tell('line.offline');
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     return begin();
   }
+  line.replaceChildren();
+  if (!problem) return run();
+  if (problem.status !== 401) return wrong(problem);
+  // Signed out elsewhere: what was shown here must not stay. What waits to be sent stays until it is.
+  forgetLast().catch(() => {});
+  unpaired(view, app);
+}
+
+function tell(key) {
+  fill(line, h('p', {}, app.words.t(key)));
 }
 
 function run() {
@@ -73,7 +78,7 @@ function network() {
     line.replaceChildren();
     flushAll().catch(() => {});
   } else if (state !== 'resting') {
-    quiet = setTimeout(() => fill(line, h('p', {}, app.words.t(`line.${state}`))), QUIET_MS);
+    quiet = setTimeout(() => tell(`line.${state}`), QUIET_MS);
     // A socket does not say why it failed: ask once whether this browser is still signed in.
     if (state === 'offline') call('identity', 'me').catch(() => {});
   }
