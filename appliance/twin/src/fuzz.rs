@@ -1,8 +1,9 @@
 //! Entry points for fuzzing what browsers send, and the replay of what fuzzing found. They only have
 //! to return.
 
-use capability::interfaces;
 use capability::wire::Batch;
+use capability::{chat, contacts, identity, interfaces};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::events;
 use crate::http::body::parse;
@@ -13,6 +14,22 @@ pub fn http_body(bytes: &[u8]) {
         let _ = (method.understands)(bytes);
     }
     let _ = parse::<Batch>(bytes);
+}
+
+/// The body of an envelope, as it is when its sender is proven: what is understood keeps every field
+/// that it does not know.
+pub fn envelope_body(bytes: &[u8]) {
+    whole::<chat::latest::Body>(bytes);
+    whole::<contacts::latest::Body>(bytes);
+    whole::<identity::latest::Body>(bytes);
+}
+
+fn whole<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
+    let Ok(body) = serde_json::from_slice::<T>(bytes) else { return };
+    let once = serde_json::to_value(&body).ok();
+    let again = once.clone().and_then(|value| serde_json::from_value::<T>(value).ok());
+    let twice = again.and_then(|body| serde_json::to_value(&body).ok());
+    assert!(once.is_some() && once == twice, "a body changes when it is passed on");
 }
 
 /// A message on the event socket.
@@ -30,8 +47,11 @@ mod tests {
 
     #[test]
     fn the_corpus_does_no_harm() {
-        let targets: [(&str, Target); 2] =
-            [("http_body", http_body), ("event_message", event_message)];
+        let targets: [(&str, Target); 3] = [
+            ("http_body", http_body),
+            ("envelope_body", envelope_body),
+            ("event_message", event_message),
+        ];
         for (name, target) in targets {
             let folder = format!("{}/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
             let mut files = 0;

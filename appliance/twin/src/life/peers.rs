@@ -191,6 +191,8 @@ struct Shared {
     serving: RefCell<Vec<Rc<Served>>>,
     /// Refusals that are not in the vault yet.
     refused: RefCell<BTreeMap<Refusal, u64>>,
+    /// Envelopes that came again, not in the vault yet.
+    repeated: Cell<u64>,
     /// When the log was last told what was refused.
     told_ms: Cell<i64>,
 }
@@ -228,6 +230,7 @@ impl Peers {
             busy: Cell::new(0),
             serving: RefCell::default(),
             refused: RefCell::default(),
+            repeated: Cell::new(0),
             told_ms: Cell::new(0),
         }));
         serve::release_held(&peers).await?;

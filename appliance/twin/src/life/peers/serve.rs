@@ -97,8 +97,17 @@ struct Session<'a> {
 /// What an envelope came to.
 #[derive(Clone, Copy)]
 enum Taken {
-    Committed { contact: bool },
-    Held { contact: bool },
+    /// It was taken earlier: sent anew because our answer was lost, or replayed.
+    Again {
+        contact: bool,
+        held: bool,
+    },
+    Committed {
+        contact: bool,
+    },
+    Held {
+        contact: bool,
+    },
 }
 
 /// Why it came to nothing.
@@ -170,12 +179,23 @@ impl Session<'_> {
         for ((receipt, from), result) in told.into_iter().zip(results) {
             match result {
                 Ok(taken) => {
-                    let (Taken::Committed { contact } | Taken::Held { contact }) = taken;
+                    let (Taken::Again { contact, .. }
+                    | Taken::Committed { contact }
+                    | Taken::Held { contact }) = taken;
                     self.served.contact.set(self.served.contact.get() || contact);
                     self.peers.reached(&from);
                     match taken {
                         Taken::Committed { .. } => committed.push(receipt.committed()),
                         Taken::Held { .. } => held.push(receipt.held()),
+                        Taken::Again { held: kept, .. } => {
+                            self.peers.repeated();
+                            let (list, proof) = if kept {
+                                (&mut held, receipt.held())
+                            } else {
+                                (&mut committed, receipt.committed())
+                            };
+                            list.push(proof);
+                        }
                     }
                 }
                 Err(no) => refused.push((receipt, no)),
@@ -322,7 +342,7 @@ fn effect(
                 known::keep(w, apply, from, introduction, (!contact).then_some(came))?;
             }
             let held = w.vault_get(&held_key(inner))?.is_some();
-            Ok(if held { Taken::Held { contact } } else { Taken::Committed { contact } })
+            Ok(Taken::Again { contact, held })
         }
         Judgement::Next => {
             if let Some(introduction) = introduction {

@@ -14,6 +14,7 @@
 //! | `away/` id | when to try again (8) and failures so far (4) |
 //! | `held/` id epoch number | seq of the entry that keeps the body (8) and the rest of it |
 //! | `refused/` code | how many we refused for that reason (8) |
+//! | `repeated/` what | how many came that had taken effect before (8) |
 //! | `returned/` code | how many of ours were refused for that reason (8) |
 //! | `unproven/` what | how many answers came without proof (8) |
 
@@ -33,6 +34,7 @@ pub(super) const AWAY: &str = "away";
 pub(super) const HELD: &str = "held";
 pub(super) const PRE_KEY: &str = "pre-key";
 pub(super) const REFUSED: &str = "refused";
+pub(super) const REPEATED: &str = "repeated";
 pub(super) const RETURNED: &str = "returned";
 pub(super) const UNPROVEN: &str = "unproven";
 

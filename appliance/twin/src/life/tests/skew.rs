@@ -1,24 +1,30 @@
 //! Twins of different versions, and twins that do not keep to the rules.
 
 use capability::interfaces;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{One, Two, check, id, until};
 use crate::life::{
-    api,
+    Fault, api,
     apply::Receiver,
+    kinds::held::KEPT,
     peers::{self, Apply as _},
 };
 
 /// Ann's twin says something that our code would never say.
 pub(super) async fn say_raw(two: &Two, capability: &str, major: u16, body: Value) {
+    say_bytes(two, capability, major, body.to_string().into_bytes()).await;
+}
+
+async fn say_bytes(two: &Two, capability: &str, major: u16, body: Vec<u8>) {
     let (to, me) = (two.bob.life.id(), two.ann.life.id());
     let letter = peers::Letter {
         to,
         thread: api::conversation_of(&to, &me).0,
         capability: capability.to_owned(),
         major,
-        body: body.to_string().into_bytes(),
+        body,
         about: None,
     };
     let store = two.ann.life.0.store.clone();
@@ -220,5 +226,97 @@ fn every_served_method_is_answered_by_life_or_door() {
             let here = api::method(&shell, &call).is_ok();
             assert_ne!(here, api::at_the_door(interface.name, method.name));
         }
+    }
+}
+
+/// What a twin of a later version says.
+#[derive(Clone, Debug)]
+enum Later {
+    /// A message of today with fields of tomorrow.
+    Fields(serde_json::Map<String, Value>),
+    /// A body that nobody can read yet.
+    Major(u16, Vec<u8>),
+    /// A type that this major has not yet.
+    Type(String),
+}
+
+fn later() -> impl Strategy<Value = Later> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+    ];
+    let value = prop_oneof![
+        leaf.clone(),
+        prop::collection::vec(leaf.clone(), 0..4).prop_map(Value::from),
+        prop::collection::btree_map("[a-z]{1,6}", leaf, 0..4)
+            .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+    ];
+    let fields = prop::collection::btree_map("later_[a-z]{1,8}", value, 0..5);
+    prop_oneof![
+        fields.prop_map(|map| Later::Fields(map.into_iter().collect())),
+        (2..=u16::MAX, prop::collection::vec(any::<u8>(), 0..300))
+            .prop_map(|(major, body)| Later::Major(major, body)),
+        "later_[a-z]{1,8}".prop_map(Later::Type),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_later_version_says_is_passed_on_or_held(
+        said in prop::collection::vec(later(), 1..10),
+    ) {
+        check(|two| async move {
+            two.meet().await;
+            let talk = two.ann.talk_id().await;
+            let (mut shown, mut held) = (Vec::new(), Vec::new());
+            for (n, later) in said.iter().enumerate() {
+                let message = id();
+                let (major, body) = match later {
+                    Later::Fields(fields) => {
+                        let now_ms = crate::clock_ms() + n as i64;
+                        let mut say = json!({"type": "say", "message": message, "text": "new",
+                            "time_ms": now_ms});
+                        say.as_object_mut().unwrap().extend(fields.clone());
+                        shown.push((message, Value::Object(fields.clone())));
+                        (1, say.to_string().into_bytes())
+                    }
+                    Later::Major(major, body) => (*major, body.clone()),
+                    Later::Type(name) => {
+                        let body = json!({"type": name, "message": message});
+                        (1, body.to_string().into_bytes())
+                    }
+                };
+                if !matches!(later, Later::Fields(_)) {
+                    held.push(body.clone());
+                }
+                say_bytes(&two, "chat", major, body).await;
+            }
+            let all = || async {
+                let body = json!({"conversation": talk, "limit": 100});
+                two.bob.ask("chat", "messages", body).await["items"].as_array().unwrap().clone()
+            };
+            until(async || all().await.len() == said.len()).await;
+            let items = all().await;
+            for (message, fields) in &shown {
+                let item = items.iter().find(|item| item["message"] == *message).unwrap();
+                let more = item.get("more").cloned().unwrap_or_else(|| json!({}));
+                assert_eq!(&more, fields);
+            }
+            assert_eq!(items.iter().filter(|item| item["needs_update"] == true).count(), held.len());
+            // Byte for byte, and in the order in which they came.
+            let kept = two.bob.life.0.store.read(|r| {
+                let entries = r.entries(1, 10_000, store::Direction::Forward)?;
+                let kept = entries.iter().filter(|entry| entry.kind == KEPT);
+                kept.map(|entry| Ok(r.content(entry.seq)?.unwrap_or_default())).collect()
+            });
+            assert_eq!(kept, Ok::<_, Fault>(held));
+            // All of it is acknowledged, and nothing was refused.
+            until(async || two.ann.life.due_ms().is_none() && !two.ann.life.busy()).await;
+            assert_eq!(two.ann.life.counts().unwrap(), Default::default());
+        });
     }
 }

@@ -130,7 +130,7 @@ fn forged_replayed_reordered_resealed_and_foreign_envelopes() {
         let one = one.into_iter().chain(["unknown-pre-key", "unknown-sender"]);
         let mut expected: BTreeMap<String, u64> =
             one.map(|code| (format!("refused.{code}"), 1)).collect();
-        expected.insert("refused.forged".into(), 3);
+        expected.extend([("refused.forged".into(), 3), ("repeated.envelope".into(), 1)]);
         assert_eq!(counted, expected);
     });
 }
@@ -545,5 +545,67 @@ fn a_blocked_person_is_answered_as_before() {
         assert_eq!(noted(&b, "test.said"), ["hello", "hello"]);
         let held = b.0.store.read(|r| r.vault_prefix(&vault::all(vault::HELD))).unwrap();
         assert_eq!(held.len(), 2);
+    });
+}
+
+/// A log that keeps its lines.
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!(" {field}={value:?}");
+            }
+        }
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn the_operator_finds_the_counted_reasons_in_the_log() {
+    run(async {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let _log = tracing::subscriber::set_default(Lines(lines.clone()));
+        let (ann, bob) = (Home::new(1), Home::new(2));
+        bob.knows(&ann);
+        let b = bob.start().await;
+        let (to_bob, eve) = (b.pre_key(), SigningKey::from_bytes(&[66; 32]));
+        let mut link = Stranger::new(ann, &b);
+        let forged = seal(&link.says(bob.id(), 1, b"send money"), &to_bob, &eve).unwrap();
+        for _ in 0..3 {
+            assert!(link.try_to(forged.bytes.clone()).await.is_err());
+        }
+        assert!(link.try_to(vec![1, 2, 3]).await.is_err());
+        let said = || lines.lock().unwrap().iter().filter(|l| l.contains("not taken")).count();
+        assert_eq!(said(), 0, "not one line for each");
+        link.send(&Frame::Bye).await;
+        assert_eq!(link.answer().await, None);
+        until("a line", || said() == 1).await;
+        let counts = "refused.forged 3, refused.malformed 1";
+        let line = lines.lock().unwrap().iter().find(|l| l.contains("not taken")).cloned();
+        let line = line.unwrap();
+        assert!(line.starts_with("WARN") && line.contains(counts), "{line}");
+        // What was said is in no line.
+        assert!(!lines.lock().unwrap().iter().any(|line| line.contains("money")));
     });
 }
