@@ -186,6 +186,9 @@ fn a_blocked_person_is_not_heard_and_not_told() {
     assert!(texts.is_empty(), "{texts:?}");
     let seen = pair.ann.call("contacts", "list", json!({})).unwrap();
     assert_eq!(seen["items"][0]["state"], "accepted", "{seen}");
+    let page = json!({ "conversation": pair.conversation });
+    let mine = pair.ann.call("chat", "messages", page).unwrap();
+    assert_eq!(mine["items"][0]["state"], "delivered", "as if it were not read: {mine}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod counts;
 mod delivery;
+mod effect;
 mod known;
 mod outbox;
 mod pre_keys;

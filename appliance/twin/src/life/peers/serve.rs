@@ -3,15 +3,16 @@
 //! answers.
 
 use super::{
-    Apply, Failure, Peers, PeersError, Standing,
+    Failure, Peers, PeersError,
+    effect::{No, Taken, effect},
     known::{self, Came},
     several::together,
     vault,
     wire::{Broken, Wire},
 };
 use link::{
-    Digest, Fork, Frame, Inner, Introduction, Judgement, Marks, NotOpened, Opened, Person, Proof,
-    Receipt, Refusal, Refused, TwinId,
+    Digest, Fork, Frame, Inner, Introduction, NotOpened, Opened, Person, Proof, Receipt, Refusal,
+    Refused, TwinId,
 };
 use std::{cell::Cell, collections::BTreeMap, future::Future, pin::Pin, rc::Rc, time::Duration};
 use store::Writer;
@@ -92,29 +93,6 @@ struct Session<'a> {
     forks: BTreeMap<TwinId, Fork>,
     told: BTreeMap<TwinId, Fork>,
     served: Rc<Served>,
-}
-
-/// What an envelope came to.
-#[derive(Clone, Copy)]
-enum Taken {
-    /// It was taken earlier: sent anew because our answer was lost, or replayed.
-    Again {
-        contact: bool,
-        held: bool,
-    },
-    Committed {
-        contact: bool,
-    },
-    Held {
-        contact: bool,
-    },
-}
-
-/// Why it came to nothing.
-enum No {
-    Gap(u64),
-    Refused(Refusal),
-    Store(store::Error),
 }
 
 impl Session<'_> {
@@ -314,96 +292,6 @@ fn opened_from(opened: &Opened) -> &TwinId {
     &opened.claimed().from
 }
 
-/// Everything that one proven envelope does, in one change.
-fn effect(
-    w: &mut Writer<'_>,
-    apply: &dyn Apply,
-    inner: &Inner,
-    keep: bool,
-    came: Came,
-) -> Result<Taken, No> {
-    let now_ms = came.now_ms;
-    let from = &inner.from;
-    let standing = apply.standing(&w.reader(), from)?;
-    let contact = standing == Standing::Contact;
-    let key = vault::of(vault::MARK, from);
-    let row = w.vault_get(&key)?;
-    let marks = match &row {
-        Some(row) => Marks::from_bytes(row).ok_or(No::Refused(Refusal::Full))?,
-        None => Marks::default(),
-    };
-    let introduction: Option<&Introduction> = inner.introduction.as_ref().filter(|_| keep);
-    match marks.judge(inner.epoch, inner.counter, inner.after) {
-        Judgement::OldEpoch => Err(No::Refused(Refusal::OldEpoch)),
-        Judgement::Gap { expected } => Err(No::Gap(expected)),
-        Judgement::Duplicate => {
-            // New keys count even when their first bearer says nothing new.
-            if let Some(introduction) = introduction.filter(|_| row.is_some()) {
-                known::keep(w, apply, from, introduction, (!contact).then_some(came))?;
-            }
-            let held = w.vault_get(&held_key(inner))?.is_some();
-            Ok(Taken::Again { contact, held })
-        }
-        Judgement::Next => {
-            if let Some(introduction) = introduction {
-                known::keep(w, apply, from, introduction, (!contact).then_some(came))?;
-            }
-            w.vault_put(&key, &marks.advanced(inner.epoch, inner.counter).to_bytes())?;
-            let understood = apply.understands(&inner.capability, inner.major);
-            if standing == Standing::Blocked {
-                return Ok(if understood {
-                    Taken::Committed { contact }
-                } else {
-                    Taken::Held { contact }
-                });
-            }
-            if understood {
-                apply.receive(w, from, inner, now_ms)?;
-                Ok(Taken::Committed { contact })
-            } else if contact {
-                hold(w, apply, inner, now_ms)?;
-                Ok(Taken::Held { contact })
-            } else {
-                Err(No::Refused(Refusal::NotContact))
-            }
-        }
-    }
-}
-
-/// Keeps what this version cannot read. The body is in the journal, where the person can erase it.
-fn hold(w: &mut Writer<'_>, apply: &dyn Apply, inner: &Inner, now_ms: i64) -> Result<(), No> {
-    if inner.body.len() > store::CONTENT_LIMIT {
-        return Err(No::Refused(Refusal::TooLarge));
-    }
-    if w.vault_prefix(&vault::of(vault::HELD, &inner.from))?.len() >= MAX_HELD {
-        return Err(No::Refused(Refusal::Full));
-    }
-    let seq = apply.hold(w, inner, now_ms)?;
-    let rest = Inner { body: Vec::new(), introduction: None, ..inner.clone() };
-    let row = [&seq.to_be_bytes()[..], &rest.to_bytes()].concat();
-    Ok(w.vault_put(&held_key(inner), &row)?)
-}
-
-fn held_key(inner: &Inner) -> Vec<u8> {
-    let from = vault::of(vault::HELD, &inner.from);
-    [&from[..], &inner.epoch.to_be_bytes(), &inner.counter.to_be_bytes()].concat()
-}
-
-impl From<store::Error> for No {
-    fn from(error: store::Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<Failure> for No {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(reason) => Self::Refused(reason),
-            Failure::Store(error) => Self::Store(error),
-        }
-    }
-}
-
 /// A link that is served.
 pub(super) struct Served {
     /// Whether a contact proved themselves on it.
@@ -448,5 +336,3 @@ const BATCH_BYTES: usize = 2 * 1024 * 1024;
 const QUIET_TIME: Duration = Duration::from_secs(15);
 /// Refusals after which a link that no contact uses is closed.
 const MAX_STRIKES: u32 = 64;
-/// Envelopes of one person that wait for an update.
-const MAX_HELD: usize = 200;
