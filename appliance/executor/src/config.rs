@@ -3,6 +3,7 @@
 //! A broken file stops the start: settings are never silently replaced by defaults.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,9 +24,35 @@ pub struct Config {
     pub people: Vec<String>,
     /// Folders of experiences that every new twin gets a copy of.
     pub experiences: Vec<PathBuf>,
+    /// The first of the users that the node's processes get where it may give them.
+    pub first_uid: u32,
+    /// What one twin may use.
+    pub limits: Limits,
+    /// Whether the log is JSON lines: those of children are written into it.
+    pub json_log: bool,
     /// The only variables that the node's other processes see: how to log.
     pub environment: Vec<(String, String)>,
 }
+
+/// What one twin may use at most.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of memory for its own things.
+    pub memory: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Its share of the processor when there is not enough for all; 100 is usual.
+    pub cpu_weight: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // An awake twin uses some megabytes; a large export or a rebuild of its tables some tens.
+        Self { memory: 256 * MIB, threads: 64, cpu_weight: 100 }
+    }
+}
+
+const MIB: u64 = 1 << 20;
 
 impl Default for Config {
     fn default() -> Self {
@@ -35,6 +62,9 @@ impl Default for Config {
             sleep_after: Some(Duration::from_secs(60)),
             people: Vec::new(),
             experiences: Vec::new(),
+            first_uid: 3_000_000,
+            limits: Limits::default(),
+            json_log: false,
             environment: Vec::new(),
         }
     }
@@ -47,6 +77,17 @@ struct Written {
     listen: Option<SocketAddr>,
     zone: Option<String>,
     sleep_after_s: Option<u64>,
+    first_uid: Option<u64>,
+    twin: Option<WrittenTwin>,
+}
+
+/// The table `[twin]`: what each may use.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTwin {
+    memory_mib: Option<u64>,
+    threads: Option<u64>,
+    cpu_weight: Option<u64>,
 }
 
 impl Config {
@@ -73,20 +114,46 @@ impl Config {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             broken(1 + text[..at].matches('\n').count(), error.message())
         })?;
+        let line_of = |key: &str| {
+            let at = text.lines().position(|line| line.trim_start().starts_with(key));
+            1 + at.unwrap_or(0)
+        };
         let mut config = Self::default();
         if let Some(listen) = written.listen {
             config.listen = listen;
         }
         if let Some(zone) = written.zone {
             if !is_zone(&zone) {
-                let line = text.lines().position(|line| line.trim_start().starts_with("zone"));
-                return Err(broken(1 + line.unwrap_or(0), "`zone` is not a DNS name"));
+                return Err(broken(line_of("zone"), "`zone` is not a DNS name"));
             }
             config.zone = zone;
         }
         if let Some(seconds) = written.sleep_after_s {
             config.sleep_after = (seconds > 0).then(|| Duration::from_secs(seconds));
         }
+        let twin = written.twin.unwrap_or_default();
+        let within = |key: &str, value: Option<u64>, range: RangeInclusive<u64>| match value {
+            Some(value) if !range.contains(&value) => {
+                let (from, to) = range.into_inner();
+                Err(broken(line_of(key), &format!("`{key}` is from {from} to {to}")))
+            }
+            value => Ok(value),
+        };
+        // Below are the machine's own users; above, the last number of the range must exist.
+        if let Some(first) = within("first_uid", written.first_uid, 100_000..=4_294_000_000)? {
+            config.first_uid = u32::try_from(first).unwrap_or(config.first_uid);
+        }
+        let mut limits = Limits::default();
+        if let Some(memory) = within("memory_mib", twin.memory_mib, 64..=65_536)? {
+            limits.memory = memory * MIB;
+        }
+        if let Some(threads) = within("threads", twin.threads, 8..=4096)? {
+            limits.threads = threads;
+        }
+        if let Some(weight) = within("cpu_weight", twin.cpu_weight, 1..=10_000)? {
+            limits.cpu_weight = weight;
+        }
+        config.limits = limits;
         Ok(config)
     }
 }
@@ -118,6 +185,9 @@ mod tests {
         let config = read(text).unwrap();
         assert_eq!(config.listen, ([0, 0, 0, 0], 443).into());
         assert_eq!((config.zone.as_str(), config.sleep_after), ("home.example", None));
+        let config = read("first_uid = 500000\n[twin]\nmemory_mib = 64\nthreads = 9\n").unwrap();
+        let limits = Limits { memory: 64 << 20, threads: 9, cpu_weight: 100 };
+        assert_eq!((config.first_uid, config.limits), (500_000, limits));
     }
 
     #[test]
@@ -127,6 +197,10 @@ mod tests {
             ("\n\nlisten = 8080\n", "node.toml, line 3: "),
             ("zone = \"no zone\"\n", "node.toml, line 1: `zone` is not a DNS name"),
             ("zone = \n", "node.toml, line 1: "),
+            ("first_uid = 0\n", "node.toml, line 1: `first_uid` is from"),
+            ("[twin]\nmemory_mib = 1\n", "node.toml, line 2: `memory_mib` is from 64"),
+            ("[twin]\ncpu_weight = 0\n", "node.toml, line 2: `cpu_weight` is from 1"),
+            ("[twin]\nmemory = 1\n", "node.toml, line 2: unknown field `memory`"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(expected), "{text:?}: {error}");

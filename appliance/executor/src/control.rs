@@ -140,6 +140,8 @@ pub struct Listed {
     pub pid: Option<u32>,
     /// How often it was started since the node was.
     pub starts: u32,
+    /// How often its wall ended it since the node was started.
+    pub walled: u32,
     /// Its folder.
     pub folder: PathBuf,
 }

@@ -5,12 +5,13 @@
 //! DATA/lock               held by every process of the running node
 //! DATA/control.sock       verbs of `hometwin twin ...`
 //! DATA/node/twins.json    who has a twin here
+//! DATA/node/empty/        the gateway's folder: nothing is in it, ever
 //! DATA/twins/<number>/    one folder per twin; the executor never looks inside
 //! DATA/exports/           what `remove` writes before it removes
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -18,13 +19,16 @@ use std::time::{Duration, Instant};
 use handover::Number;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::uids::{self, Uids};
 use crate::{Error, file_error};
 
 /// A data folder that belongs to this process and its children.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    lock: File,
+    /// Held, never used again.
+    _lock: File,
+    uids: Option<Uids>,
 }
 
 impl DataFolder {
@@ -34,11 +38,12 @@ impl DataFolder {
     /// [`Error::InUse`] when another node runs on it, [`Error::File`] when it can't be made.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = std::path::absolute(path).map_err(file_error(path))?;
+        check_owner(&path)?;
         make(&path)?;
-        for inside in ["node", "twins"] {
+        for inside in ["node", "node/empty", "twins"] {
             make(&path.join(inside))?;
         }
-        let file = path.join("lock");
+        let file = lock_file(&path);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(&file).map_err(file_error(&file))?;
@@ -53,7 +58,23 @@ impl DataFolder {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self { path, lock })
+        // Every process of the node holds it from here on, each on its own, so that none can let go
+        // for another. Who comes later wants it alone, as this one did.
+        if flock(&lock, FlockOperation::NonBlockingLockShared).is_err() {
+            return Err(Error::InUse { folder: path });
+        }
+        Ok(Self { path, _lock: lock, uids: None })
+    }
+
+    /// Gives every twin's folder to a user of its own, from now on.
+    pub fn keep_apart(&mut self, uids: Option<Uids>) {
+        self.uids = uids;
+    }
+
+    /// The users of the node's processes, if they have their own.
+    #[must_use]
+    pub fn uids(&self) -> Option<Uids> {
+        self.uids
     }
 
     /// The folder itself.
@@ -77,7 +98,20 @@ impl DataFolder {
         for folder in [folder.clone(), folder.join("door"), folder.join("life")] {
             make(&folder)?;
         }
+        self.give_twin(twin)?;
         Ok(folder)
+    }
+
+    /// Gives a twin that doesn't run what is in its folder: what an operator brought back from a
+    /// copy, or a verb has touched, is another user's.
+    ///
+    /// # Errors
+    /// When it can't be given.
+    pub fn give_twin(&self, twin: Number) -> Result<(), Error> {
+        match self.uids {
+            Some(uids) => uids::give(&self.twin(twin), uids.twin(twin)),
+            None => Ok(()),
+        }
     }
 
     /// Copies an experience's folder to where a twin looks for those that are not built in.
@@ -121,9 +155,17 @@ impl DataFolder {
     }
 
     /// The lock, for a child's standard output: a child never prints, and as long as one lives no
-    /// second node can start on the folder.
+    /// second node can start on the folder. Opened anew, to read only: a child that lets go of it
+    /// lets go for itself, and it can't be filled.
     pub(crate) fn lock_for_child(&self) -> std::io::Result<Stdio> {
-        Ok(Stdio::from(self.lock.try_clone()?))
+        let lock = File::open(lock_file(&self.path))?;
+        flock(&lock, FlockOperation::NonBlockingLockShared)?;
+        Ok(Stdio::from(lock))
+    }
+
+    /// Where the gateway is at home: nothing is there.
+    pub(crate) fn empty(&self) -> PathBuf {
+        self.path.join("node").join("empty")
     }
 
     pub(crate) fn registry_file(&self) -> PathBuf {
@@ -138,6 +180,19 @@ pub(crate) fn control_socket(folder: &Path) -> PathBuf {
 
 fn control_answers(folder: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(control_socket(folder)).is_ok()
+}
+
+fn lock_file(folder: &Path) -> PathBuf {
+    folder.join("lock")
+}
+
+/// Root must not touch what an ordinary user has: that user couldn't open it any more.
+fn check_owner(path: &Path) -> Result<(), Error> {
+    let Ok(about) = std::fs::metadata(path) else { return Ok(()) };
+    if rustix::process::geteuid().is_root() && about.uid() != 0 {
+        return Err(Error::NotYours { folder: path.to_owned(), owner: about.uid() });
+    }
+    Ok(())
 }
 
 fn make(path: &Path) -> Result<(), Error> {

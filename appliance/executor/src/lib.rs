@@ -13,12 +13,18 @@
 
 pub mod config;
 pub mod control;
+pub mod doctor;
 mod folder;
+mod groups;
+mod log;
 mod node;
+mod pace;
 mod process;
 mod registry;
 mod restart;
+pub mod uids;
 mod verbs;
+pub mod walls;
 mod welcome;
 
 use std::io;
@@ -27,6 +33,7 @@ use std::path::PathBuf;
 
 pub use crate::config::Config;
 pub use crate::folder::DataFolder;
+pub use crate::uids::{NoUids, Uids};
 pub use crate::registry::{Entry, Registry, check_name};
 pub use handover::Refusal;
 
@@ -88,6 +95,16 @@ pub enum Notice {
         /// SHA-256 of its certificate, where TLS is spoken and the twin has run before.
         fingerprint: Option<String>,
     },
+    /// A process did what its wall forbids and was ended; it is started again.
+    Walled {
+        /// Whose twin it was, or `gateway`.
+        name: String,
+    },
+    /// This machine or this user can't give all the walls that there are.
+    Walls {
+        /// What is missing.
+        missing: Vec<doctor::Finding>,
+    },
     /// The one-time address that makes the first person's twin.
     Welcome {
         /// The address, with the code in its fragment.
@@ -108,6 +125,17 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// The data folder is another user's, and this is root.
+    #[error("{folder} belongs to user {owner}")]
+    NotYours {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// The walls around the node's processes can't be built.
+    #[error("the node can't be shut in")]
+    Walls(#[source] walls::Error),
     /// The settings can't be read as settings.
     #[error("{file}, line {line}: {reason}")]
     Settings {

@@ -1,24 +1,30 @@
 //! One child process: started from the main thread, spoken to over its standard input, reaped.
 //!
 //! A child gets no environment but how to log, no descriptor but the channel, the data folder's lock (as
-//! its standard output) and standard error, and it dies with its parent. It is told nothing on its
-//! command line but what it is and its number.
+//! its standard output) and a pipe for its log, and it dies with its parent. It is told nothing on its
+//! command line but what it is, its number and its limits. It shuts itself in before it reads its
+//! first header, and does nothing before that: so it is also in its control group in time.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Stdio;
-use std::time::Instant;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use handover::Channel;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
-use crate::DataFolder;
+use crate::groups::Groups;
+use crate::pace::Pace;
+use crate::walls::Given;
+use crate::{Config, DataFolder, log};
 
 /// A running child that understands headers of type `H`.
 pub(crate) struct Process<H> {
@@ -27,13 +33,37 @@ pub(crate) struct Process<H> {
     pub(crate) instance: u64,
     pub(crate) since: Instant,
     queue: UnboundedSender<(H, Vec<OwnedFd>)>,
-    kill: Option<oneshot::Sender<()>>,
+    kill: Rc<Notify>,
+}
+
+/// What a child is born with.
+pub(crate) struct Birth<'a> {
+    /// What it is, as its control group and its log lines are named.
+    pub(crate) name: String,
+    /// The words that say so on its command line.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) given: Given,
+    /// The folder that is its whole world.
+    pub(crate) home: &'a Path,
+    pub(crate) config: &'a Config,
+    pub(crate) groups: Option<&'a Groups>,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// As agreed.
+    Clean,
+    /// By itself or by somebody's signal.
+    Failed,
+    /// By its wall: it did what no program of the node ever does.
+    Walled,
 }
 
 /// What becomes of a child: its headers, then its end, each exactly once and in this order.
 pub(crate) struct Ears<R, E> {
     pub(crate) heard: fn(u64, R) -> E,
-    pub(crate) ended: fn(u64, bool) -> E,
+    pub(crate) ended: fn(u64, End) -> E,
     pub(crate) events: UnboundedSender<E>,
 }
 
@@ -41,8 +71,7 @@ impl<H: Serialize + 'static> Process<H> {
     /// Starts a child with these arguments.
     pub(crate) fn start<R, E>(
         folder: &DataFolder,
-        arguments: &[&str],
-        environment: &[(String, String)],
+        birth: Birth<'_>,
         instance: u64,
         ears: Ears<R, E>,
     ) -> io::Result<Self>
@@ -51,48 +80,36 @@ impl<H: Serialize + 'static> Process<H> {
         E: 'static,
     {
         let (ours, theirs) = Channel::pair()?;
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0("hometwin")
-            .args(arguments)
+            .args(&birth.arguments)
+            .args(birth.given.words())
             .env_clear()
             .env(ALLOCATOR.0, ALLOCATOR.1)
-            .envs(environment.iter().cloned())
+            .envs(birth.config.environment.iter().cloned())
             // Ctrl-C is for the executor: it ends its children in order.
             .process_group(0)
             .stdin(Stdio::from(theirs))
             .stdout(folder.lock_for_child()?)
-            .stderr(Stdio::inherit())
-            .current_dir(folder.path())
+            .stderr(Stdio::from(write))
+            .current_dir(birth.home)
             .kill_on_drop(true);
-        let mut child = command.spawn()?;
-        // The command still holds our copy of the child's end.
+        let child = command.spawn()?;
+        // The command still holds our copies of the child's ends.
         drop(command);
         let pid = child.id().unwrap_or_default();
-        let channel = std::rc::Rc::new(Channel::from_fd(ours)?);
+        if let Some(groups) = birth.groups {
+            groups.take_in(&birth.name, pid, birth.given, birth.config.limits.cpu_weight)?;
+        }
+        spawn_local(log::follow(read, birth.name, birth.config.json_log));
+        let channel = Rc::new(Channel::from_fd(ours)?);
         let (queue, queued) = mpsc::unbounded_channel();
-        let (kill, killed) = oneshot::channel();
+        let kill = Rc::new(Notify::new());
         spawn_local(send(channel.clone(), queued));
-        spawn_local(async move {
-            let listening = spawn_local(listen(channel, instance, ears.heard, ears.events.clone()));
-            let status = tokio::select! {
-                status = child.wait() => status,
-                Ok(()) = killed => {
-                    let _ = child.start_kill();
-                    child.wait().await
-                }
-            };
-            let clean = status.is_ok_and(|status| {
-                if let Some(signal) = status.signal() {
-                    tracing::warn!(pid, signal, "a process was killed");
-                }
-                status.success()
-            });
-            // Everything it said before its end is heard first.
-            let _ = listening.await;
-            let _ = ears.events.send((ears.ended)(instance, clean));
-        });
-        Ok(Self { pid, instance, since: Instant::now(), queue, kill: Some(kill) })
+        spawn_local(follow(child, channel, kill.clone(), instance, ears));
+        Ok(Self { pid, instance, since: Instant::now(), queue, kill })
     }
 
     /// Queues a header; what a dead child does not get is lost, its end tells so.
@@ -101,15 +118,48 @@ impl<H: Serialize + 'static> Process<H> {
     }
 
     /// Ends it at once.
-    pub(crate) fn kill(&mut self) {
-        if let Some(kill) = self.kill.take() {
-            let _ = kill.send(());
-        }
+    pub(crate) fn kill(&self) {
+        self.kill.notify_one();
     }
 }
 
+/// Waits for its end, and hears everything it said before that.
+async fn follow<R: DeserializeOwned + 'static, E: 'static>(
+    mut child: Child,
+    channel: Rc<Channel>,
+    kill: Rc<Notify>,
+    instance: u64,
+    ears: Ears<R, E>,
+) {
+    let events = ears.events.clone();
+    let mut listening = spawn_local(listen(channel, kill.clone(), instance, ears.heard, events));
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = kill.notified() => {
+            let _ = child.start_kill();
+            child.wait().await
+        }
+    };
+    // Its end of the channel may live on where it was passed to: nobody waits for that.
+    if tokio::time::timeout(HEARD_WITHIN, &mut listening).await.is_err() {
+        listening.abort();
+    }
+    let end = match status {
+        Ok(status) if status.success() => End::Clean,
+        Ok(status) if status.signal() == Some(libc::SIGSYS) => End::Walled,
+        Ok(status) => {
+            if let Some(signal) = status.signal() {
+                tracing::warn!(instance, signal, "a process was killed");
+            }
+            End::Failed
+        }
+        Err(_) => End::Failed,
+    };
+    let _ = ears.events.send((ears.ended)(instance, end));
+}
+
 async fn send<H: Serialize>(
-    channel: std::rc::Rc<Channel>,
+    channel: Rc<Channel>,
     mut queued: UnboundedReceiver<(H, Vec<OwnedFd>)>,
 ) {
     while let Some((header, descriptors)) = queued.recv().await {
@@ -121,11 +171,13 @@ async fn send<H: Serialize>(
 }
 
 async fn listen<R: DeserializeOwned, E>(
-    channel: std::rc::Rc<Channel>,
+    channel: Rc<Channel>,
+    kill: Rc<Notify>,
     instance: u64,
     heard: fn(u64, R) -> E,
     events: UnboundedSender<E>,
 ) {
+    let mut pace = Pace::new(HEADERS_A_SECOND);
     loop {
         match channel.recv::<R>().await {
             Ok(Some((header, _))) => {
@@ -133,11 +185,20 @@ async fn listen<R: DeserializeOwned, E>(
             }
             Ok(None) => return,
             Err(error) => {
-                return tracing::error!(%error, instance, "a process can't be understood");
+                // It would go on without anybody hearing it.
+                tracing::error!(%error, instance, "a process can't be understood and is ended");
+                return kill.notify_one();
             }
         }
+        // Who says too much waits, in its own queue, and keeps nobody else waiting.
+        pace.keep().await;
     }
 }
+
+/// How many headers of one process are heard in a second.
+const HEADERS_A_SECOND: u32 = 500;
+/// How long the last words of a dead process may take.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 /// LMDB allocates lists of 2 MiB of which it touches a few bytes. With the C library's usual growing
 /// threshold they end up on the heap, are zeroed and stay resident in every awake twin (measured on

@@ -129,6 +129,15 @@ impl Registry {
         let Some(entry) = self.get(twin) else {
             return Ok(());
         };
+        // An id is for ever and one twin's only: who claims another's is not believed.
+        let others = |id: &String| {
+            self.twins().iter().any(|other| other.id.as_ref() == Some(id) && other.number != twin.0)
+        };
+        let changed = |id: &String| entry.id.as_ref().is_some_and(|known| known != id);
+        if id.as_ref().is_some_and(|id| others(id) || changed(id)) {
+            tracing::error!(%twin, "a twin claims an id that is not its own");
+            return Err(Error::Refused(Refusal::NameTaken));
+        }
         let fingerprint = fingerprint.or_else(|| entry.fingerprint.clone());
         let id = id.or_else(|| entry.id.clone());
         if entry.id == id && entry.fingerprint == fingerprint {

@@ -126,6 +126,7 @@ impl Node {
                 awake: process.is_some(),
                 pid: process.map(|process| process.pid),
                 starts: known.map_or(0, |twin| twin.starts),
+                walled: known.map_or(0, |twin| twin.walled),
                 folder: self.folder.twin(number),
             }
         };
@@ -257,8 +258,22 @@ impl Node {
 
     // Answers of twins
 
-    pub(crate) fn code(&mut self, request: u64, outcome: Result<String, Refusal>) {
-        let Some(ask) = self.asks.remove(&request) else {
+    /// What was asked of this twin under this number; nobody answers for another.
+    fn asked_of(&mut self, twin: Number, request: u64) -> Option<Ask> {
+        if self.asks.get(&request)?.twin != twin {
+            tracing::error!(%twin, "a twin answers what another was asked");
+            return None;
+        }
+        self.asks.remove(&request)
+    }
+
+    pub(crate) fn code(
+        &mut self,
+        twin: Number,
+        request: u64,
+        outcome: Result<String, Refusal>,
+    ) {
+        let Some(ask) = self.asked_of(twin, request) else {
             return;
         };
         let Some(name) = self.registry.get(ask.twin).map(|entry| entry.name.clone()) else {
@@ -278,8 +293,8 @@ impl Node {
         }
     }
 
-    pub(crate) fn verified(&mut self, request: u64, outcome: Result<u64, String>) {
-        if let Some(Ask { then: Then::Answer(answer), .. }) = self.asks.remove(&request) {
+    pub(crate) fn verified(&mut self, twin: Number, request: u64, outcome: Result<u64, String>) {
+        if let Some(Ask { then: Then::Answer(answer), .. }) = self.asked_of(twin, request) {
             let _ = answer.send(match outcome {
                 Ok(entries) => Answer::Verified { entries },
                 Err(text) => Answer::Differs { text },
@@ -288,8 +303,8 @@ impl Node {
     }
 
     /// The export is complete: stop the twin; its end finishes the removal.
-    pub(crate) fn exported(&mut self, request: u64, outcome: Result<u64, String>) {
-        let Some(mut ask) = self.asks.remove(&request) else {
+    pub(crate) fn exported(&mut self, twin: Number, request: u64, outcome: Result<u64, String>) {
+        let Some(mut ask) = self.asked_of(twin, request) else {
             return;
         };
         let (Then::Remove { stopping, .. }, Ok(_)) = (&mut ask.then, &outcome) else {

@@ -88,6 +88,7 @@ async fn follow_executor(routes: &Routes) -> Result<(), Error> {
                 Some(Err(_)) | None => tracing::error!(%twin, "no usable channel to a twin"),
             },
             ToGateway::Failed { twin, reason } => routes.failed(twin, reason),
+            ToGateway::Here => routes.tell_executor(FromGateway::Here),
             ToGateway::Stop => return Ok(()),
         }
     }

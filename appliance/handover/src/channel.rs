@@ -52,16 +52,20 @@ impl Channel {
         Ok(Self { socket })
     }
 
-    /// Takes over standard input, as every process does that the executor starts; what is left in
-    /// its place reads as empty.
+    /// Takes what standard input leads to, as every process does that the executor starts; what is
+    /// left in its place reads as empty. The end becomes a channel by [`Channel::from_fd`], which
+    /// opens nothing: between the two a process can be shut in.
     ///
     /// # Errors
     /// When standard input is no channel: the program was started by hand.
-    pub fn from_stdin() -> io::Result<Self> {
-        let channel = Self::from_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+    pub fn take_stdin() -> io::Result<OwnedFd> {
+        let end = io::stdin().as_fd().try_clone_to_owned()?;
+        if rustix::net::sockopt::socket_type(&end)? != SocketType::SEQPACKET {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let nothing = std::fs::File::open("/dev/null")?;
         rustix::stdio::dup2_stdin(&nothing)?;
-        Ok(channel)
+        Ok(end)
     }
 
     /// Sends one header with borrowed descriptors; waits while the other end's queue is full.

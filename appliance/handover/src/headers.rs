@@ -93,6 +93,8 @@ pub enum ToGateway {
         /// Why.
         reason: Reason,
     },
+    /// Connections have been waiting for some time: answer [`FromGateway::Here`].
+    Here,
     /// Stop accepting and exit.
     Stop,
 }
@@ -100,6 +102,8 @@ pub enum ToGateway {
 /// Gateway to executor.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum FromGateway {
+    /// The answer to [`ToGateway::Here`].
+    Here,
     /// Names are loaded, the listener is being accepted from.
     Ready,
     /// Somebody wants this twin and there is no channel to it.
@@ -212,7 +216,8 @@ pub enum ToTwinExecutor {
         name: String,
         /// How the node is reached.
         place: Place,
-        /// The twin's folder, absolute; its `door` and `life` are inside. Made by the executor.
+        /// The twin's folder, as it is seen by the process itself: behind its wall it may have no
+        /// other name than `.`. Its `door` and `life` are inside. Made by the executor.
         folder: String,
         /// After how many idle milliseconds to ask for sleep; 0: never.
         sleep_after_ms: u64,

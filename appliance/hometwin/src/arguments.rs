@@ -21,12 +21,13 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Started by the executor only.
-    Gateway,
+    Doctor(Doctor),
+    /// Started by the executor only, with what it is given.
+    Gateway(Vec<String>),
     Help,
     Run(Box<Run>),
-    /// Started by the executor only.
-    Twin,
+    /// Started by the executor only, with what it is given.
+    Twin(Vec<String>),
     Verb(Verb),
     Version,
 }
@@ -43,6 +44,13 @@ pub(crate) struct Run {
     /// `Some(None)` is "never".
     pub(crate) sleep_after: Option<Option<Duration>>,
     pub(crate) zone: Option<String>,
+}
+
+/// `hometwin node doctor`.
+#[derive(Debug)]
+pub(crate) struct Doctor {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) json: bool,
 }
 
 /// A verb for the node that runs on a data folder, or for the folder itself.
@@ -89,8 +97,11 @@ impl Arguments {
             _ if typed.version => Command::Version,
             [] | ["run"] => Command::Run(Box::new(typed.run())),
             ["help"] => Command::Help,
-            ["gateway-process"] => Command::Gateway,
-            ["twin-process", _number] => Command::Twin,
+            ["gateway-process", ref given @ ..] => Command::Gateway(owned(given)),
+            ["node", "doctor"] => {
+                Command::Doctor(Doctor { data: typed.data.clone(), json: typed.json })
+            }
+            ["twin-process", _number, ref given @ ..] => Command::Twin(owned(given)),
             ["status"] => Command::Verb(typed.verb(What::Status)),
             ["twin", "list"] => Command::Verb(typed.verb(What::List)),
             ["twin", verb, name] => {
@@ -196,6 +207,10 @@ fn duration(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 fn unexpected(word: &str) -> lexopt::Error {
     lexopt::Error::UnexpectedArgument(word.into())
 }
@@ -241,7 +256,8 @@ mod tests {
         assert!(matches!(read("twin list --json"), Ok(Command::Verb(Verb { json: true, .. }))));
         let renamed = read("twin rename ann anna");
         assert!(matches!(renamed, Ok(Command::Verb(Verb { what: What::Rename { .. }, .. }))));
-        for wrong in ["twin", "twin create", "twin fly ann", "run now", "--lisen x", "--listen x"] {
+        assert!(matches!(read("node doctor --json"), Ok(Command::Doctor(Doctor { json: true, .. }))));
+        for wrong in ["node", "node fly", "twin", "twin create", "twin fly ann", "run now", "--lisen x", "--listen x"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

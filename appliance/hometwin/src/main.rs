@@ -4,6 +4,7 @@
 //! what the executor starts, the other verbs go to the running node.
 
 mod arguments;
+mod doctor;
 mod logging;
 mod processes;
 mod run;
@@ -24,8 +25,9 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Help => say.help(),
         Command::Version => say.version(),
-        Command::Gateway => processes::gateway(&arguments.logging),
-        Command::Twin => processes::twin(&arguments.logging),
+        Command::Doctor(doctor) => doctor::doctor(doctor, &say),
+        Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
+        Command::Twin(given) => processes::twin(&given, &arguments.logging),
         Command::Run(run) => run::run(*run, &arguments.logging, &say),
         Command::Verb(verb) => verbs::verb(verb, &say),
     };

@@ -1,38 +1,41 @@
 //! The processes that only the executor starts; started by hand they say so and end.
+//!
+//! Each shuts itself in before it hears anything, while it has one thread and nothing of anybody's.
 
 use std::process::ExitCode;
 
+use executor::walls::{self, Given, Program};
 use handover::Channel;
-use rustix::process::Signal;
 
 use crate::logging::Logging;
 use crate::say::Failure;
 
 /// The node's network door.
-pub(crate) fn gateway(logging: &Logging) -> Result<ExitCode, Failure> {
-    child(logging, |channel| async { gateway::run(channel).await.map_err(Failure::inside) })
+pub(crate) fn gateway(given: &[String], logging: &Logging) -> Result<ExitCode, Failure> {
+    child(Program::Gateway, given, logging, |channel| async {
+        gateway::run(channel).await.map_err(Failure::inside)
+    })
 }
 
 /// One twin.
-pub(crate) fn twin(logging: &Logging) -> Result<ExitCode, Failure> {
-    child(logging, |channel| async { twin::run(channel).await.map_err(Failure::inside) })
+pub(crate) fn twin(given: &[String], logging: &Logging) -> Result<ExitCode, Failure> {
+    child(Program::Twin, given, logging, |channel| async {
+        twin::run(channel).await.map_err(Failure::inside)
+    })
 }
 
 fn child<F: Future<Output = Result<(), Failure>>>(
+    program: Program,
+    given: &[String],
     logging: &Logging,
     run: impl FnOnce(Channel) -> F,
 ) -> Result<ExitCode, Failure> {
-    // Dies with the executor. Had that died before this line, its end of the channel would be
-    // closed and the loop below would end at once.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|error| Failure::inside(std::io::Error::from(error)))?;
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .map_err(|error| Failure::inside(std::io::Error::from(error)))?;
+    let given = Given::read(given.iter().map(String::as_str)).ok_or(Failure::StartedByHand)?;
+    let end = Channel::take_stdin().map_err(|_| Failure::StartedByHand)?;
     logging.start();
+    // Opens what it polls with, which can't be done behind the wall.
     let runtime = crate::run::runtime()?;
-    runtime.block_on(async {
-        let channel = Channel::from_stdin().map_err(|_| Failure::StartedByHand)?;
-        run(channel).await
-    })?;
+    walls::enter(program, given).map_err(Failure::inside)?;
+    runtime.block_on(async { run(Channel::from_fd(end).map_err(Failure::inside)?).await })?;
     Ok(ExitCode::SUCCESS)
 }

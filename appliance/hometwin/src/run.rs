@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use executor::{Config, DataFolder};
+use executor::{Config, DataFolder, Uids};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Run;
-use crate::logging::Logging;
+use crate::logging::{Format, Logging};
 use crate::say::{Failure, Say};
 
 /// Runs until a signal says stop.
@@ -24,8 +24,9 @@ pub(crate) fn run(run: Run, logging: &Logging, say: &Say) -> Result<ExitCode, Fa
         Some(folder) => folder.path().to_owned(),
         None => data_folder(run.data.clone())?,
     };
-    let folder = DataFolder::open(&path)?;
+    let mut folder = DataFolder::open(&path)?;
     let config = configure(run, logging, &path)?;
+    folder.keep_apart(Uids::available(config.0.first_uid).ok());
     let json = config.1;
     let notify = say.notifier(json, throw_away.is_some());
     runtime()?.block_on(async {
@@ -45,6 +46,7 @@ fn configure(
 ) -> Result<(Config, bool), Failure> {
     let mut config = Config::load(path)?;
     config.environment = logging.environment();
+    config.json_log = logging.format == Format::Json;
     config.people = run.people;
     config.experiences = run.experiences;
     if let Some(listen) = run.listen {

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use executor::control::Answer;
+use executor::doctor::Finding;
 use executor::{Notice, Refusal};
 use twin::messages::{Language, Messages};
 
@@ -138,6 +139,29 @@ impl Say {
         code_of(answer)
     }
 
+    /// Says what the doctor found: one line each, what is missing marked.
+    pub(crate) fn findings(&self, findings: &[Finding], json: bool) -> ExitCode {
+        for finding in findings {
+            if json {
+                self.print(&finding_json(finding).to_string());
+                continue;
+            }
+            let mark = if finding.holds { "  ok  " } else { "  --  " };
+            self.print(&format!("{mark}{}", self.finding(finding)));
+        }
+        if findings.iter().all(|finding| finding.holds) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(7)
+        }
+    }
+
+    fn finding(&self, finding: &Finding) -> String {
+        let values: Vec<_> = finding.values.iter().map(|(key, value)| (*key, &**value)).collect();
+        let key = format!("doctor.{}.{}", finding.part, finding.how);
+        self.language().fill(&key, &values)
+    }
+
     /// What a running node tells its console.
     pub(crate) fn notifier(&self, json: bool, ephemeral: bool) -> impl Fn(&Notice) + 'static {
         let say = Self {
@@ -179,6 +203,14 @@ impl Say {
                     let values = [("name", name.as_str()), ("fingerprint", fingerprint.as_str())];
                     self.print(&language.fill("fingerprint", &values));
                 }
+            }
+            Notice::Walled { name } => {
+                self.complain(&language.fill("walled", &[("name", name)]));
+            }
+            Notice::Walls { missing } => {
+                let part = |finding: &Finding| language.text(&format!("part.{}", finding.part)).to_owned();
+                let parts: Vec<String> = missing.iter().map(part).collect();
+                self.complain(&language.fill("walls", &[("missing", &parts.join(", "))]));
             }
             Notice::Welcome { url, elsewhere, again } => {
                 let key = if *again { "welcome_again" } else { "welcome" };
@@ -244,7 +276,11 @@ fn sentence(failure: &Failure) -> Sentence {
             ("file", vec![("path", path.display().to_string()), ("reason", source.to_string())], 1)
         }
         Failure::Executor(Error::Refused(refusal)) | Failure::Refused(refusal) => refused(*refusal),
-        Failure::Executor(error @ Error::Start { .. }) => {
+        Failure::Executor(Error::NotYours { folder, owner }) => {
+            let folder = folder.display().to_string();
+            ("not_yours", vec![("folder", folder), ("owner", owner.to_string())], 3)
+        }
+        Failure::Executor(error @ (Error::Start { .. } | Error::Walls(_))) => {
             ("failed", vec![("reason", chain(error))], 1)
         }
         Failure::Inside(reason) => ("failed", vec![("reason", reason.clone())], 1),
@@ -269,7 +305,8 @@ fn refused(refusal: Refusal) -> Sentence {
 }
 
 /// Exit codes are part of the help text: 0 done, 1 failed, 2 typed wrong, 3 refused, 4 no such
-/// twin, 5 the node runs or does not run, 6 a twin's journal and tables differ.
+/// twin, 5 the node runs or does not run, 6 a twin's journal and tables differ, 7 the doctor found
+/// something that could protect and doesn't.
 fn code_of(answer: &Answer) -> ExitCode {
     match answer {
         Answer::Differs { .. } => ExitCode::from(6),
@@ -297,8 +334,23 @@ fn notice_json(notice: &Notice) -> serde_json::Value {
         Notice::Twin { name, address, fingerprint } => {
             json!({"event": "twin", "name": name, "address": address, "fingerprint": fingerprint})
         }
+        Notice::Walled { name } => json!({"event": "walled", "name": name}),
+        Notice::Walls { missing } => {
+            let missing: Vec<_> = missing.iter().map(finding_json).collect();
+            json!({"event": "walls", "missing": missing})
+        }
         Notice::Welcome { url, .. } => json!({"event": "welcome", "url": url}),
     }
+}
+
+fn finding_json(finding: &Finding) -> serde_json::Value {
+    let values: std::collections::BTreeMap<_, _> = finding.values.iter().cloned().collect();
+    serde_json::json!({
+        "part": finding.part,
+        "holds": finding.holds,
+        "how": finding.how,
+        "values": values,
+    })
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -329,6 +381,19 @@ mod tests {
             texts.iter().map(|(key, text)| (key.clone(), placeholders(text))).collect()
         };
         assert_eq!(shape(english), shape(german));
+    }
+
+    #[test]
+    fn every_finding_has_its_sentence() {
+        for (locale, text) in [("en", ENGLISH), ("de", GERMAN)] {
+            let messages = Messages::parse(&[(locale, text)]).unwrap();
+            for key in executor::doctor::SENTENCES {
+                assert_ne!(messages.of_locale(locale).text(key), *key);
+                let part = key.split('.').nth(1).unwrap();
+                let part = format!("part.{part}");
+                assert_ne!(messages.of_locale(locale).text(&part), part);
+            }
+        }
     }
 
     #[test]

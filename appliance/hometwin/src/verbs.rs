@@ -57,9 +57,10 @@ impl What {
 
 /// What can be done on the folder of a node that does not run.
 fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
-    let folder = DataFolder::open(folder)?;
+    let mut folder = DataFolder::open(folder)?;
     let mut registry = Registry::open(&folder)?;
     let config = executor::Config::load(folder.path())?;
+    folder.keep_apart(executor::Uids::available(config.first_uid).ok());
     let place = handover::Place { zone: config.zone, listen: config.listen };
     let address = |name: &str| format!("{}/", place.origin(name));
     match what {
@@ -78,6 +79,7 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
                 awake: false,
                 pid: None,
                 starts: 0,
+                walled: 0,
                 folder: folder.twin(Number(entry.number)),
             };
             Ok(Answer::List { twins: registry.twins().iter().map(listed).collect() })
@@ -87,22 +89,24 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
             Ok(Answer::Renamed { address: address(to) })
         }
         What::Verify { name } => {
-            let life = life(&folder, &registry, name)?;
-            Ok(match twin::offline::verify(&life, name, place.clone()) {
+            let (number, life) = life(&folder, &registry, name)?;
+            let verified = twin::offline::verify(&life, name, place.clone());
+            folder.give_twin(number)?;
+            Ok(match verified {
                 Ok(entries) => Answer::Verified { entries },
                 Err(text) => Answer::Differs { text },
             })
         }
         What::Remove { name, .. } => {
-            let life = life(&folder, &registry, name)?;
+            let (number, life) = life(&folder, &registry, name)?;
             let (export, file) = folder.new_export(name)?;
             if let Err(text) = twin::offline::export(&life, name, place.clone(), file) {
                 let _ = std::fs::remove_file(export);
+                folder.give_twin(number)?;
                 return Ok(Answer::Failed { text });
             }
-            let number = registry.find(name).map_err(Failure::Refused)?.number;
-            registry.remove(Number(number))?;
-            folder.remove_twin(Number(number))?;
+            registry.remove(number)?;
+            folder.remove_twin(number)?;
             Ok(Answer::Removed { export })
         }
         What::Pair { .. } | What::Status => Err(Failure::NotRunning),
@@ -113,7 +117,7 @@ fn life(
     folder: &DataFolder,
     registry: &Registry,
     name: &str,
-) -> Result<std::path::PathBuf, Failure> {
-    let entry = registry.find(name).map_err(Failure::Refused)?;
-    Ok(folder.twin(Number(entry.number)).join("life"))
+) -> Result<(Number, std::path::PathBuf), Failure> {
+    let number = Number(registry.find(name).map_err(Failure::Refused)?.number);
+    Ok((number, folder.twin(number).join("life")))
 }

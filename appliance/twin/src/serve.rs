@@ -107,7 +107,7 @@ async fn open(
 ) -> Result<Served, Unopened> {
     let About { twin, name, place, folder, sleep_after } = about;
     let broken = |what: &str, error: &dyn std::error::Error| {
-        (name.clone(), format!("{what} in {folder} can't be opened: {}", chain(error)))
+        (name.clone(), format!("{what} can't be opened: {}", chain(error)))
     };
     let folder_path = Path::new(&folder);
     let door = Door::open(&folder_path.join("door")).map_err(|error| broken("door", &error))?;

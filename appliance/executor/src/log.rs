@@ -1,0 +1,156 @@
+//! What a child writes to its log: taken line by line, named, bounded, and passed on.
+//!
+//! A child has no way to the node's own log, so it can't write in another's name, steer a terminal,
+//! or fill a disk. Never reads what the lines say.
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+
+use crate::pace::Pace;
+
+/// Follows one child's log to its end.
+pub(crate) async fn follow(from: OwnedFd, name: String, json: bool) {
+    let Ok(mut from) = Receiver::from_owned_fd(from) else {
+        return tracing::error!(name, "a process's log can't be followed");
+    };
+    let mut lines = Lines::new(name, json);
+    let mut pace = Pace::new(READ_A_SECOND);
+    let mut bytes = vec![0; 4096];
+    loop {
+        // Only who lost lines waits for the second to end, to be told how many.
+        let read = match lines.lost {
+            0 => from.read(&mut bytes).await,
+            _ => match tokio::time::timeout(SECOND, from.read(&mut bytes)).await {
+                Ok(read) => read,
+                Err(_) => {
+                    lines.new_second(Instant::now());
+                    continue;
+                }
+            },
+        };
+        let Ok(read @ 1..) = read else { break };
+        lines.take(bytes.get(..read).unwrap_or_default(), Instant::now());
+        // A flood waits in its own pipe.
+        let wait = pace.take(u32::try_from(read).unwrap_or(u32::MAX), Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+    lines.end();
+}
+
+/// One child's lines.
+struct Lines {
+    name: String,
+    json: bool,
+    line: Vec<u8>,
+    /// Bytes that may still be passed on, and since when.
+    left: usize,
+    since: Instant,
+    lost: u64,
+}
+
+impl Lines {
+    fn new(name: String, json: bool) -> Self {
+        Self { name, json, line: Vec::new(), left: BURST, since: Instant::now(), lost: 0 }
+    }
+
+    fn take(&mut self, bytes: &[u8], now: Instant) {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.pass_on(now),
+                _ if self.line.len() < LONGEST => self.line.push(*byte),
+                _ => {}
+            }
+        }
+    }
+
+    fn pass_on(&mut self, now: Instant) {
+        let line = std::mem::take(&mut self.line);
+        self.new_second(now);
+        match self.left.checked_sub(line.len() + 1) {
+            Some(left) => {
+                self.left = left;
+                write(&self.form(&String::from_utf8_lossy(&line)));
+            }
+            None => self.lost += 1,
+        }
+    }
+
+    fn new_second(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.since).as_secs();
+        if seconds == 0 {
+            return;
+        }
+        self.since = now;
+        let more = usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(A_SECOND);
+        self.left = self.left.saturating_add(more).min(BURST);
+        if self.lost > 0 {
+            tracing::warn!(process = self.name, lines = self.lost, "it logs too much: lines left out");
+            self.lost = 0;
+        }
+    }
+
+    fn end(&mut self) {
+        if !self.line.is_empty() {
+            self.pass_on(Instant::now());
+        }
+        if self.lost > 0 {
+            tracing::warn!(process = self.name, lines = self.lost, "it logs too much: lines left out");
+        }
+    }
+
+    fn form(&self, line: &str) -> String {
+        // A terminal obeys control characters; colours of a child's own logging are not asked for.
+        let line: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        if self.json {
+            format!("{}\n", serde_json::json!({ "process": self.name, "line": line }))
+        } else {
+            format!("{}: {line}\n", self.name)
+        }
+    }
+}
+
+fn write(line: &str) {
+    // Where the node's own log can't be written either, nobody can be told.
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Bytes that are read of one child in a second; beyond that its writes wait.
+const READ_A_SECOND: u32 = 1 << 20;
+/// Bytes that are passed on in a second, and at once after a quiet time.
+const A_SECOND: usize = 16 << 10;
+const BURST: usize = 256 << 10;
+/// The rest of a longer line is left out.
+const LONGEST: usize = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_named_and_can_not_steer_a_terminal() {
+        let text = Lines::new("twin-3".into(), false);
+        assert_eq!(text.form("a\u{1b}[31mb\r"), "twin-3: a?[31mb?\n");
+        let json = Lines::new("twin-3".into(), true);
+        assert_eq!(json.form("a \"b\""), "{\"line\":\"a \\\"b\\\"\",\"process\":\"twin-3\"}\n");
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_counted() {
+        let mut lines = Lines::new("twin-3".into(), false);
+        let begin = lines.since;
+        lines.left = 25;
+        lines.take(b"0123456789\n0123456789\n0123456789\n01", begin);
+        assert_eq!((lines.left, lines.lost, lines.line.len()), (3, 1, 2));
+        lines.new_second(begin + SECOND);
+        assert_eq!((lines.left, lines.lost), (3 + A_SECOND, 0));
+        lines.take(&vec![b'x'; 3 * LONGEST], begin + SECOND);
+        assert_eq!(lines.line.len(), LONGEST);
+    }
+}

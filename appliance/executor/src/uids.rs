@@ -1,0 +1,157 @@
+//! A user number of its own for every process of the node, where the node's user may give them.
+//!
+//! Twin 7 is user `first + 7`; the gateway has the last number of the range. Never uses a number
+//! outside of it, never changes what belongs to an ordinary user.
+
+use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::Path;
+
+use handover::Number;
+use rustix::thread::capabilities;
+
+use crate::walls::NEEDED;
+use crate::{Error, file_error};
+
+/// The range of the node's users.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Uids {
+    first: u32,
+}
+
+/// Why the node's processes can't have users of their own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoUids {
+    /// Started by an ordinary user.
+    Ordinary,
+    /// This container has no such users.
+    Unmapped,
+}
+
+impl Uids {
+    /// The range that begins here, if this process may use it.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn available(first: u32) -> Result<Self, NoUids> {
+        let has = capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED));
+        if !has {
+            return Err(NoUids::Ordinary);
+        }
+        let uids = Self { first };
+        let mapped = |file: &str| {
+            fs::read_to_string(file).is_ok_and(|map| map.lines().any(|line| covers(line, &uids.range())))
+        };
+        if mapped("/proc/self/uid_map") && mapped("/proc/self/gid_map") {
+            Ok(uids)
+        } else {
+            Err(NoUids::Unmapped)
+        }
+    }
+
+    /// All numbers of the range.
+    #[must_use]
+    pub fn range(self) -> Range<u32> {
+        self.first..self.first.saturating_add(COUNT)
+    }
+
+    /// A twin's.
+    #[must_use]
+    pub fn twin(self, twin: Number) -> u32 {
+        // A node whose ten thousands of twins came and went runs into the end: all later ones share
+        // a number, and are kept apart by the other walls.
+        self.first + twin.0.min(COUNT - 2)
+    }
+
+    /// The gateway's.
+    #[must_use]
+    pub fn gateway(self) -> u32 {
+        self.first + (COUNT - 1)
+    }
+}
+
+/// Gives a folder and all in it to a user. Nobody else may be using it: the twin doesn't run.
+pub(crate) fn give(folder: &Path, uid: u32) -> Result<(), Error> {
+    let mut left = MOST;
+    give_up_to(folder, uid, 0, &mut left)?;
+    if left == 0 {
+        tracing::warn!(folder = %folder.display(), "too many files to look at: some may be another user's");
+    }
+    Ok(())
+}
+
+fn give_up_to(path: &Path, uid: u32, depth: u32, left: &mut u32) -> Result<(), Error> {
+    if *left == 0 || depth > DEPTH {
+        *left = 0;
+        return Ok(());
+    }
+    *left -= 1;
+    let about = fs::symlink_metadata(path).map_err(file_error(path))?;
+    if about.is_dir() {
+        for item in fs::read_dir(path).map_err(file_error(path))? {
+            give_up_to(&item.map_err(file_error(path))?.path(), uid, depth + 1, left)?;
+        }
+    }
+    // The folder comes after what is in it: interrupted, it is done again.
+    if (about.uid(), about.gid()) != (uid, uid) {
+        lchown(path, Some(uid), Some(uid)).map_err(file_error(path))?;
+    }
+    Ok(())
+}
+
+/// Whether a line of `uid_map` (inside, outside, count) has the whole range.
+fn covers(line: &str, range: &Range<u32>) -> bool {
+    let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [inside, _, count] = numbers[..] else { return false };
+    inside <= u64::from(range.start) && u64::from(range.end) <= inside + count
+}
+
+/// How many numbers a node takes: 65 534 twins, the node's own and the gateway.
+const COUNT: u32 = 65_536;
+/// So many files of one twin are looked at, so deep: a hostile twin can't keep the executor busy.
+const MOST: u32 = 20_000;
+const DEPTH: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_in_the_range() {
+        let uids = Uids { first: 3_000_000 };
+        assert_eq!(uids.twin(Number::NODE), 3_000_000);
+        assert_eq!(uids.twin(Number(7)), 3_000_007);
+        assert_eq!(uids.twin(Number(u32::MAX)), 3_065_534);
+        assert_eq!(uids.gateway(), 3_065_535);
+        assert!(uids.range().contains(&uids.gateway()));
+    }
+
+    #[test]
+    fn a_container_without_them_is_noticed() {
+        let range = 3_000_000..3_065_536;
+        assert!(covers("         0          0 4294967295", &range));
+        assert!(covers("0 100000 3065536", &range));
+        assert!(!covers("0 100000 65536", &range));
+        assert!(!covers("3000001 1 4000000", &range));
+        assert!(!covers("", &range));
+    }
+
+    #[test]
+    fn a_link_is_given_and_not_followed() {
+        if Uids::available(3_000_000).is_err() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (other, own) = (folder.path().join("other"), folder.path().join("own"));
+        fs::write(&other, "").unwrap();
+        fs::create_dir_all(own.join("deep")).unwrap();
+        fs::write(own.join("deep/file"), "").unwrap();
+        std::os::unix::fs::symlink(&other, own.join("link")).unwrap();
+        give(&own, 3_000_001).unwrap();
+        let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
+        assert_eq!(owner(&own.join("deep/file")), 3_000_001);
+        assert_eq!(owner(&own.join("link")), 3_000_001);
+        assert_eq!(owner(&other), 0);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the executor may do. It starts all others, and every wall around it is around them too, so
+//! this one is a list of what is refused and not of what works.
+//!
+//! It reaches its data folder and what it needs to start its own program file, nothing else; it can
+//! become no user outside the range of the node's uids, connect to nowhere, and gain nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use landlock::{Access, AccessFs, BitFlags, PathBeneath, PathFd, RulesetCreated, RulesetCreatedAttr};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
+};
+use seccompiler::SeccompCmpOp::{Ge, Lt, Ne};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule,
+};
+
+use super::{Entered, Error, build, calls, inherited};
+
+/// What the executor of this node has to reach.
+pub(crate) struct Reach<'a> {
+    /// The data folder.
+    pub(crate) data: &'a Path,
+    /// Folders that new twins get a copy of.
+    pub(crate) read: &'a [PathBuf],
+    /// Its own part of the tree of control groups, if there is one.
+    pub(crate) groups: Option<&'a Path>,
+    /// Uids that its children take.
+    pub(crate) uids: Option<Range<u32>>,
+}
+
+/// Shuts the executor in for good. The caller is the only thread, the listener is bound.
+pub(crate) fn enter_executor(reach: &Reach<'_>) -> Result<Entered, Error> {
+    inherited::leave_behind().map_err(Error::at("inherited descriptors"))?;
+    keep_capabilities()?;
+    set_no_new_privs(true).map_err(Error::at("no new privileges"))?;
+    let landlock = shut_files(reach)?;
+    let seccomp = build::has_seccomp();
+    if seccomp {
+        for filter in [hostile()?, users(reach.uids.clone())?] {
+            seccompiler::apply_filter(&filter).map_err(Error::of("seccomp"))?;
+        }
+    }
+    Ok(Entered { landlock, seccomp })
+}
+
+/// Started by root or with capabilities, it keeps only those that it uses.
+fn keep_capabilities() -> Result<(), Error> {
+    let has = capabilities(None).map_err(Error::at("capabilities"))?;
+    let sets = CapabilitySets {
+        effective: has.effective & KEPT,
+        permitted: has.permitted & KEPT,
+        inheritable: has.inheritable & KEPT,
+    };
+    set_capabilities(None, sets).map_err(Error::at("capabilities"))
+}
+
+const KEPT: CapabilitySet = CapabilitySet::CHOWN // a twin's folder is its uid's
+    .union(CapabilitySet::DAC_OVERRIDE) // and is removed with the twin
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::KILL) // ends what is stuck
+    .union(CapabilitySet::SETGID) // the child uses these to become its own user,
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SYS_CHROOT); // below its own root
+
+/// What keeps twins apart by uid; without any of these there are no uids.
+pub(crate) const NEEDED: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SYS_CHROOT);
+
+fn shut_files(reach: &Reach<'_>) -> Result<bool, Error> {
+    let step = "landlock";
+    let all = AccessFs::from_all(build::NEWEST);
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let mut rules = build::ruleset().map_err(Error::of(step))?;
+    rules = rule(rules, reach.data, all & !AccessFs::Execute)?;
+    for file in program_files() {
+        rules = rule(rules, &file, AccessFs::ReadFile | AccessFs::Execute)?;
+    }
+    for file in ["/etc/ld.so.cache", "/etc/ld.so.preload", "/proc"] {
+        rules = rule(rules, Path::new(file), read)?;
+    }
+    rules = rule(rules, Path::new("/dev/null"), AccessFs::ReadFile | AccessFs::WriteFile)?;
+    for folder in reach.read {
+        rules = rule(rules, folder, read)?;
+    }
+    if let Some(groups) = reach.groups {
+        let change = read | AccessFs::WriteFile | AccessFs::MakeDir | AccessFs::RemoveDir;
+        rules = rule(rules, groups, change)?;
+    }
+    if let Some(parent) = reach.data.parent() {
+        // A throw-away folder is removed at the end. Only empty folders can be.
+        rules = rule(rules, parent, AccessFs::RemoveDir.into())?;
+    }
+    build::restrict(rules)
+}
+
+fn rule(
+    rules: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, Error> {
+    // What doesn't exist needs no rule.
+    let Ok(open) = PathFd::new(path) else { return Ok(rules) };
+    let is_file = !path.is_dir();
+    let access = if is_file { access & AccessFs::from_file(build::NEWEST) } else { access };
+    rules.add_rule(PathBeneath::new(open, access)).map_err(Error::of("landlock"))
+}
+
+/// The program file, the loader and the libraries: just those that this process has mapped, for its
+/// children are the same program.
+fn program_files() -> BTreeSet<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let mapped = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
+    mapped.chain([PathBuf::from("/proc/self/exe")]).collect()
+}
+
+/// Ends the process at once: what the executor and its children never do.
+fn hostile() -> Result<BpfProgram, Error> {
+    // The executor starts programs, and a child changes its root before it enters its own wall.
+    let own = [libc::SYS_execve, libc::SYS_chroot];
+    let calls = calls::HOSTILE.iter().filter(|call| !own.contains(call));
+    let rules = calls.map(|number| (*number, Vec::new())).collect();
+    build::filter(rules, SeccompAction::Allow, SeccompAction::KillProcess)
+}
+
+/// Nobody becomes a user outside the range, or changes it in a way that can't be checked.
+fn users(range: Option<Range<u32>>) -> Result<BpfProgram, Error> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for call in [
+        libc::SYS_setfsgid,
+        libc::SYS_setfsuid,
+        libc::SYS_setgid,
+        libc::SYS_setregid,
+        libc::SYS_setreuid,
+        libc::SYS_setuid,
+    ] {
+        rules.insert(call, Vec::new());
+    }
+    let range = range.unwrap_or_default();
+    for call in [libc::SYS_setresuid, libc::SYS_setresgid] {
+        let mut outside = Vec::new();
+        // "Leave it as it is" is the largest number and so outside of any range.
+        for argument in 0..3 {
+            outside.push(when(argument, Lt, range.start)?);
+            outside.push(when(argument, Ge, range.end)?);
+        }
+        rules.insert(call, outside);
+    }
+    // No group but the own one.
+    rules.insert(libc::SYS_setgroups, vec![when(0, Ne, 0)?]);
+    build::filter(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))
+}
+
+fn when(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompRule, Error> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value.into())
+        .and_then(|condition| SeccompRule::new(vec![condition]))
+        .map_err(Error::of("seccomp"))
+}
