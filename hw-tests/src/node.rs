@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -27,6 +28,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// The program file; the built one if `None`.
     pub program: Option<PathBuf>,
+    /// The user it runs as, which only root can choose; this test's own if `None`.
+    pub user: Option<u32>,
 }
 
 impl Options {
@@ -66,6 +69,7 @@ impl Default for Options {
             listen: "127.0.0.1:0".to_owned(),
             arguments: Vec::new(),
             program: None,
+            user: None,
         }
     }
 }
@@ -132,7 +136,11 @@ impl Node {
         let log_folder = tempfile::tempdir()?;
         let log = log_folder.path().join("log");
         let program = options.program.clone().map_or_else(program, Ok)?;
-        let mut child = Command::new(&program)
+        let mut command = Command::new(&program);
+        if let Some(user) = options.user {
+            command.uid(user).gid(user);
+        }
+        let mut child = command
             .arg("run")
             .arg("--data")
             .arg(&data)
@@ -339,10 +347,22 @@ pub fn program() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("HOMETWIN") {
         return Ok(path.into());
     }
+    built("hometwin")
+}
+
+/// The built red team: a node with one of its processes taken over.
+///
+/// # Errors
+/// If it isn't built.
+pub fn red_team() -> Result<PathBuf> {
+    built("red-team")
+}
+
+fn built(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe()?;
-    let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join("hometwin"));
+    let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     let mut built = beside.filter(|path| path.is_file());
-    built.next().ok_or_else(|| "hometwin isn't built: cargo build --package hometwin".into())
+    built.next().ok_or_else(|| format!("{name} isn't built: cargo build --package {name}").into())
 }
 
 /// A port that nobody listens on just now.

@@ -53,7 +53,7 @@ fn steps(depth: Depth, count: &mut Count) -> Result<(), &'static str> {
     }
     let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     cargo("lints", &lints)?;
-    cargo("build", &["build", "--package", "hometwin", "--quiet"])?;
+    cargo("build", &["build", "--package", "hometwin", "--package", "red-team", "--quiet"])?;
     timed("tests", || tests(depth, count))
 }
 

@@ -36,6 +36,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hometwin", &["executor", "gateway", "twin", "handover"]),
     // Tests see the product from outside.
     ("hw-tests", &["capability"]),
+    // An intruder sees it from inside: it is the product, with one process that does as it likes.
+    ("red-team", &["executor", "handover", "hometwin"]),
     ("tidy", &[]),
 ];
 

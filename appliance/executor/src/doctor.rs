@@ -9,10 +9,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::Config;
 use crate::groups::{Groups, NoGroups};
 use crate::uids::{NoUids, Uids};
 use crate::walls::ground::{self, Landlock};
-use crate::Config;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -92,7 +92,8 @@ impl Groups {
         ] {
             match fs::write(group.join(file), value.to_string()) {
                 // A kernel without swap has no such file.
-                Err(error) if file == "memory.swap.max" && error.kind() == io::ErrorKind::NotFound => {}
+                Err(error)
+                    if file == "memory.swap.max" && error.kind() == io::ErrorKind::NotFound => {}
                 written => written?,
             }
         }
@@ -110,8 +111,13 @@ fn check(own: &Path) -> Result<(), NoGroups> {
     }
     let members = fs::read_to_string(own.join("cgroup.procs")).unwrap_or_default();
     let me = std::process::id().to_string();
-    let writable = rustix::fs::access(own.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).is_ok();
-    if writable && members.lines().all(|member| member == me) { Ok(()) } else { Err(NoGroups::NotOwn) }
+    let writable =
+        rustix::fs::access(own.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).is_ok();
+    if writable && members.lines().all(|member| member == me) {
+        Ok(())
+    } else {
+        Err(NoGroups::NotOwn)
+    }
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -18,7 +18,6 @@ mod folder;
 mod groups;
 mod log;
 mod node;
-mod pace;
 mod process;
 mod registry;
 mod restart;
@@ -33,8 +32,8 @@ use std::path::PathBuf;
 
 pub use crate::config::Config;
 pub use crate::folder::DataFolder;
-pub use crate::uids::{NoUids, Uids};
 pub use crate::registry::{Entry, Registry, check_name};
+pub use crate::uids::{NoUids, Uids};
 pub use handover::Refusal;
 
 /// Runs a node until `shutdown` resolves or the gateway can't be kept running.

@@ -7,10 +7,9 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use handover::Pace;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-
-use crate::pace::Pace;
 
 /// Follows one child's log to its end.
 pub(crate) async fn follow(from: OwnedFd, name: String, json: bool) {
@@ -90,7 +89,11 @@ impl Lines {
         let more = usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(A_SECOND);
         self.left = self.left.saturating_add(more).min(BURST);
         if self.lost > 0 {
-            tracing::warn!(process = self.name, lines = self.lost, "it logs too much: lines left out");
+            tracing::warn!(
+                process = self.name,
+                lines = self.lost,
+                "it logs too much: lines left out"
+            );
             self.lost = 0;
         }
     }
@@ -100,7 +103,11 @@ impl Lines {
             self.pass_on(Instant::now());
         }
         if self.lost > 0 {
-            tracing::warn!(process = self.name, lines = self.lost, "it logs too much: lines left out");
+            tracing::warn!(
+                process = self.name,
+                lines = self.lost,
+                "it logs too much: lines left out"
+            );
         }
     }
 

@@ -152,8 +152,9 @@ impl Node {
             groups: self.groups.as_ref().map(Groups::path),
             uids: self.folder.uids().map(Uids::range),
         };
+        // Looked at before: from behind the wall the machine can't be seen.
+        let missing = doctor::ground(&self.config, reach.uids.is_some(), reach.groups.is_some());
         walls::enter_executor(&reach).map_err(Error::Walls)?;
-        let missing = doctor::ground(&self.config, self.folder.uids().is_some(), self.groups.is_some());
         let missing: Vec<_> = missing.into_iter().filter(|finding| !finding.holds).collect();
         if !missing.is_empty() {
             self.tell(&Notice::Walls { missing });

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use handover::Channel;
+use handover::{Channel, Pace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::{Child, Command};
@@ -22,7 +22,6 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::spawn_local;
 
 use crate::groups::Groups;
-use crate::pace::Pace;
 use crate::walls::Given;
 use crate::{Config, DataFolder, log};
 
@@ -32,6 +31,8 @@ pub(crate) struct Process<H> {
     /// Tells this process from those before and after it.
     pub(crate) instance: u64,
     pub(crate) since: Instant,
+    /// How often it may still say how it opened: once, and after a change of its name.
+    pub(crate) may_say: u32,
     queue: UnboundedSender<(H, Vec<OwnedFd>)>,
     kill: Rc<Notify>,
 }
@@ -109,7 +110,7 @@ impl<H: Serialize + 'static> Process<H> {
         let kill = Rc::new(Notify::new());
         spawn_local(send(channel.clone(), queued));
         spawn_local(follow(child, channel, kill.clone(), instance, ears));
-        Ok(Self { pid, instance, since: Instant::now(), queue, kill })
+        Ok(Self { pid, instance, since: Instant::now(), may_say: SAYS, queue, kill })
     }
 
     /// Queues a header; what a dead child does not get is lost, its end tells so.
@@ -197,6 +198,8 @@ async fn listen<R: DeserializeOwned, E>(
 
 /// How many headers of one process are heard in a second.
 const HEADERS_A_SECOND: u32 = 500;
+/// How often a process may say how it opened; nobody is renamed more often while awake.
+const SAYS: u32 = 100;
 /// How long the last words of a dead process may take.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 

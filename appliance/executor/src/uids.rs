@@ -41,7 +41,8 @@ impl Uids {
         }
         let uids = Self { first };
         let mapped = |file: &str| {
-            fs::read_to_string(file).is_ok_and(|map| map.lines().any(|line| covers(line, &uids.range())))
+            fs::read_to_string(file)
+                .is_ok_and(|map| map.lines().any(|line| covers(line, &uids.range())))
         };
         if mapped("/proc/self/uid_map") && mapped("/proc/self/gid_map") {
             Ok(uids)

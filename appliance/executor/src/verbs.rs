@@ -261,18 +261,16 @@ impl Node {
     /// What was asked of this twin under this number; nobody answers for another.
     fn asked_of(&mut self, twin: Number, request: u64) -> Option<Ask> {
         if self.asks.get(&request)?.twin != twin {
-            tracing::error!(%twin, "a twin answers what another was asked");
+            if let Some(process) = self.twins.get(&twin).and_then(|t| t.process.as_ref()) {
+                tracing::error!(%twin, "a twin answers what another was asked and is ended");
+                process.kill();
+            }
             return None;
         }
         self.asks.remove(&request)
     }
 
-    pub(crate) fn code(
-        &mut self,
-        twin: Number,
-        request: u64,
-        outcome: Result<String, Refusal>,
-    ) {
+    pub(crate) fn code(&mut self, twin: Number, request: u64, outcome: Result<String, Refusal>) {
         let Some(ask) = self.asked_of(twin, request) else {
             return;
         };

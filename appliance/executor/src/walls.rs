@@ -95,12 +95,15 @@ impl Program {
 pub fn enter(program: Program, given: Given) -> Result<Entered, Error> {
     let policy = program.policy();
     let folder = build::here()?;
+    let has_seccomp = build::has_seccomp();
     own::become_own(given)?;
     own::limit(given, policy.descriptors)?;
     own::bind_to_parent()?;
     let landlock = build::shut_files(&policy.files, folder)?;
-    let seccomp = build::shut_calls(policy.calls)?;
-    Ok(Entered { landlock, seccomp })
+    if has_seccomp {
+        build::shut_calls(policy.calls)?;
+    }
+    Ok(Entered { landlock, seccomp: has_seccomp })
 }
 
 /// Which walls stand after [`enter`].
@@ -140,4 +143,3 @@ impl Error {
         move |error| Self { step, source: io::Error::other(error) }
     }
 }
-

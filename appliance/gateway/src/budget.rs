@@ -1,4 +1,5 @@
-//! How often strangers may wake sleeping twins: a token bucket per source and one per twin.
+//! How often strangers may wake sleeping twins: a token bucket per source and one per twin. And how
+//! often a twin may open links to its neighbours, so that one that is taken over can't drown another.
 //!
 //! Certificates are public, so scanners learn every name: without a budget they would keep all
 //! twins of a node awake. Somebody who proves to be known gets the token back. Never holds more
@@ -15,6 +16,9 @@ use handover::Number;
 pub(crate) struct Budget {
     sources: HashMap<IpAddr, Bucket>,
     twins: HashMap<Number, Bucket>,
+    /// By the twin that opens.
+    links: HashMap<Number, Bucket>,
+    waking_links: HashMap<Number, Bucket>,
 }
 
 impl Budget {
@@ -26,8 +30,9 @@ impl Budget {
                 return false;
             }
         }
-        let source = self.sources.entry(network(source)).or_insert_with(|| Bucket::full(now));
-        let twin = self.twins.entry(twin).or_insert_with(|| Bucket::full(now));
+        let full = || Bucket::full(WAKE_UPS, now);
+        let source = self.sources.entry(network(source)).or_insert_with(full);
+        let twin = self.twins.entry(twin).or_insert_with(full);
         source.has(now) && twin.has(now) && source.take() && twin.take()
     }
 
@@ -37,24 +42,53 @@ impl Budget {
             .into_iter()
             .flatten()
         {
-            bucket.left = (bucket.left + 1.0).min(BURST);
+            bucket.give_back();
+        }
+    }
+
+    /// Takes one link that this twin opens, to a neighbour who sleeps or not.
+    pub(crate) fn take_link(&mut self, from: Number, wakes: bool, now: Instant) -> bool {
+        let links = self.links.entry(from).or_insert_with(|| Bucket::full(LINKS, now));
+        let waking = self.waking_links.entry(from);
+        let waking = waking.or_insert_with(|| Bucket::full(WAKE_UPS, now));
+        links.has(now) && (!wakes || waking.has(now)) && links.take() && (!wakes || waking.take())
+    }
+
+    /// Gives the wake-up by a link back: the one that was woken knows who opened it.
+    pub(crate) fn give_link_back(&mut self, from: Number) {
+        if let Some(bucket) = self.waking_links.get_mut(&from) {
+            bucket.give_back();
         }
     }
 
     /// Drops a twin that is gone.
     pub(crate) fn forget(&mut self, twin: Number) {
         self.twins.remove(&twin);
+        self.links.remove(&twin);
+        self.waking_links.remove(&twin);
     }
+}
+
+/// So many at once, and one more in each such time.
+#[derive(Clone, Copy)]
+struct Rate {
+    burst: f64,
+    one_per: Duration,
 }
 
 struct Bucket {
     left: f64,
     at: Instant,
+    rate: Rate,
 }
 
 impl Bucket {
-    fn full(now: Instant) -> Self {
-        Self { left: BURST, at: now }
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self { left: rate.burst, at: now, rate }
+    }
+
+    fn give_back(&mut self) {
+        self.left = (self.left + 1.0).min(self.rate.burst);
     }
 
     fn has(&mut self, now: Instant) -> bool {
@@ -69,12 +103,12 @@ impl Bucket {
     }
 
     fn is_full(&self, now: Instant) -> bool {
-        self.left_at(now) >= BURST
+        self.left_at(now) >= self.rate.burst
     }
 
     fn left_at(&self, now: Instant) -> f64 {
         let waited = now.saturating_duration_since(self.at).as_secs_f64();
-        (self.left + waited / ONE_PER.as_secs_f64()).min(BURST)
+        (self.left + waited / self.rate.one_per.as_secs_f64()).min(self.rate.burst)
     }
 }
 
@@ -89,10 +123,10 @@ fn network(source: IpAddr) -> IpAddr {
     }
 }
 
-/// Wake-ups that a source or a twin has at most at once.
-const BURST: f64 = 20.0;
-/// In this time it gets one more.
-const ONE_PER: Duration = Duration::from_secs(15);
+/// Wake-ups that a source or a twin has.
+const WAKE_UPS: Rate = Rate { burst: 20.0, one_per: Duration::from_secs(15) };
+/// Links that a twin may open: one each to many contacts after its start.
+const LINKS: Rate = Rate { burst: 64.0, one_per: Duration::from_millis(500) };
 const MAX_SOURCES: usize = 4096;
 
 #[cfg(test)]
@@ -108,8 +142,9 @@ mod tests {
         let woken = (0..1000).filter(|&n| budget.take(scanner, Number(n), now)).count();
         assert_eq!(woken, 20);
         assert!(budget.take([192, 0, 2, 2].into(), TWIN, now));
-        assert!(budget.take(scanner, TWIN, now + ONE_PER));
-        assert!(!budget.take(scanner, TWIN, now + ONE_PER));
+        let later = now + WAKE_UPS.one_per;
+        assert!(budget.take(scanner, TWIN, later));
+        assert!(!budget.take(scanner, TWIN, later));
     }
 
     #[test]
@@ -135,6 +170,19 @@ mod tests {
             assert!(budget.take(phone, TWIN, now));
             budget.give_back(phone, TWIN);
         }
+    }
+
+    #[test]
+    fn a_twin_can_neither_drown_nor_wake_its_neighbours_for_ever() {
+        let (mut budget, now) = (Budget::default(), Instant::now());
+        let opened = (0..1000).filter(|_| budget.take_link(TWIN, false, now)).count();
+        assert_eq!(opened, 64);
+        assert!(budget.take_link(Number(2), true, now), "another twin's links are its own");
+        let woken = (0..1000).filter(|_| budget.take_link(Number(3), true, now)).count();
+        assert_eq!(woken, 20);
+        assert!(budget.take_link(Number(3), false, now));
+        budget.give_link_back(Number(3));
+        assert!(budget.take_link(Number(3), true, now));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use handover::{
-    Channel, FromGateway, FromTwin, HandOver, Id, Number, Reason, TAKEN_WITHIN_MS, ToTwin,
+    Channel, FromGateway, FromTwin, HandOver, Id, Number, Pace, Reason, TAKEN_WITHIN_MS, ToTwin,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::sync::mpsc;
@@ -42,8 +42,15 @@ struct Table {
     twins: HashMap<Number, Twin>,
     budget: Budget,
     /// Connections that woke a twin, until it says that it knows them.
-    charged: BTreeMap<HandOver, (Number, SocketAddr)>,
+    charged: BTreeMap<HandOver, (Number, Source)>,
     next: u64,
+}
+
+/// Who woke a twin.
+#[derive(Clone, Copy)]
+enum Source {
+    Address(SocketAddr),
+    Neighbour(Number),
 }
 
 #[derive(Default)]
@@ -157,7 +164,7 @@ impl Routes {
             return tracing::warn!(%twin, "too much waits for a twin: a connection was dropped");
         };
         if woke {
-            table.charge(hand_over, twin, peer);
+            table.charge(hand_over, twin, Source::Address(peer));
         }
     }
 
@@ -283,7 +290,9 @@ impl Routes {
 
     /// Follows one twin's channel to its end.
     async fn listen_to(self, twin: Number, channel: Rc<Channel>, sending: AbortHandle) {
+        let mut pace = Pace::new(HEADERS_A_SECOND);
         loop {
+            pace.keep().await;
             match channel.recv::<FromTwin>().await {
                 Ok(Some((header, _))) => self.hear(twin, &header),
                 Ok(None) => break,
@@ -323,19 +332,30 @@ impl Routes {
 
     /// Connects two twins of this node by a socket pair.
     fn open(&self, table: &mut Table, from: Number, request: u64, to: Id) {
-        let answer = match (table.ids.get(&to).copied(), stream_pair()) {
-            (Some(target), Ok((ours, theirs))) => {
-                match self.add(table, target, Header::Link { from }, Rc::new(theirs)) {
-                    Some(_) => Outgoing::Answer(ToTwin::Opened { request }, Some(ours)),
-                    None => refusal(request, Reason::TooOften),
-                }
-            }
-            (Some(_), Err(_)) => refusal(request, Reason::TooOften),
-            (None, _) => refusal(request, Reason::NotHere),
+        let answer = match table.ids.get(&to).copied() {
+            Some(target) => self.link(table, from, target, request),
+            None => refusal(request, Reason::NotHere),
         };
         if let Some(State::Awake(queue)) = table.twins.get(&from).map(|route| &route.state) {
             let _ = queue.send(answer);
         }
+    }
+
+    fn link(&self, table: &mut Table, from: Number, target: Number, request: u64) -> Outgoing {
+        let wakes = !table.is_awake(target);
+        if !table.budget.take_link(from, wakes, Instant::now()) {
+            return refusal(request, Reason::TooOften);
+        }
+        let Ok((ours, theirs)) = stream_pair() else {
+            return refusal(request, Reason::TooOften);
+        };
+        let Some(hand_over) = self.add(table, target, Header::Link { from }, Rc::new(theirs)) else {
+            return refusal(request, Reason::TooOften);
+        };
+        if wakes {
+            table.charge(hand_over, target, Source::Neighbour(from));
+        }
+        Outgoing::Answer(ToTwin::Opened { request }, Some(ours))
     }
 
     /// A twin's process ended, as agreed or not: what it did not take waits for the next one.
@@ -367,19 +387,22 @@ impl Table {
         self.is_awake(twin) || self.budget.take(peer.ip(), twin, Instant::now())
     }
 
-    fn charge(&mut self, hand_over: HandOver, twin: Number, peer: SocketAddr) {
-        self.charged.insert(hand_over, (twin, peer));
+    fn charge(&mut self, hand_over: HandOver, twin: Number, source: Source) {
+        self.charged.insert(hand_over, (twin, source));
         if self.charged.len() > MAX_CHARGED {
             self.charged.pop_first();
         }
     }
 
     fn known(&mut self, hand_over: HandOver, by: Number) {
-        if let Some((twin, peer)) = self.charged.get(&hand_over).copied()
+        if let Some((twin, source)) = self.charged.get(&hand_over).copied()
             && twin == by
         {
             self.charged.remove(&hand_over);
-            self.budget.give_back(peer.ip(), twin);
+            match source {
+                Source::Address(peer) => self.budget.give_back(peer.ip(), twin),
+                Source::Neighbour(from) => self.budget.give_link_back(from),
+            }
         }
     }
 }
@@ -393,6 +416,8 @@ fn stream_pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
+/// How many headers of one twin are heard in a second: each connection needs one or two.
+const HEADERS_A_SECOND: u32 = 2_000;
 /// What may wait for one twin, or lie untaken with it.
 const MAX_UNTAKEN: usize = 256;
 /// How many wake-ups are remembered for the case that they are given back.

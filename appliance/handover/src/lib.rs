@@ -11,6 +11,8 @@
 mod channel;
 pub mod fuzz;
 mod headers;
+mod pace;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
 pub use headers::*;
+pub use pace::Pace;

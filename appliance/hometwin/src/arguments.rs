@@ -256,8 +256,20 @@ mod tests {
         assert!(matches!(read("twin list --json"), Ok(Command::Verb(Verb { json: true, .. }))));
         let renamed = read("twin rename ann anna");
         assert!(matches!(renamed, Ok(Command::Verb(Verb { what: What::Rename { .. }, .. }))));
-        assert!(matches!(read("node doctor --json"), Ok(Command::Doctor(Doctor { json: true, .. }))));
-        for wrong in ["node", "node fly", "twin", "twin create", "twin fly ann", "run now", "--lisen x", "--listen x"] {
+        assert!(matches!(
+            read("node doctor --json"),
+            Ok(Command::Doctor(Doctor { json: true, .. }))
+        ));
+        for wrong in [
+            "node",
+            "node fly",
+            "twin",
+            "twin create",
+            "twin fly ann",
+            "run now",
+            "--lisen x",
+            "--listen x",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

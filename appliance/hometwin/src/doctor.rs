@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
+use executor::Config;
 use executor::control::{self, Answer};
 use executor::doctor::{self, Running};
-use executor::Config;
 
 use crate::arguments::Doctor;
 use crate::run::data_folder;
@@ -21,9 +21,7 @@ pub(crate) fn doctor(asked: Doctor, say: &Say) -> Result<ExitCode, Failure> {
         control::ask(&folder, &control::Verb::Status)?
     {
         running.push(Running { pid: executor, name: "executor".to_owned(), child: false });
-        running.extend(gateway.map(|pid| {
-            Running { pid, name: "gateway".to_owned(), child: true }
-        }));
+        running.extend(gateway.map(|pid| Running { pid, name: "gateway".to_owned(), child: true }));
     }
     if let Some(Answer::List { twins }) = control::ask(&folder, &control::Verb::List)? {
         let awake = twins.into_iter().filter_map(|twin| Some((twin.pid?, twin.name)));

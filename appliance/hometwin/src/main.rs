@@ -1,38 +1,7 @@
-//! The home twin's one program file: it reads what was asked, and starts that part.
-//!
-//! It never does the work itself: `run` is the executor's, `gateway-process` and `twin-process` are
-//! what the executor starts, the other verbs go to the running node.
-
-mod arguments;
-mod doctor;
-mod logging;
-mod processes;
-mod run;
-mod say;
-mod verbs;
+//! The program file; all of it is in the library beside.
 
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, Command};
-use crate::say::Say;
-
 fn main() -> ExitCode {
-    let say = Say::from_environment();
-    let arguments = match Arguments::read(lexopt::Parser::from_env()) {
-        Ok(arguments) => arguments,
-        Err(error) => return say.usage_error(&error),
-    };
-    let done = match arguments.command {
-        Command::Help => say.help(),
-        Command::Version => say.version(),
-        Command::Doctor(doctor) => doctor::doctor(doctor, &say),
-        Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
-        Command::Twin(given) => processes::twin(&given, &arguments.logging),
-        Command::Run(run) => run::run(*run, &arguments.logging, &say),
-        Command::Verb(verb) => verbs::verb(verb, &say),
-    };
-    match done {
-        Ok(code) => code,
-        Err(failure) => say.failure(&failure),
-    }
+    hometwin::main()
 }

@@ -208,7 +208,8 @@ impl Say {
                 self.complain(&language.fill("walled", &[("name", name)]));
             }
             Notice::Walls { missing } => {
-                let part = |finding: &Finding| language.text(&format!("part.{}", finding.part)).to_owned();
+                let part =
+                    |finding: &Finding| language.text(&format!("part.{}", finding.part)).to_owned();
                 let parts: Vec<String> = missing.iter().map(part).collect();
                 self.complain(&language.fill("walls", &[("missing", &parts.join(", "))]));
             }

@@ -105,14 +105,13 @@ impl Node {
             FromGateway::Here => self.gateway_asked = None,
             FromGateway::Wake { twin } => self.wake(twin),
             FromGateway::Stuck { twin } => {
-                tracing::warn!(%twin, "a twin is stuck and is ended");
                 if let Some(process) = self.twins.get(&twin).and_then(|t| t.process.as_ref()) {
+                    tracing::warn!(%twin, "a twin is stuck and is ended");
                     process.kill();
                 }
             }
         }
     }
-
 
     /// Connections have waited for a while: does the gateway live? It is asked only then, so that an
     /// idle one is never woken.

@@ -186,6 +186,9 @@ impl Node {
     pub(super) fn hear_twin(&mut self, twin: Number, header: FromTwinExecutor) {
         match header {
             FromTwinExecutor::Ready { id, fingerprint, .. } => {
+                if !self.may_say(twin) {
+                    return;
+                }
                 if let Some(known) = self.twins.get_mut(&twin) {
                     known.broken = false;
                 }
@@ -193,6 +196,9 @@ impl Node {
                 self.learn(twin, id, fingerprint);
             }
             FromTwinExecutor::Broken { text } => {
+                if !self.may_say(twin) {
+                    return;
+                }
                 if let Some(known) = self.twins.get_mut(&twin) {
                     known.broken = true;
                 }
@@ -218,9 +224,22 @@ impl Node {
                 }
             }
             FromTwinExecutor::Code { request, outcome } => self.code(twin, request, outcome),
-            FromTwinExecutor::Verified { request, outcome } => self.verified(twin, request, outcome),
-            FromTwinExecutor::Exported { request, outcome } => self.exported(twin, request, outcome),
+            FromTwinExecutor::Verified { request, outcome } => {
+                self.verified(twin, request, outcome)
+            }
+            FromTwinExecutor::Exported { request, outcome } => {
+                self.exported(twin, request, outcome)
+            }
         }
+    }
+
+    /// Whether this process may say how it opened. Said without end it would be written to the disk
+    /// and to the console as often.
+    fn may_say(&mut self, twin: Number) -> bool {
+        let known = self.twins.get_mut(&twin);
+        let Some(process) = known.and_then(|known| known.process.as_mut()) else { return false };
+        process.may_say = process.may_say.saturating_sub(1);
+        process.may_say > 0
     }
 
     fn learn(&mut self, twin: Number, id: Option<String>, fingerprint: Option<String>) {

@@ -11,8 +11,8 @@ use landlock::{
 };
 use rustix::fs::{Mode, OFlags};
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch,
 };
 
 use super::{Call, Error, Files, Rule, calls};
@@ -71,19 +71,17 @@ fn own() -> landlock::BitFlags<AccessFs> {
         | AccessFs::Refer
 }
 
-/// Puts the filters in force. Answers whether the kernel has them.
-pub(super) fn shut_calls(lists: &[&[Call]]) -> Result<bool, Error> {
-    if !has_seccomp() {
-        return Ok(false);
-    }
+/// Puts the filters in force.
+pub(super) fn shut_calls(lists: &[&[Call]]) -> Result<(), Error> {
     // Of several filters the strictest answer counts, and of equally strict ones the last one's. The
     // list comes last: after it the process can't change its filters any more.
     for filter in [hostile()?, unknown()?, allowed(lists)?] {
         seccompiler::apply_filter(&filter).map_err(Error::of("seccomp"))?;
     }
-    Ok(true)
+    Ok(())
 }
 
+/// Whether the kernel has filters for calls. Asked before files are shut.
 pub(super) fn has_seccomp() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     // Without /proc nothing is known: then it is tried, and a failure is told.
@@ -133,9 +131,7 @@ fn condition(rule: Rule) -> Result<SeccompCondition, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq};
     let (argument, length, operator, value) = match rule {
         Rule::Is(argument, value) => (argument, Dword, Eq, value.into()),
-        Rule::With(argument, bits) => {
-            (argument, Dword, MaskedEq(bits.into()), u64::from(bits))
-        }
+        Rule::With(argument, bits) => (argument, Dword, MaskedEq(bits.into()), u64::from(bits)),
         Rule::Without(argument, bits) => (argument, Dword, MaskedEq(bits.into()), 0),
         Rule::Me(argument) => (argument, Dword, Eq, std::process::id().into()),
         Rule::Null(argument) => (argument, Qword, Eq, 0),

@@ -7,8 +7,9 @@ use rustix::process::{
     set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
-    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::Error;
@@ -60,7 +61,9 @@ pub(super) fn become_own(given: Given) -> Result<(), Error> {
         for bit in 0..64 {
             // Ends at the first that this kernel doesn't know; without the right to, they stay, and
             // no_new_privs keeps them from ever being gained.
-            if remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit)).is_err() {
+            if remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit))
+                .is_err()
+            {
                 break;
             }
         }
@@ -116,7 +119,9 @@ mod tests {
             let words = given.words();
             assert_eq!(Given::read(words.iter().map(String::as_str)), Some(given));
         }
-        for wrong in ["", "uid=0", "memory=1", "memory=1 processes=1 uid=0", "memory=1 processes=-1"] {
+        for wrong in
+            ["", "uid=0", "memory=1", "memory=1 processes=1 uid=0", "memory=1 processes=-1"]
+        {
             assert_eq!(Given::read(wrong.split_whitespace()), None, "{wrong}");
         }
     }

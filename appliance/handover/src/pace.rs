@@ -1,22 +1,25 @@
-//! Who goes too fast waits. Uses no timer as long as nobody does.
+//! Who says too much waits, in its own queue, and keeps nobody else waiting. Uses no timer as long as
+//! nobody does; never drops anything.
 
 use std::time::{Duration, Instant};
 
 /// So many steps in a second, not more.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub struct Pace {
     most: u32,
     taken: u32,
     since: Instant,
 }
 
 impl Pace {
-    pub(crate) fn new(most: u32) -> Self {
+    /// Begins with all of them.
+    #[must_use]
+    pub fn new(most: u32) -> Self {
         Self { most, taken: 0, since: Instant::now() }
     }
 
     /// Takes one step, after a wait when this second has none left.
-    pub(crate) async fn keep(&mut self) {
+    pub async fn keep(&mut self) {
         let wait = self.take(1, Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
@@ -24,7 +27,7 @@ impl Pace {
     }
 
     /// Takes some steps; answers how long to wait before the next.
-    pub(crate) fn take(&mut self, steps: u32, now: Instant) -> Duration {
+    pub fn take(&mut self, steps: u32, now: Instant) -> Duration {
         let mut gone = now.saturating_duration_since(self.since);
         if gone >= SECOND {
             (self.taken, self.since, gone) = (0, now, Duration::ZERO);

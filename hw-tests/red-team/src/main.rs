@@ -1,0 +1,64 @@
+//! The product with one of its processes taken over, for `hw-tests/tests/walls_hold.rs`.
+//!
+//! ```text
+//! red-team attempts twin|gateway                   their names, one a line
+//! red-team attempt twin|gateway NAME wall|open WORDS..   tries one thing, behind the wall or without
+//! red-team run ...                                 a whole node: `hometwin`, but for who has orders
+//! ```
+//!
+//! Everything but the hostile process is the real thing, and the wall is the one that the product
+//! builds, by the same call. Never part of the product; does no harm outside of its own process that
+//! a test does not look for.
+#![expect(clippy::print_stdout, reason = "what this program prints is its result")]
+
+mod attempts;
+mod hostile;
+
+use std::process::ExitCode;
+
+use executor::walls::{self, Given, Program};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["attempts", program] => {
+            for name in attempts::names(program) {
+                println!("{name}");
+            }
+            ExitCode::SUCCESS
+        }
+        ["attempt", program, name, wall, ref given @ ..] => attempt(program, name, wall, given),
+        ["twin-process", number, ref given @ ..] => match hostile::order(&format!("twin {number}"))
+        {
+            Some(order) => hostile::process(Program::Twin, &order, given),
+            None => hometwin::main(),
+        },
+        ["gateway-process", ref given @ ..] => match hostile::order("gateway") {
+            Some(order) => hostile::process(Program::Gateway, &order, given),
+            None => hometwin::main(),
+        },
+        _ => hometwin::main(),
+    }
+}
+
+/// Tries one thing. Prints a line of JSON: what it got, or with which error it was refused.
+fn attempt(program: &str, name: &str, wall: &str, given: &[&str]) -> ExitCode {
+    let walled = match program {
+        "gateway" => Program::Gateway,
+        _ => Program::Twin,
+    };
+    if wall == "wall" {
+        let Some(given) = Given::read(given.iter().copied()) else { return ExitCode::from(2) };
+        if let Err(error) = walls::enter(walled, given) {
+            println!("{}", serde_json::json!({ "unshut": error.to_string() }));
+            return ExitCode::from(3);
+        }
+    }
+    let said = match attempts::run(name) {
+        Ok(()) => serde_json::json!({ "attempt": name, "got": true }),
+        Err(errno) => serde_json::json!({ "attempt": name, "got": false, "errno": errno }),
+    };
+    println!("{said}");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,537 @@
+//! Promise: a process that somebody has taken over reaches nothing but its own, and hurts nobody else.
+//!
+//! The red team tries from behind the very wall that the product builds. Every attempt is made again
+//! without the wall, as a control: one that fails there too proves nothing and is not counted.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hw_tests::{Node, Options, Person, Process, Result, fresh_id, red_team, skip, until};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Came {
+    Through,
+    Refused(i64),
+    /// The wall ended the process.
+    Killed,
+}
+
+/// Who makes the attempts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum As {
+    /// This test's own user, without a uid of its own.
+    Same,
+    /// Started by root, with a uid of its own.
+    OwnUid,
+    /// Started by somebody who is not root.
+    Ordinary,
+}
+
+/// Two twins' folders beside each other, and sockets to be reached.
+struct Ground {
+    folder: tempfile::TempDir,
+    abstract_name: String,
+    _listeners: [UnixListener; 2],
+}
+
+impl Ground {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // Open to all, so that it is the wall that refuses and not the mode of a file.
+        for name in ["own", "other"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::set_permissions(at(name), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let abstract_name = format!("red-team-{}", fresh_id());
+        let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
+        let listeners =
+            [UnixListener::bind_addr(&address).unwrap(), UnixListener::bind(at("socket")).unwrap()];
+        fs::set_permissions(at("socket"), fs::Permissions::from_mode(0o777)).unwrap();
+        Self { folder, abstract_name, _listeners: listeners }
+    }
+
+    fn attempt(&self, program: &str, name: &str, wall: bool, who: As) -> Came {
+        let at = |name: &str| self.folder.path().join(name);
+        fs::write(at("other/secret"), "of another").unwrap();
+        fs::set_permissions(at("other/secret"), fs::Permissions::from_mode(0o666)).unwrap();
+        let (stdin, _kept) = channel();
+        let mut command = Command::new(red_team().unwrap());
+        command
+            .args(["attempt", program, name, if wall { "wall" } else { "open" }])
+            .args(["memory=268435456", "processes=64"])
+            .current_dir(at("own"))
+            .env_clear()
+            .env("RED_TEAM_OTHER_FILE", at("other/secret"))
+            .env("RED_TEAM_ABSTRACT", &self.abstract_name)
+            .env("RED_TEAM_SOCKET", at("socket"))
+            .stdin(Stdio::from(stdin))
+            .stderr(Stdio::null());
+        match who {
+            As::OwnUid if wall => drop(command.arg("uid=3000001")),
+            As::Ordinary => drop(command.uid(ORDINARY).gid(ORDINARY)),
+            As::OwnUid | As::Same => {}
+        }
+        let done = command.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        if let Some(signal) = done.status.signal() {
+            assert!(!wall || signal == SIGSYS, "{name}: signal {signal}");
+            return Came::Killed;
+        }
+        let said: Value = serde_json::from_str(said.trim()).unwrap_or_default();
+        assert!(said["unshut"].is_null(), "{name}: {said}");
+        match said["errno"].as_i64() {
+            Some(errno) => Came::Refused(errno),
+            // A program that was started instead says something else than JSON.
+            None => Came::Through,
+        }
+    }
+
+    /// Every attempt behind the wall fails; gives how many of them the wall was needed for.
+    fn all_fail(&self, program: &str, who: As) -> BTreeMap<String, Came> {
+        let listed =
+            Command::new(red_team().unwrap()).args(["attempts", program]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let mut through = Vec::new();
+        let mut stopped = BTreeMap::new();
+        for name in listed.lines() {
+            let came = self.attempt(program, name, true, who);
+            if came == Came::Through && !may(name, who) {
+                through.push(name.to_owned());
+                continue;
+            }
+            // The wall's own signal proves itself. A refusal has to be another without the wall.
+            let open = (came != Came::Killed).then(|| self.attempt(program, name, false, who));
+            if open != Some(came) {
+                stopped.insert(name.to_owned(), came);
+            }
+        }
+        assert!(through.is_empty(), "{who:?} {program} got through: {through:?}");
+        stopped
+    }
+}
+
+/// What is known and documented to be open.
+fn may(name: &str, who: As) -> bool {
+    // Threads are counted by uid: without an own one only memory limits them.
+    name == "share_threads" && who != As::OwnUid
+}
+
+fn channel() -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+const SIGSYS: i32 = 31;
+/// `nobody`: a user with no rights at all.
+const ORDINARY: u32 = 65_534;
+
+/// These must have been stopped by the wall and by nothing else, whoever starts the node.
+const SURELY: &[&str] = &[
+    "file_passwd",
+    "file_of_other",
+    "file_of_other_by_way_up",
+    "file_own_program",
+    "file_folder_above",
+    "file_root",
+    "file_write_above",
+    "file_move_out",
+    "file_remove_above",
+    "process_list",
+    "process_trace",
+    "process_memory",
+    "run_program",
+    "run_itself",
+    "run_memory",
+    "run_fork",
+    "run_clone3",
+    "run_new_code",
+    "run_changed_code",
+    "socket_any_family",
+    "socket_internet",
+    "socket_unix",
+    "socket_kernel",
+    "socket_abstract",
+    "socket_path",
+    "right_dumpable",
+    "right_outlive",
+    "right_filter",
+    "machine_mount",
+    "machine_namespace",
+    "machine_ring",
+    "machine_bpf",
+    "machine_keys",
+    "machine_perf",
+    "machine_faults",
+    "machine_shared_memory",
+    "share_memory",
+    "share_descriptors",
+];
+
+fn red_team_as(who: As) {
+    let ground = Ground::new();
+    for program in ["twin", "gateway"] {
+        let stopped = ground.all_fail(program, who);
+        let sure = SURELY.iter().filter(|name| program == "twin" || **name != "share_descriptors");
+        let missing: Vec<_> = sure.filter(|name| !stopped.contains_key(**name)).collect();
+        assert!(missing.is_empty(), "{who:?} {program}: fails without the wall too: {missing:?}");
+        println!("{who:?} {program}: the wall stopped {} attempts", stopped.len());
+    }
+}
+
+#[test]
+fn the_red_team_gets_nowhere_with_a_uid_of_its_own() {
+    if !is_root() {
+        return skip("red team with own uids", "only root can give them");
+    }
+    red_team_as(As::OwnUid);
+}
+
+#[test]
+fn the_red_team_gets_nowhere_as_an_ordinary_user() {
+    if !is_root() {
+        return red_team_as(As::Same);
+    }
+    if !reachable(&red_team().unwrap()) {
+        return skip("red team as an ordinary user", "that user can't reach the built program");
+    }
+    red_team_as(As::Ordinary);
+}
+
+/// Whether anybody may read this path and walk there.
+fn reachable(path: &Path) -> bool {
+    let open =
+        |path: &Path| fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o001 != 0);
+    path.ancestors().all(open)
+}
+
+/// What the kernel says of a process.
+fn status(process: Process, key: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+    line.trim_start_matches(':').trim().to_owned()
+}
+
+#[test]
+fn the_running_processes_are_shut_in() {
+    let node = Node::start(&Options::people(&["ann", "bob"])).unwrap();
+    let (ann, bob) = (node.pair("ann").unwrap(), node.pair("bob").unwrap());
+    for person in [&ann, &bob] {
+        person.call("identity", "me", json!({})).unwrap();
+    }
+    let twins = ["ann", "bob"].map(|name| node.awake(name).unwrap().expect("it was just used"));
+    let gateway = node.gateway().unwrap();
+    for process in [twins[0], twins[1], gateway] {
+        assert_eq!(status(process, "Seccomp"), "2");
+        assert_eq!(status(process, "NoNewPrivs"), "1");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(status(process, set), "0000000000000000", "{set}");
+        }
+        let open = process.open_files().unwrap();
+        let data = node.data().canonicalize().unwrap();
+        let lock = data.join("lock");
+        let own = |file: &&String| {
+            let path = Path::new(file.as_str());
+            !path.is_absolute()
+                || path == lock
+                || path == Path::new("/dev/null")
+                || (process != gateway && path.starts_with(data.join("twins")))
+        };
+        let foreign: Vec<_> = open.iter().filter(|file| !own(file)).collect();
+        assert!(foreign.is_empty(), "{foreign:?}");
+    }
+    assert_eq!(status(node.executor(), "Seccomp"), "2");
+    assert_eq!(status(node.executor(), "NoNewPrivs"), "1");
+    let uids: Vec<String> = [twins[0], twins[1], gateway].map(|p| status(p, "Uid")).to_vec();
+    if is_root() {
+        assert_eq!(uids[0].split_whitespace().collect::<Vec<_>>(), ["3000001"; 4]);
+        assert_eq!(uids[1].split_whitespace().collect::<Vec<_>>(), ["3000002"; 4]);
+        assert_eq!(uids[2].split_whitespace().collect::<Vec<_>>(), ["3065535"; 4]);
+        assert_eq!(status(twins[0], "Groups"), "");
+    } else {
+        skip("own uids of running processes", "only root can give them");
+    }
+}
+
+#[test]
+fn the_doctor_says_what_holds_and_what_does_not() {
+    let mut node = Node::start(&Options::people(&["ann"])).unwrap();
+    node.pair("ann").unwrap().call("identity", "me", json!({})).unwrap();
+    let said = node.verb(&["node", "doctor"]).unwrap();
+    let found: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |part: &str| found.iter().filter(|f| f["part"] == part).cloned().collect::<Vec<_>>();
+    assert_eq!(of("calls")[0]["holds"], true, "{said:?}");
+    assert_eq!(of("users")[0]["holds"], is_root(), "{said:?}");
+    // Nobody encrypts anything yet, and the doctor must not say otherwise.
+    assert_eq!((of("rest")[0]["holds"].clone(), said.code), (json!(false), 7));
+    let processes = of("process");
+    assert!(processes.len() >= 3, "{processes:?}");
+    assert!(processes.iter().all(|process| process["holds"] == true), "{processes:?}");
+    if of("groups")[0]["holds"] == false {
+        skip("control groups of twins", &format!("doctor: {}", of("groups")[0]["how"]));
+    }
+    node.stop().unwrap();
+    let said = node.verb(&["node", "doctor"]).unwrap();
+    assert_eq!(said.code, 7);
+    assert!(said.out.contains("\"part\":\"processes\""), "{said:?}");
+}
+
+/// A node where Bob's twin or the gateway is the red team as soon as it has orders.
+struct Taken {
+    node: Node,
+    ann: Person,
+    bob: Person,
+}
+
+impl Taken {
+    fn start() -> Result<Self> {
+        let options = Options { program: Some(red_team()?), ..Options::people(&["ann", "bob"]) };
+        let node = Node::start(&options)?;
+        let (ann, bob) = (node.pair("ann")?, node.pair("bob")?);
+        for (person, text) in [(&ann, "ann's note"), (&bob, "bob's note")] {
+            write(person, text)?;
+        }
+        Ok(Self { node, ann, bob })
+    }
+
+    /// From now on Bob's twin obeys these orders.
+    fn take(&self, order: &str) -> Result<()> {
+        fs::write(self.orders(), format!("twin 2: {order}\n"))?;
+        if let Some(twin) = self.node.awake("bob")? {
+            twin.kill()?;
+        }
+        let line = format!("orders: {}", order.split(' ').next().unwrap_or_default());
+        until("the red team", Duration::from_secs(20), || {
+            let _ = self.node.awake("bob")?.is_none().then(|| knock(&self.bob));
+            Ok(self.node.log().contains(&line).then_some(()))
+        })
+    }
+
+    fn orders(&self) -> PathBuf {
+        self.node.data().join("orders")
+    }
+
+    /// Ann notices nothing for some time.
+    fn ann_is_well(&self, time: Duration) -> Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            let asked = Instant::now();
+            write(&self.ann, "still here")?;
+            let took = asked.elapsed();
+            assert!(took < Duration::from_secs(8), "a note took {took:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(self.node.executor().alive());
+        Ok(())
+    }
+
+    /// Bob's own twin is back, with all that was acknowledged, by itself once it is free again.
+    fn bob_is_back(&self) -> Result<()> {
+        fs::remove_file(self.orders())?;
+        if let Some(twin) = self.node.awake("bob")? {
+            twin.kill()?;
+        }
+        until("bob's twin", Duration::from_secs(90), || {
+            let page = self.bob.call("chat", "messages", json!({ "conversation": "self" }));
+            Ok(page.ok().filter(|page| page["items"][0]["text"] == "bob's note").map(drop))
+        })
+    }
+}
+
+fn write(person: &Person, text: &str) -> Result<()> {
+    let note = json!({ "id": fresh_id(), "conversation": "self", "text": text });
+    person.call("chat", "send", note).map(drop).map_err(|fault| format!("{fault:?}").into())
+}
+
+/// A connection that wakes a twin, without waiting for an answer.
+fn knock(person: &Person) {
+    use std::io::Write;
+    if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", person.port)) {
+        let host = format!("{}.localhost:{}", person.name, person.port);
+        let _ = stream.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_taken_twin_that_talks_nonsense_hurts_nobody() {
+    let taken = Taken::start().unwrap();
+    let ann_id = taken.node.twin("ann").unwrap()["id"].as_str().unwrap().to_owned();
+    for order in [
+        "garbage".to_owned(),
+        "takes-all".to_owned(),
+        "smuggles".to_owned(),
+        format!("opens {ann_id}"),
+        "floods".to_owned(),
+    ] {
+        taken.take(&order).unwrap();
+        taken.ann_is_well(Duration::from_secs(2)).unwrap();
+        taken.bob_is_back().unwrap();
+    }
+}
+
+#[test]
+fn a_taken_twin_can_not_speak_for_another() {
+    let taken = Taken::start().unwrap();
+    let ann_id = taken.node.twin("ann").unwrap()["id"].as_str().unwrap().to_owned();
+    taken.take(&format!("claims {ann_id}")).unwrap();
+    taken.ann_is_well(Duration::from_secs(2)).unwrap();
+    assert_eq!(taken.node.twin("ann").unwrap()["id"], ann_id.as_str());
+    assert_ne!(taken.node.twin("bob").unwrap()["id"], ann_id.as_str());
+    taken.bob_is_back().unwrap();
+    taken.take("answers").unwrap();
+    taken.ann_is_well(Duration::from_secs(1)).unwrap();
+    // Ann's own twin answers, and not the one that shouts loudest.
+    let verified = taken.node.verb(&["twin", "verify", "ann"]).unwrap();
+    assert!(verified.json()["entries"].as_u64().unwrap_or(0) > 2, "{verified:?}");
+    let people = taken.node.verb(&["twin", "list"]).unwrap();
+    assert!(!people.out.contains("mallory"), "{people:?}");
+    taken.bob_is_back().unwrap();
+}
+
+#[test]
+fn a_taken_twin_that_eats_everything_hurts_nobody() {
+    let taken = Taken::start().unwrap();
+    for order in ["memory", "threads", "disk", "unlocks"] {
+        taken.take(order).unwrap();
+        taken.ann_is_well(Duration::from_secs(3)).unwrap();
+        if order == "unlocks" {
+            // It let go of the lock and tried to fill it: still nobody else gets the folder.
+            let second = Options::default().data(taken.node.data());
+            assert!(Node::start(&second).is_err(), "a second node on the same data");
+            let lock = fs::metadata(taken.node.data().join("lock")).unwrap();
+            assert_eq!(lock.len(), 0);
+        }
+        taken.bob_is_back().unwrap();
+    }
+}
+
+#[test]
+fn a_taken_twin_can_not_flood_the_log() {
+    let taken = Taken::start().unwrap();
+    taken.take("logs").unwrap();
+    let before = taken.node.log().len();
+    taken.ann_is_well(Duration::from_secs(5)).unwrap();
+    let log = taken.node.log();
+    let grown = log.len() - before;
+    assert!(grown < 1 << 20, "{grown} bytes of log in five seconds");
+    assert!(log.contains("it logs too much"), "nobody was told that lines are missing");
+    assert!(!log.contains('\u{1b}') && !log.contains("\\u001b"), "an escape sequence got through");
+    taken.bob_is_back().unwrap();
+}
+
+#[test]
+fn what_a_wall_ends_is_counted_and_told() {
+    let mut taken = Taken::start().unwrap();
+    taken.take("mounts").unwrap();
+    let told = taken.node.event("walled").unwrap();
+    assert_eq!(told["name"], "bob");
+    assert!(taken.node.twin("bob").unwrap()["walled"].as_u64().unwrap() >= 1);
+    assert_eq!(taken.node.twin("ann").unwrap()["walled"], 0);
+    taken.ann_is_well(Duration::from_secs(1)).unwrap();
+    taken.bob_is_back().unwrap();
+}
+
+#[test]
+fn a_taken_gateway_is_replaced() {
+    let taken = Taken::start().unwrap();
+    for order in ["garbage", "wakes", "mounts", "memory", "silent"] {
+        fs::write(taken.orders(), format!("gateway: {order}\n")).unwrap();
+        until("the red team", Duration::from_secs(60), || {
+            if taken.node.log().contains(&format!("orders: {order}")) {
+                return Ok(Some(()));
+            }
+            taken.node.gateway()?.kill()?;
+            // Several deaths right after the start are a crash loop.
+            std::thread::sleep(Duration::from_millis(2_200));
+            Ok(None)
+        })
+        .unwrap();
+        fs::remove_file(taken.orders()).unwrap();
+        // Whoever connects now reaches the next gateway: this one is noticed and ended.
+        if order == "wakes" {
+            taken.node.gateway().unwrap().kill().unwrap();
+        }
+        until("an answer", Duration::from_secs(90), || Ok(write(&taken.ann, "through").ok()))
+            .unwrap();
+    }
+    taken.ann_is_well(Duration::from_secs(1)).unwrap();
+}
+
+#[test]
+fn stopped_processes_are_noticed_and_replaced() {
+    let node = Node::start(&Options::people(&["ann"])).unwrap();
+    let ann = node.pair("ann").unwrap();
+    write(&ann, "before").unwrap();
+    // Several deaths right after the start are a crash loop, which is answered otherwise.
+    std::thread::sleep(Duration::from_millis(2_200));
+    node.awake("ann").unwrap().expect("it was just used").signal(Signal::STOP);
+    let fresh = Person::clone(&ann);
+    until("an answer past a stopped twin", Duration::from_secs(40), || {
+        Ok(write(&fresh, "after").ok())
+    })
+    .unwrap();
+    let gateway = node.gateway().unwrap();
+    gateway.signal(Signal::STOP);
+    until("an answer past a stopped gateway", Duration::from_secs(60), || {
+        Ok(write(&fresh, "and again").ok())
+    })
+    .unwrap();
+    assert!(!gateway.alive());
+    let page = ann.call("chat", "messages", json!({ "conversation": "self" })).unwrap();
+    let texts: Vec<_> = page["items"].as_array().unwrap().iter().map(|m| &m["text"]).collect();
+    assert!(texts.contains(&&json!("before")) && texts.contains(&&json!("after")), "{texts:?}");
+}
+
+#[test]
+fn root_does_not_touch_another_users_folder() {
+    if !is_root() {
+        return skip("another user's data folder", "only root could touch it");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(ORDINARY), Some(ORDINARY)).unwrap();
+    let refused = Node::start(&Options::default().data(folder.path()));
+    assert!(refused.is_err(), "root made a node on another user's folder");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_ordinary_user_runs_a_node_with_the_same_walls_but_uids() {
+    if !is_root() {
+        return skip("a node of another user", "this test is one already");
+    }
+    let program = hw_tests::program().unwrap();
+    if !reachable(&program) {
+        return skip("a node of an ordinary user", "that user can't reach the built program");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(ORDINARY), Some(ORDINARY)).unwrap();
+    let options = Options {
+        user: Some(ORDINARY),
+        ..Options::people(&["ann"]).data(&folder.path().join("data"))
+    };
+    let node = Node::start(&options).unwrap();
+    let ann = node.pair("ann").unwrap();
+    write(&ann, "as nobody").unwrap();
+    let twin = node.awake("ann").unwrap().expect("it was just used");
+    assert_eq!(status(twin, "Seccomp"), "2");
+    assert_eq!(status(twin, "CapEff"), "0000000000000000");
+    assert_eq!(status(twin, "Uid").split_whitespace().next(), Some("65534"));
+}
