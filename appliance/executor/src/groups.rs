@@ -45,8 +45,8 @@ impl Groups {
     fn find() -> Result<PathBuf, NoGroups> {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let path = own.lines().find_map(|line| line.strip_prefix("0::/"));
-        let tree = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].into_iter().map(Path::new);
-        let tree = tree.filter(|tree| tree.join("cgroup.controllers").is_file()).last();
+        let mut trees = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].into_iter().map(Path::new);
+        let tree = trees.find(|tree| tree.join("cgroup.controllers").is_file());
         let (Some(path), Some(tree)) = (path, tree) else { return Err(NoGroups::NoControllers) };
         let own = tree.join(path);
         // Started by a manager that put it in a group of its own below the one it gave away.

@@ -349,7 +349,8 @@ impl Routes {
         let Ok((ours, theirs)) = stream_pair() else {
             return refusal(request, Reason::TooOften);
         };
-        let Some(hand_over) = self.add(table, target, Header::Link { from }, Rc::new(theirs)) else {
+        let Some(hand_over) = self.add(table, target, Header::Link { from }, Rc::new(theirs))
+        else {
             return refusal(request, Reason::TooOften);
         };
         if wakes {

@@ -11,6 +11,7 @@ use std::io::{Error, Write};
 use libc::{c_char, c_int, c_long, syscall};
 
 type Got = Result<(), i32>;
+type Attempt = fn() -> Got;
 
 /// The names of all attempts for this program.
 pub(crate) fn names(program: &str) -> impl Iterator<Item = &'static str> {
@@ -41,7 +42,7 @@ macro_rules! call {
     };
 }
 
-const ALL: &[(&str, fn() -> Got)] = &[
+const ALL: &[(&str, Attempt)] = &[
     // Files.
     ("file_passwd", || file("/etc/passwd")),
     ("file_of_other", || file(&variable("OTHER_FILE"))),

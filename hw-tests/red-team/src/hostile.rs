@@ -81,7 +81,7 @@ async fn twin(channel: &Channel, raw: &OwnedFd, order: &str) {
         // Takes connections and never says anything on them.
         "takes" => loop {
             let Ok(Some((header, _kept))) = gateway.recv::<ToTwin>().await else { return };
-            if let ToTwin::Connection { hand_over, .. } | ToTwin::Link { hand_over } = header {
+            if let ToTwin::Connection { hand_over, .. } | ToTwin::Link { hand_over, .. } = header {
                 let _ = gateway.send(&FromTwin::Taken { hand_over }, &[]).await;
             }
         },

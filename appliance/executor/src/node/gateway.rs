@@ -72,7 +72,9 @@ impl Node {
             self.walled("gateway");
         }
         let lived = gateway.since.elapsed();
+        // Nobody reaches anybody without it: it is never waited for as long as for a broken twin.
         let pause = self.gateway_restart.died(lived, Instant::now());
+        let pause = pause.map(|pause| pause.min(LONGEST_PAUSE));
         tracing::warn!(?pause, "the gateway ended and is started again");
         let events = self.events.clone();
         spawn_local(async move {
@@ -174,6 +176,8 @@ fn has_waiting(listener: &std::net::TcpListener) -> bool {
     rustix::event::poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
+/// The longest time without a gateway.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How long connections may wait before the gateway is asked.
 const WAITED: Duration = Duration::from_secs(3);
 /// How long it may take to answer.

@@ -19,9 +19,11 @@ impl Node {
             return;
         };
         if let Some(process) = &known.process {
-            known.wanted = true;
             let instance = process.instance;
-            return self.give_time(twin, instance);
+            if !std::mem::replace(&mut known.wanted, true) {
+                self.give_time(twin, instance);
+            }
+            return;
         }
         if !known.restart.may_start(Instant::now()) {
             return self.refuse(twin);
