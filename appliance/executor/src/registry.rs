@@ -255,6 +255,22 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_for_ever_and_one_twins_only() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temporary.path()).unwrap();
+        let mut registry = Registry::open(&folder).unwrap();
+        let (ann, bob) = (registry.add("ann").unwrap(), registry.add("bob").unwrap());
+        registry.learn(ann, Some("aa".into()), None).unwrap();
+        registry.learn(ann, Some("aa".into()), Some("ff".into())).unwrap();
+        for (twin, id) in [(bob, "aa"), (ann, "bb")] {
+            let claimed = registry.learn(twin, Some(id.into()), None);
+            assert!(matches!(claimed, Err(Error::Refused(_))), "{id}");
+        }
+        assert_eq!(registry.get(bob).unwrap().id, None);
+        assert_eq!(registry.get(ann).unwrap().id.as_deref(), Some("aa"));
+    }
+
+    #[test]
     fn a_damaged_list_is_an_error_and_stays_as_it_is() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(temporary.path()).unwrap();
@@ -272,7 +288,11 @@ mod tests {
         let socket =
             std::os::unix::net::UnixListener::bind(crate::folder::control_socket(temporary.path()));
         assert!(matches!(DataFolder::open(temporary.path()), Err(Error::InUse { .. })));
+        // A child holds the lock by itself: what it lets go of is only its own.
+        let child = first.lock_for_child().unwrap();
         drop((first, socket));
+        assert!(matches!(DataFolder::open(temporary.path()), Err(Error::InUse { .. })));
+        drop(child);
         assert!(DataFolder::open(temporary.path()).is_ok());
     }
 }
