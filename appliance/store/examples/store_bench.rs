@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use store::{Actor, Direction, Entry, Fold, FoldError, NewEntry, Options, Store, Tables};
+use store::{
+    Actor, Direction, Entry, Fold, FoldError, NewEntry, Options, ReadTables as _, Store, Tables,
+};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::Hash;
 use crate::error::engine;
 use crate::handles::Handles;
+use crate::read::ReadAll as _;
 use crate::rows::{Direction, Scan};
 use crate::store::Store;
 use crate::{Error, read};

@@ -2,7 +2,8 @@
 //! answers. Never answers `Ok` before the disk has the change.
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Instant;
 
 use heed::RwTxn;
 
@@ -14,7 +15,14 @@ use crate::{Error, Head, env};
 /// Changes in one commit at most, so that the first of them does not wait without end.
 const GROUP: usize = 256;
 
-/// A queued change.
+/// A change in the queue.
+pub(crate) struct Queued {
+    pub(crate) job: Box<dyn Job>,
+    /// Until then it may wait for another to share a commit with.
+    pub(crate) until: Option<Instant>,
+}
+
+/// A change, whatever its result is.
 pub(crate) trait Job: Send {
     /// Makes the change. `false`: roll it back.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
@@ -70,10 +78,8 @@ where
 }
 
 /// The writer thread: until every handle of the store is gone.
-pub(crate) fn serve(core: &Core, queue: &Receiver<Box<dyn Job>>) {
-    while let Ok(first) = queue.recv() {
-        let mut jobs = vec![first];
-        jobs.extend(queue.try_iter().take(GROUP - 1));
+pub(crate) fn serve(core: &Core, queue: &Receiver<Queued>) {
+    while let Some(mut jobs) = gather(queue) {
         core.make_room();
         let failed = commit(core, &mut jobs).err();
         if let Some(error) = &failed {
@@ -85,21 +91,50 @@ pub(crate) fn serve(core: &Core, queue: &Receiver<Box<dyn Job>>) {
     }
 }
 
-fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
-    let mut txn = core.env.write_txn()?;
-    if let [job] = jobs {
-        let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
-        return if job.run(&mut writer) { finish(core, writer.into_txn()) } else { Ok(()) };
+/// The changes of the next commit, in the order they came: once there is one that does not wait,
+/// one has waited long enough, or there will be no more. Nothing wakes up while none is queued.
+fn gather(queue: &Receiver<Queued>) -> Option<Vec<Box<dyn Job>>> {
+    let mut jobs = Vec::new();
+    let mut end: Option<Instant> = None;
+    loop {
+        let next = match end {
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(end) => queue.recv_timeout(end.saturating_duration_since(Instant::now())),
+        };
+        match next {
+            Ok(Queued { job, until: Some(until) }) if jobs.len() + 1 < GROUP => {
+                jobs.push(job);
+                end = Some(end.map_or(until, |end| end.min(until)));
+            }
+            Ok(Queued { job, .. }) => {
+                jobs.push(job);
+                let room = GROUP.saturating_sub(jobs.len());
+                jobs.extend(queue.try_iter().take(room).map(|queued| queued.job));
+                return Some(jobs);
+            }
+            Err(RecvTimeoutError::Timeout) => return Some(jobs),
+            Err(RecvTimeoutError::Disconnected) => return (!jobs.is_empty()).then_some(jobs),
+        }
     }
+}
+
+fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
+    let mut made: Option<RwTxn<'_>> = None;
     for job in jobs {
+        let Some(txn) = &mut made else {
+            // Nothing is lost when this one fails: the next begins anew.
+            let mut writer = Writer::new(&core.handles, core.fold.as_ref(), core.env.write_txn()?);
+            made = job.run(&mut writer).then(|| writer.into_txn());
+            continue;
+        };
         // A transaction inside the group's: a change that fails is rolled back alone.
-        let nested = core.env.nested_write_txn(&mut txn)?;
+        let nested = core.env.nested_write_txn(txn)?;
         let mut writer = Writer::new(&core.handles, core.fold.as_ref(), nested);
         if job.run(&mut writer) {
             writer.into_txn().commit()?;
         }
     }
-    finish(core, txn)
+    made.map_or(Ok(()), |txn| finish(core, txn))
 }
 
 fn finish(core: &Core, txn: RwTxn<'_>) -> heed::Result<()> {

@@ -15,9 +15,11 @@ pub const ERASE: &str = "store.erase";
 /// Kinds with this prefix are the store's own.
 pub(crate) const RESERVED: &str = "store.";
 /// The first byte of every journal row. A later number is a format of a newer release.
-pub(crate) const ENTRY_FORMAT: u8 = 1;
-/// Bytes of salt before the content in a content row: enough that a guess cannot be tested.
+const ENTRY_FORMAT: u8 = 2;
+/// Bytes of salt before the content in a journal row: enough that a guess cannot be tested.
 pub(crate) const SALT: usize = 16;
+/// Format and length of the entry, at the start of a journal row.
+const PREFIX: usize = 5;
 
 /// A BLAKE3 hash.
 pub type Hash = [u8; 32];
@@ -83,37 +85,71 @@ pub struct Head {
     pub hash: Hash,
 }
 
-impl Entry {
-    pub(crate) fn to_row(&self) -> Result<Vec<u8>, Error> {
-        postcard::to_extend(self, vec![ENTRY_FORMAT])
-            .map_err(|source| Error::Engine { source: Box::new(source) })
+/// A journal row: format (1 byte), length of the entry (4, big endian), the entry; behind it salt
+/// and content, until they are erased. Every format begins like this.
+#[derive(Clone, Copy)]
+pub(crate) struct EntryRow<'r> {
+    seq: u64,
+    /// All before the content: what stays for ever and is hashed.
+    pub(crate) lasting: &'r [u8],
+    /// Salt and content.
+    pub(crate) salted: Option<&'r [u8]>,
+}
+
+impl<'r> EntryRow<'r> {
+    pub(crate) fn new(seq: u64, row: &'r [u8]) -> Result<Self, Error> {
+        let length = row.get(1..PREFIX).and_then(|length| length.try_into().ok());
+        let length = length.map(|length| u32::from_be_bytes(length) as usize);
+        let split = length.and_then(|length| row.split_at_checked(PREFIX + length));
+        let (lasting, rest) = split.ok_or_else(|| damaged(seq))?;
+        Ok(Self { seq, lasting, salted: (!rest.is_empty()).then_some(rest) })
     }
 
-    pub(crate) fn from_row(seq: u64, row: &[u8]) -> Result<Self, Error> {
-        check_format(seq, row)?;
-        let rest = row.get(1..).unwrap_or_default();
-        let entry: Self = postcard::from_bytes(rest).map_err(|_| damaged(seq))?;
+    /// The row of an entry with what is behind it.
+    pub(crate) fn bytes(entry: &Entry, salted: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+        let mut row = postcard::to_extend(entry, vec![ENTRY_FORMAT, 0, 0, 0, 0])
+            .map_err(|source| Error::Engine { source: Box::new(source) })?;
+        // Kind, shape and names are bounded far below 4 GiB.
+        let length = u32::try_from(row.len() - PREFIX).unwrap_or(u32::MAX);
+        row[1..PREFIX].copy_from_slice(&length.to_be_bytes());
+        row.extend_from_slice(salted.unwrap_or_default());
+        Ok(row)
+    }
+
+    pub(crate) fn entry(&self) -> Result<Entry, Error> {
+        let seq = self.seq;
+        self.check_format()?;
+        let (_, entry) = self.lasting.split_at(PREFIX);
+        let entry: Entry = postcard::from_bytes(entry).map_err(|_| damaged(seq))?;
         if entry.seq == seq { Ok(entry) } else { Err(damaged(seq)) }
     }
-}
 
-/// Tells a row of a newer release from a damaged one.
-pub(crate) fn check_format(seq: u64, row: &[u8]) -> Result<(), Error> {
-    match row.first() {
-        Some(&ENTRY_FORMAT) => Ok(()),
-        Some(&format) if format > ENTRY_FORMAT => Err(Error::NewerEntry { seq, format }),
-        _ => Err(damaged(seq)),
+    /// Tells an entry of a newer release from a damaged one.
+    pub(crate) fn check_format(&self) -> Result<(), Error> {
+        match self.lasting.first() {
+            Some(&ENTRY_FORMAT) => Ok(()),
+            Some(&format) if format > ENTRY_FORMAT => {
+                Err(Error::NewerEntry { seq: self.seq, format })
+            }
+            _ => Err(damaged(self.seq)),
+        }
+    }
+
+    /// The content, without its salt.
+    pub(crate) fn content(&self) -> Result<Option<&'r [u8]>, Error> {
+        let content = |salted: &'r [u8]| salted.get(SALT..).ok_or_else(|| damaged(self.seq));
+        self.salted.map(content).transpose()
+    }
+
+    /// The hash is over bytes as stored, so it can be taken even of a newer format.
+    pub(crate) fn hash(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("hometwin 2026 journal entry");
+        hasher.update(self.lasting);
+        *hasher.finalize().as_bytes()
     }
 }
 
-/// The hash of an entry is over its row as stored, so it can be taken even of a newer format.
-pub(crate) fn row_hash(row: &[u8]) -> Hash {
-    let mut hasher = blake3::Hasher::new_derive_key("hometwin 2026 journal entry");
-    hasher.update(row);
-    *hasher.finalize().as_bytes()
-}
-
-/// The hash of a content row (salt and content): plain BLAKE3, so that any tool can check an export.
+/// The hash of salt and content: plain BLAKE3, so that any tool can check an export.
 pub(crate) fn content_hash(salted: &[u8]) -> Hash {
     *blake3::hash(salted).as_bytes()
 }

@@ -25,7 +25,7 @@ const EIO: i32 = 5;
 const PROBE: usize = 1 << 20;
 const FORMAT_KEY: &[u8] = b"format";
 /// The data file's layout. Raised when a release lays it out differently.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// How an environment is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -351,6 +351,7 @@ fn check_format(env: &Env, meta: Rows, owner: &str, path: &Path) -> Result<(), E
     match found {
         Some((_, format)) => match u32::from_be_bytes(*format) {
             FORMAT => Ok(()),
+            found @ 0..FORMAT => Err(Error::OlderFormat { path: path.to_owned(), found }),
             found => Err(Error::NewerFormat { path: path.to_owned(), found, known: FORMAT }),
         },
         None => Err(Error::Foreign { path: path.to_owned() }),

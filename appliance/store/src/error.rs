@@ -45,6 +45,14 @@ pub enum Error {
         /// The newest format number this release reads.
         known: u32,
     },
+    /// The data file is from before the first release, in a layout that nothing reads any more.
+    #[error("{} has format {found}, which only builds before the first release had", .path.display())]
+    OlderFormat {
+        /// The data file.
+        path: PathBuf,
+        /// The format number in the file.
+        found: u32,
+    },
     /// A newer release wrote this journal entry.
     #[error("journal entry {seq} has format {format}, which only a newer release reads")]
     NewerEntry {

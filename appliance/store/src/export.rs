@@ -5,11 +5,11 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
-use crate::entry::{SALT, row_hash};
-use crate::error::{engine, io_error};
+use crate::entry::SALT;
+use crate::error::io_error;
 use crate::read::Reader;
 use crate::store::Store;
-use crate::{Actor, Entry, Error, entry};
+use crate::{Actor, Error, entry};
 
 /// Entries per read, so that a slow receiver does not hold up the writer's space.
 const BATCH: u64 = 256;
@@ -64,10 +64,9 @@ impl Store {
 fn lines(r: &Reader<'_>, from: u64, to: u64) -> Result<Vec<u8>, Error> {
     let mut lines = Vec::new();
     for seq in from..=to {
-        let row = r.handles.journal.get(r.txn, &seq.to_be_bytes()).map_err(engine)?;
-        let row = row.ok_or_else(|| entry::damaged(seq))?;
-        let entry = Entry::from_row(seq, row)?;
-        let salted = r.salted(seq)?.map(|salted| salted.split_at_checked(SALT));
+        let row = r.row(seq)?.ok_or_else(|| entry::damaged(seq))?;
+        let entry = row.entry()?;
+        let salted = row.salted.map(|salted| salted.split_at_checked(SALT));
         let salted = salted.map(|parts| parts.ok_or_else(|| entry::damaged(seq))).transpose()?;
         let line = Line {
             seq,
@@ -79,7 +78,7 @@ fn lines(r: &Reader<'_>, from: u64, to: u64) -> Result<Vec<u8>, Error> {
             salt: salted.map(|(salt, _)| HEXLOWER.encode(salt)),
             content_hash: entry.content_hash.map(|hash| HEXLOWER.encode(&hash)),
             prev_hash: HEXLOWER.encode(&entry.prev_hash),
-            hash: HEXLOWER.encode(&row_hash(row)),
+            hash: HEXLOWER.encode(&row.hash()),
         };
         write_json(&mut lines, &line)?;
         lines.pop();

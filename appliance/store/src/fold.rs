@@ -2,11 +2,12 @@
 //! gives a fold a clock, randomness or anything that is not in the entry or the tables.
 use heed::RwTxn;
 
+use crate::Error;
 use crate::entry::{self, Entry};
-use crate::error::{FoldError, engine};
+use crate::error::FoldError;
 use crate::handles::Handles;
-use crate::rows::{Direction, Row, Scan, table_key};
-use crate::{Error, read};
+use crate::read::{ReadAll as _, Reader};
+use crate::rows::table_key;
 
 /// How entries become table rows.
 ///
@@ -52,7 +53,8 @@ pub trait Fold: Send + Sync {
     }
 }
 
-/// The tables, inside the transaction that appends an entry. Only a fold gets them for writing.
+/// The tables, inside the transaction that appends an entry. Only a fold gets them for writing; it
+/// reads them by [`ReadTables`](crate::ReadTables).
 pub struct Tables<'p> {
     pub(crate) handles: &'p Handles,
     pub(crate) txn: RwTxn<'p>,
@@ -63,16 +65,6 @@ pub struct Tables<'p> {
 impl<'p> Tables<'p> {
     pub(crate) fn new(handles: &'p Handles, txn: RwTxn<'p>) -> Self {
         Self { handles, txn, failed: false }
-    }
-
-    /// The value of `key` in `table`.
-    ///
-    /// # Errors
-    /// [`Error::BadKey`], or the disk failed.
-    pub fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let full = table_key(table, key)?;
-        let value = self.handles.tables.get(&self.txn, &full).map_err(engine)?;
-        Ok(value.map(<[u8]>::to_vec))
     }
 
     /// Puts a row, replacing the one with the same key.
@@ -96,39 +88,6 @@ impl<'p> Tables<'p> {
         self.failed |= result.is_err();
         result
     }
-
-    /// At most `limit` rows of `table` whose keys start with `prefix`.
-    ///
-    /// # Errors
-    /// As [`Tables::get`].
-    pub fn prefix(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, Error> {
-        self.page(table, prefix, None, limit, direction)
-    }
-
-    /// As [`Tables::prefix`], from a point on; see [`Reader::page`](crate::Reader::page).
-    ///
-    /// # Errors
-    /// As [`Tables::get`].
-    pub fn page(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, Error> {
-        let prefix = table_key(table, prefix)?;
-        let from = from.map(|from| table_key(table, from)).transpose()?;
-        let from = from.as_deref();
-        let cut = table.len() + 1;
-        Scan { prefix: &prefix, from, cut, limit, direction }.run(self.handles.tables, &self.txn)
-    }
 }
 
 /// One entry through the fold, erased entries first: the same steps live and in a replay.
@@ -147,20 +106,20 @@ pub(crate) fn step(
 
 /// Replays the journal that `source` sees, `from ..= to`, into `tables`.
 pub(crate) fn replay(
-    source: &read::Reader<'_>,
+    source: &Reader<'_>,
     from: u64,
     to: u64,
     fold: &dyn Fold,
     tables: &mut Tables<'_>,
 ) -> Result<(), Error> {
     for seq in from..=to {
-        let entry = source.entry(seq)?.ok_or_else(|| entry::damaged(seq))?;
-        let content = source.content(seq)?;
+        let row = source.row(seq)?.ok_or_else(|| entry::damaged(seq))?;
+        let entry = row.entry()?;
         let mut erased = Vec::new();
         for target in entry::erase_targets(&entry)? {
             erased.push(source.entry(target)?.ok_or_else(|| entry::damaged(seq))?);
         }
-        step(fold, &entry, content.as_deref(), &erased, tables)?;
+        step(fold, &entry, row.content()?, &erased, tables)?;
     }
     Ok(())
 }

@@ -1,21 +1,21 @@
-//! The five databases of a store and the few calls that write to them. Never decides what is
+//! The four databases of a store and the few calls that write to them. Never decides what is
 //! written.
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use heed::{MdbError, PutFlags, RoTxn, RwTxn};
 
-use crate::entry::{Head, row_hash};
+use crate::Error;
+use crate::entry::{EntryRow, Head};
 use crate::error::engine;
+use crate::read::seq_of;
 use crate::rows::Rows;
-use crate::{Error, entry};
 
 /// Their names; `meta` first because it holds the format mark.
-pub(crate) const NAMES: [&str; 5] = ["meta", "journal", "content", "tables", "vault"];
+pub(crate) const NAMES: [&str; 4] = ["meta", "journal", "tables", "vault"];
 
 pub(crate) struct Handles {
     pub(crate) meta: Rows,
     pub(crate) journal: Rows,
-    pub(crate) content: Rows,
     pub(crate) tables: Rows,
     pub(crate) vault: Rows,
     /// Set when a write found the map full, so that it is enlarged before the next one.
@@ -23,8 +23,8 @@ pub(crate) struct Handles {
 }
 
 impl Handles {
-    pub(crate) fn new([meta, journal, content, tables, vault]: [Rows; 5]) -> Self {
-        Self { meta, journal, content, tables, vault, map_was_full: AtomicBool::new(false) }
+    pub(crate) fn new([meta, journal, tables, vault]: [Rows; 4]) -> Self {
+        Self { meta, journal, tables, vault, map_was_full: AtomicBool::new(false) }
     }
 
     pub(crate) fn put(
@@ -61,8 +61,8 @@ impl Handles {
         match self.journal.last(txn).map_err(engine)? {
             None => Ok(Head::default()),
             Some((key, row)) => {
-                let key: [u8; 8] = key.try_into().map_err(|_| entry::damaged(0))?;
-                Ok(Head { seq: u64::from_be_bytes(key), hash: row_hash(row) })
+                let seq = seq_of(key)?;
+                Ok(Head { seq, hash: EntryRow::new(seq, row)?.hash() })
             }
         }
     }

@@ -225,7 +225,7 @@ mod tests {
             .read(|r| {
                 let h = r.handles;
                 let mut used = core.env.unnamed_database_stat().non_free_page_size();
-                for rows in [h.meta, h.journal, h.content, h.tables, h.vault] {
+                for rows in [h.meta, h.journal, h.tables, h.vault] {
                     used += rows.stat(r.txn).unwrap().non_free_page_size();
                 }
                 Ok::<_, Error>(used / 4096)
@@ -233,7 +233,7 @@ mod tests {
             .unwrap();
         let pages = usize::try_from(meta.last_page).unwrap() + 1;
         let own = pages - 2 - used - free.len();
-        assert!(free.len() > 4000 && (4..60).contains(&own), "{} free, {own} own", free.len());
+        assert!(free.len() > 3500 && (4..60).contains(&own), "{} free, {own} own", free.len());
         assert!(free.iter().all(|page| (2..=meta.last_page).contains(page)));
     }
 }

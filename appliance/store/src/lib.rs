@@ -38,7 +38,7 @@ pub use error::{Error, FoldError, Space};
 pub use fold::{Fold, Tables};
 pub use maintain::{Compacted, compact, maintain, maintain_at};
 pub use meta::ERASE_WITHIN_MS;
-pub use read::Reader;
+pub use read::{ReadAll, ReadTables, Reader};
 pub use rows::{Direction, Row};
 pub use store::{Options, Store};
 pub use verify::{Difference, RowDifference, Verified, VerifyError, verify_folder};

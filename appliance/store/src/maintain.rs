@@ -104,7 +104,7 @@ fn finish(files: &Files, lock: Lock, before: u64, erased: bool) -> Result<Compac
 
 /// Copies row by row into a fresh file. Not LMDB's own compacting copy: that one copies the slack
 /// at the end of large values' pages, where bytes of erased rows can survive.
-fn copy(files: &Files, from: &RoTxn<'_>, rows: [Rows; 5], map_size: usize) -> Result<(), Error> {
+fn copy(files: &Files, from: &RoTxn<'_>, rows: [Rows; 4], map_size: usize) -> Result<(), Error> {
     let path = files.fresh();
     let (env, fresh) = env::make(&path, OWNER, NAMES, map_size)?;
     for (place, (old, new)) in rows.into_iter().zip(fresh).enumerate() {
@@ -133,7 +133,7 @@ fn copy(files: &Files, from: &RoTxn<'_>, rows: [Rows; 5], map_size: usize) -> Re
     env.force_sync().map_err(engine)
 }
 
-fn free_bytes(env: &Env, rows: [Rows; 5], txn: &RoTxn<'_>) -> Result<u64, Error> {
+fn free_bytes(env: &Env, rows: [Rows; 4], txn: &RoTxn<'_>) -> Result<u64, Error> {
     let main = env.unnamed_database_stat();
     let mut used = main.non_free_page_size();
     for rows in rows {

@@ -1,28 +1,65 @@
 //! Reading one consistent state of a store. Never outlives the closure it is given to.
 use heed::RoTxn;
 
-use crate::entry::{Entry, Head, SALT};
+use crate::Error;
+use crate::entry::{self, Entry, EntryRow, Head};
 use crate::error::engine;
+use crate::fold::Tables;
 use crate::handles::Handles;
 use crate::rows::{Direction, Row, Scan, plain_key, table_key};
-use crate::{Error, entry};
+use crate::write::Writer;
 
 /// One consistent state: tables, journal, content and vault as of one moment, or, inside a write,
-/// as that write has made them so far.
+/// as that write has made them so far. Read by [`ReadTables`] and [`ReadAll`].
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     pub(crate) handles: &'a Handles,
     pub(crate) txn: &'a RoTxn<'a>,
 }
 
-impl Reader<'_> {
+mod state {
+    /// What has a state to read; outside of this crate nobody can ask for it.
+    pub trait State {
+        /// The state, all of it.
+        fn state(&self) -> super::Reader<'_>;
+    }
+}
+
+use state::State;
+
+impl State for Reader<'_> {
+    fn state(&self) -> Reader<'_> {
+        *self
+    }
+}
+
+impl State for Tables<'_> {
+    fn state(&self) -> Reader<'_> {
+        Reader { handles: self.handles, txn: &self.txn }
+    }
+}
+
+impl State for Writer<'_> {
+    fn state(&self) -> Reader<'_> {
+        self.reader()
+    }
+}
+
+impl ReadTables for Reader<'_> {}
+impl ReadTables for Tables<'_> {}
+impl ReadTables for Writer<'_> {}
+impl ReadAll for Reader<'_> {}
+impl ReadAll for Writer<'_> {}
+
+/// Reading tables: the same from outside, within a change and within a fold.
+pub trait ReadTables: State {
     /// The value of `key` in `table`.
     ///
     /// # Errors
     /// [`Error::BadKey`], or the disk failed.
-    pub fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let full = table_key(table, key)?;
-        let value = self.handles.tables.get(self.txn, &full).map_err(engine)?;
+    fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let (Reader { handles, txn }, full) = (self.state(), table_key(table, key)?);
+        let value = handles.tables.get(txn, &full).map_err(engine)?;
         Ok(value.map(<[u8]>::to_vec))
     }
 
@@ -31,8 +68,8 @@ impl Reader<'_> {
     /// backward, and that key with a zero byte added the next one forward.
     ///
     /// # Errors
-    /// As [`Reader::get`].
-    pub fn range(
+    /// As [`ReadTables::get`].
+    fn range(
         &self,
         table: &str,
         from: &[u8],
@@ -45,8 +82,8 @@ impl Reader<'_> {
     /// At most `limit` rows of `table` whose keys start with `prefix`, from the first or the last.
     ///
     /// # Errors
-    /// As [`Reader::get`].
-    pub fn prefix(
+    /// As [`ReadTables::get`].
+    fn prefix(
         &self,
         table: &str,
         prefix: &[u8],
@@ -57,11 +94,11 @@ impl Reader<'_> {
     }
 
     /// Rows whose keys start with `prefix`, from the point `from` (a whole key) on as in
-    /// [`Reader::range`], or from the end the direction starts at.
+    /// [`ReadTables::range`], or from the end the direction starts at.
     ///
     /// # Errors
-    /// As [`Reader::get`].
-    pub fn page(
+    /// As [`ReadTables::get`].
+    fn page(
         &self,
         table: &str,
         prefix: &[u8],
@@ -72,61 +109,63 @@ impl Reader<'_> {
         let prefix = table_key(table, prefix)?;
         let from = from.map(|from| table_key(table, from)).transpose()?;
         let from = from.as_deref();
-        let cut = table.len() + 1;
-        Scan { prefix: &prefix, from, cut, limit, direction }.run(self.handles.tables, self.txn)
+        let (cut, Reader { handles, txn }) = (table.len() + 1, self.state());
+        Scan { prefix: &prefix, from, cut, limit, direction }.run(handles.tables, txn)
     }
+}
 
+/// Reading everything else: journal, contents and vault.
+pub trait ReadAll: ReadTables {
     /// The entry at `seq`.
     ///
     /// # Errors
     /// [`Error::NewerEntry`], [`Error::Damaged`], or the disk failed.
-    pub fn entry(&self, seq: u64) -> Result<Option<Entry>, Error> {
-        let row = self.handles.journal.get(self.txn, &seq.to_be_bytes()).map_err(engine)?;
-        row.map(|row| Entry::from_row(seq, row)).transpose()
+    fn entry(&self, seq: u64) -> Result<Option<Entry>, Error> {
+        self.state().row(seq)?.map(|row| row.entry()).transpose()
     }
 
     /// At most `limit` entries: `Forward` at or after `from`, `Backward` strictly before it (so
     /// `u64::MAX` starts at the newest).
     ///
     /// # Errors
-    /// As [`Reader::entry`].
-    pub fn entries(
-        &self,
-        from: u64,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Entry>, Error> {
+    /// As [`ReadAll::entry`].
+    fn entries(&self, from: u64, limit: usize, direction: Direction) -> Result<Vec<Entry>, Error> {
+        let Reader { handles, txn } = self.state();
         let from = from.to_be_bytes();
         let scan = Scan { prefix: b"", from: Some(&from), cut: 0, limit, direction };
-        let rows = scan.run(self.handles.journal, self.txn)?;
-        rows.iter().map(|(key, row)| Entry::from_row(seq_of(key)?, row)).collect()
+        let mut entries = Vec::new();
+        scan.each(handles.journal, txn, |key, row| {
+            entries.push(EntryRow::new(seq_of(key)?, row)?.entry()?);
+            Ok(())
+        })?;
+        Ok(entries)
     }
 
     /// The content of the entry at `seq`; `None` when it has none (any more).
     ///
     /// # Errors
     /// [`Error::Damaged`], or the disk failed.
-    pub fn content(&self, seq: u64) -> Result<Option<Vec<u8>>, Error> {
-        let Some(row) = self.salted(seq)? else {
-            return Ok(None);
-        };
-        row.get(SALT..).map(|content| Some(content.to_vec())).ok_or_else(|| entry::damaged(seq))
+    fn content(&self, seq: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(row) = self.state().row(seq)? else { return Ok(None) };
+        Ok(row.content()?.map(<[u8]>::to_vec))
     }
 
     /// The end of the journal.
     ///
     /// # Errors
     /// The disk failed.
-    pub fn head(&self) -> Result<Head, Error> {
-        self.handles.head(self.txn)
+    fn head(&self) -> Result<Head, Error> {
+        let Reader { handles, txn } = self.state();
+        handles.head(txn)
     }
 
     /// A value of the vault.
     ///
     /// # Errors
     /// [`Error::BadKey`], or the disk failed.
-    pub fn vault_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let value = self.handles.vault.get(self.txn, plain_key("vault", key)?).map_err(engine)?;
+    fn vault_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let Reader { handles, txn } = self.state();
+        let value = handles.vault.get(txn, plain_key("vault", key)?).map_err(engine)?;
         Ok(value.map(<[u8]>::to_vec))
     }
 
@@ -134,27 +173,31 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn vault_prefix(&self, prefix: &[u8]) -> Result<Vec<Row>, Error> {
+    fn vault_prefix(&self, prefix: &[u8]) -> Result<Vec<Row>, Error> {
         self.vault_page(prefix, None, usize::MAX, Direction::Forward)
     }
 
-    /// As [`Reader::page`], of the vault.
+    /// As [`ReadTables::page`], of the vault.
     ///
     /// # Errors
     /// The disk failed.
-    pub fn vault_page(
+    fn vault_page(
         &self,
         prefix: &[u8],
         from: Option<&[u8]>,
         limit: usize,
         direction: Direction,
     ) -> Result<Vec<Row>, Error> {
-        Scan { prefix, from, cut: 0, limit, direction }.run(self.handles.vault, self.txn)
+        let Reader { handles, txn } = self.state();
+        Scan { prefix, from, cut: 0, limit, direction }.run(handles.vault, txn)
     }
+}
 
-    /// Salt and content of an entry.
-    pub(crate) fn salted(&self, seq: u64) -> Result<Option<&[u8]>, Error> {
-        self.handles.content.get(self.txn, &seq.to_be_bytes()).map_err(engine)
+impl<'a> Reader<'a> {
+    /// The journal row at `seq`.
+    pub(crate) fn row(&self, seq: u64) -> Result<Option<EntryRow<'a>>, Error> {
+        let row = self.handles.journal.get(self.txn, &seq.to_be_bytes()).map_err(engine)?;
+        row.map(|row| EntryRow::new(seq, row)).transpose()
     }
 }
 

@@ -58,13 +58,29 @@ pub(crate) struct Scan<'a> {
 impl Scan<'_> {
     pub(crate) fn run(&self, rows: Rows, txn: &RoTxn<'_>) -> Result<Vec<Row>, Error> {
         let mut found = Vec::new();
+        self.each(rows, txn, |key, value| {
+            found.push((key.get(self.cut..).unwrap_or_default().to_vec(), value.to_vec()));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Shows each row where it lies, with its whole key.
+    pub(crate) fn each(
+        &self,
+        rows: Rows,
+        txn: &RoTxn<'_>,
+        mut show: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut left = self.limit;
         let mut take = |item: heed::Result<(&[u8], &[u8])>| -> Result<bool, Error> {
             let (key, value) = item.map_err(engine)?;
-            if found.len() >= self.limit || !key.starts_with(self.prefix) {
+            if left == 0 || !key.starts_with(self.prefix) {
                 return Ok(false);
             }
-            found.push((key.get(self.cut..).unwrap_or_default().to_vec(), value.to_vec()));
-            Ok(true)
+            left -= 1;
+            show(key, value)?;
+            Ok(left > 0)
         };
         let range = self.range();
         let range = (range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice));
@@ -84,7 +100,7 @@ impl Scan<'_> {
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     fn range(&self) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {

@@ -4,20 +4,20 @@ use std::path::Path;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{self, JoinHandle, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::commit::{self, Change, Job};
-use crate::entry::Head;
+use crate::commit::{self, Change, Queued};
+use crate::entry::{EntryRow, Head};
 use crate::env::{self, AloneProof, Env, Files, Lock, Mode, Opened};
 use crate::error::engine;
 use crate::fold::{Fold, Tables};
 use crate::handles::{Handles, NAMES};
 use crate::meta;
-use crate::read::Reader;
+use crate::read::{ReadAll as _, Reader};
 use crate::write::Writer;
-use crate::{Error, entry, fold, read};
+use crate::{Error, fold, read};
 
 /// Whose data file this is, in the format mark.
 pub(crate) const OWNER: &str = "store";
@@ -59,7 +59,7 @@ struct Shared {
 }
 
 struct WriterThread {
-    queue: Sender<Box<dyn Job>>,
+    queue: Sender<Queued>,
     thread: JoinHandle<()>,
 }
 
@@ -122,9 +122,22 @@ impl Store {
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.queue(change, move |result| drop(reply.send(result)))?;
-        answer.await.map_err(|_| Error::Closed)?
+        self.write_until(None, change).await
+    }
+
+    /// As [`Store::write`], for a change that need not be durable at once: it waits until another
+    /// one commits, so that both share what a commit costs, but no longer than `wait`. It keeps
+    /// its place in the queue, and closing the store makes it; only a killed process loses it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn write_within<T, E, F>(&self, wait: Duration, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.write_until(Instant::now().checked_add(wait), change).await
     }
 
     /// As [`Store::write`], for callers without a runtime: blocks the thread.
@@ -141,7 +154,7 @@ impl Store {
             return Err(Error::Nested.into());
         }
         let (reply, answer) = mpsc::sync_channel(1);
-        self.queue(change, move |result| drop(reply.send(result)))?;
+        self.queue(None, change, move |result| drop(reply.send(result)))?;
         answer.recv().map_err(|_| Error::Closed)?
     }
 
@@ -168,7 +181,18 @@ impl Store {
         &self.shared.core
     }
 
-    fn queue<T, E, F, R>(&self, change: F, reply: R) -> Result<(), Error>
+    async fn write_until<T, E, F>(&self, until: Option<Instant>, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue(until, change, move |result| drop(reply.send(result)))?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    fn queue<T, E, F, R>(&self, until: Option<Instant>, change: F, reply: R) -> Result<(), Error>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -180,7 +204,8 @@ impl Store {
             Some(writer) => writer,
             none => none.insert(self.start_writer()?),
         };
-        writer.queue.send(Box::new(Change::new(change, reply))).map_err(|_| Error::Closed)
+        let job = Box::new(Change::new(change, reply));
+        writer.queue.send(Queued { job, until }).map_err(|_| Error::Closed)
     }
 
     fn start_writer(&self) -> Result<WriterThread, Error> {
@@ -220,7 +245,7 @@ impl Drop for Shared {
 impl Core {
     pub(crate) fn new(
         files: Files,
-        opened: Opened<5>,
+        opened: Opened<4>,
         fold: Box<dyn Fold>,
         map_limit: usize,
     ) -> Result<Self, Error> {
@@ -321,7 +346,7 @@ impl Core {
         self.read(|r| {
             for row in r.handles.journal.iter(r.txn).map_err(engine)? {
                 let (key, row) = row.map_err(engine)?;
-                entry::check_format(read::seq_of(key)?, row)?;
+                EntryRow::new(read::seq_of(key)?, row)?.check_format()?;
             }
             Ok(())
         })

@@ -6,7 +6,7 @@ use std::path::Path;
 use heed::RoTxn;
 
 use crate::checkpoint::{self, Sign, Signed, tables_hash};
-use crate::entry::{Hash, Head, content_hash, erase_targets, row_hash};
+use crate::entry::{EntryRow, Hash, Head, content_hash, erase_targets};
 use crate::env::{self, Env, Files, Mode};
 use crate::error::engine;
 use crate::fold::{self, Fold, Tables};
@@ -254,40 +254,35 @@ impl Chain {
             if seq_of(key)? != seq {
                 return Err(Difference::Missing { seq }.into());
             }
-            let entry = Entry::from_row(seq, row)
-                .map_err(|source| Difference::Unreadable { seq, source: Box::new(source) })?;
+            let row = EntryRow::new(seq, row).and_then(|row| Ok((row, row.entry()?)));
+            let (row, entry) =
+                row.map_err(|source| Difference::Unreadable { seq, source: Box::new(source) })?;
             if entry.prev_hash != chain.head.hash {
                 return Err(Difference::Chain { seq }.into());
             }
-            if !content_matches(r, &entry)? {
+            if !content_matches(&row, &entry)? {
                 without.insert(seq);
             }
             for target in erase_targets(&entry)? {
                 chain.erases.push((target, seq));
                 chain.erased.insert(target);
             }
-            chain.head = Head { seq, hash: row_hash(row) };
+            chain.head = Head { seq, hash: row.hash() };
             if places.contains(&seq) {
                 chain.marks.insert((seq, chain.head.hash));
             }
         }
-        chain.compare_contents(r, &without)?;
+        chain.compare_contents(&without)?;
         Ok(chain)
     }
 
-    fn compare_contents(&self, r: &Reader<'_>, without: &HashSet<u64>) -> Result<(), VerifyError> {
+    fn compare_contents(&self, without: &HashSet<u64>) -> Result<(), Difference> {
         if let Some(seq) = without.difference(&self.erased).min() {
-            return Err(Difference::ContentMissing { seq: *seq }.into());
+            return Err(Difference::ContentMissing { seq: *seq });
         }
-        if let Some(seq) = self.erased.difference(without).min() {
-            return Err(Difference::ContentLeft { seq: *seq }.into());
-        }
-        // Content of entries that do not exist.
-        match r.handles.content.last(r.txn).map_err(engine)? {
-            Some((key, _)) if seq_of(key)? > self.head.seq => {
-                Err(Difference::ContentLeft { seq: seq_of(key)? }.into())
-            }
-            _ => Ok(()),
+        match self.erased.difference(without).min() {
+            Some(seq) => Err(Difference::ContentLeft { seq: *seq }),
+            None => Ok(()),
         }
     }
 
@@ -298,14 +293,14 @@ impl Chain {
 }
 
 /// Whether the content is as the entry says; `false` when it is gone.
-fn content_matches(r: &Reader<'_>, entry: &Entry) -> Result<bool, VerifyError> {
+fn content_matches(row: &EntryRow<'_>, entry: &Entry) -> Result<bool, Difference> {
     let seq = entry.seq;
-    match (r.salted(seq)?, entry.content_hash) {
+    match (row.salted, entry.content_hash) {
         (None, None) => Ok(true),
         (None, Some(_)) => Ok(false),
         (Some(salted), Some(hash)) if content_hash(salted) == hash => Ok(true),
-        (Some(_), Some(_)) => Err(Difference::Content { seq }.into()),
-        (Some(_), None) => Err(Difference::ContentLeft { seq }.into()),
+        (Some(_), Some(_)) => Err(Difference::Content { seq }),
+        (Some(_), None) => Err(Difference::ContentLeft { seq }),
     }
 }
 

@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use heed::RwTxn;
 
 use crate::entry::{
-    self, Actor, CONTENT_LIMIT, ERASE, Entry, KIND_LIMIT, NewEntry, RESERVED, SALT, SHAPE_LIMIT,
+    self, Actor, CONTENT_LIMIT, ERASE, Entry, EntryRow, KIND_LIMIT, NewEntry, RESERVED, SALT,
+    SHAPE_LIMIT,
 };
 use crate::fold::{self, Fold, Tables};
 use crate::handles::Handles;
 use crate::meta;
-use crate::read::Reader;
-use crate::rows::{Direction, Row, plain_key};
+use crate::read::{ReadAll as _, Reader};
+use crate::rows::plain_key;
 use crate::{Error, Head};
 
-/// A change being made. It sees its own writes. All of it is committed when the closure returns
+/// A change being made. It sees its own writes, by [`ReadTables`](crate::ReadTables) and
+/// [`ReadAll`](crate::ReadAll). All of it is committed when the closure returns
 /// `Ok`, none of it when it returns `Err`.
 pub struct Writer<'p> {
     fold: &'p dyn Fold,
@@ -66,8 +68,9 @@ impl<'p> Writer<'p> {
     pub fn erase(&mut self, seqs: &[u64], time_ms: i64, actor: Actor) -> Result<u64, Error> {
         let mut targets = Vec::new();
         for seq in BTreeSet::from_iter(seqs.iter().copied()) {
-            let entry = self.entry(seq)?.ok_or(Error::NoEntry { seq })?;
-            if self.reader().salted(seq)?.is_some() {
+            let row = self.reader().row(seq)?.ok_or(Error::NoEntry { seq })?;
+            let entry = row.entry()?;
+            if row.salted.is_some() {
                 targets.push(entry);
             } else if entry.content_hash.is_none() {
                 return Err(Error::NothingToErase { seq });
@@ -81,8 +84,9 @@ impl<'p> Writer<'p> {
         limit("the list of what to erase", shape.len(), SHAPE_LIMIT)?;
         self.spoil_on_error(|w| {
             let Tables { handles, txn, .. } = &mut w.tables;
-            for seq in seqs {
-                handles.delete(handles.content, txn, &seq.to_be_bytes())?;
+            for target in &targets {
+                let row = EntryRow::bytes(target, None)?;
+                handles.put(handles.journal, txn, &target.seq.to_be_bytes(), &row)?;
             }
             meta::note_erase(handles, txn, time_ms)?;
             let kind = ERASE.to_owned();
@@ -133,7 +137,6 @@ impl<'p> Writer<'p> {
     fn append_checked(&mut self, new: NewEntry, erased: &[Entry]) -> Result<u64, Error> {
         let Head { seq, hash } = self.head()?;
         let seq = seq + 1;
-        let key = seq.to_be_bytes();
         let salted = new.content.as_deref().map(salt).transpose()?;
         let entry = Entry {
             seq,
@@ -146,10 +149,8 @@ impl<'p> Writer<'p> {
             content_hash: salted.as_deref().map(entry::content_hash),
         };
         let Tables { handles, txn, .. } = &mut self.tables;
-        handles.put_last(handles.journal, txn, &key, &entry.to_row()?)?;
-        if let Some(salted) = salted {
-            handles.put_last(handles.content, txn, &key, &salted)?;
-        }
+        let row = EntryRow::bytes(&entry, salted.as_deref())?;
+        handles.put_last(handles.journal, txn, &seq.to_be_bytes(), &row)?;
         fold::step(self.fold, &entry, new.content.as_deref(), erased, &mut self.tables)?;
         Ok(seq)
     }
@@ -161,127 +162,6 @@ impl<'p> Writer<'p> {
         let result = step(self);
         self.spoiled |= result.is_err();
         result
-    }
-}
-
-/// The reading half, so that a change can look before it writes.
-impl Writer<'_> {
-    /// See [`Reader::get`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.reader().get(table, key)
-    }
-
-    /// See [`Reader::range`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn range(
-        &self,
-        table: &str,
-        from: &[u8],
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, Error> {
-        self.reader().range(table, from, limit, direction)
-    }
-
-    /// See [`Reader::prefix`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn prefix(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, Error> {
-        self.reader().prefix(table, prefix, limit, direction)
-    }
-
-    /// See [`Reader::page`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn page(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, Error> {
-        self.reader().page(table, prefix, from, limit, direction)
-    }
-
-    /// See [`Reader::entry`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn entry(&self, seq: u64) -> Result<Option<Entry>, Error> {
-        self.reader().entry(seq)
-    }
-
-    /// See [`Reader::entries`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn entries(
-        &self,
-        from: u64,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Entry>, Error> {
-        self.reader().entries(from, limit, direction)
-    }
-
-    /// See [`Reader::content`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn content(&self, seq: u64) -> Result<Option<Vec<u8>>, Error> {
-        self.reader().content(seq)
-    }
-
-    /// See [`Reader::head`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn head(&self) -> Result<Head, Error> {
-        self.reader().head()
-    }
-
-    /// See [`Reader::vault_get`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn vault_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.reader().vault_get(key)
-    }
-
-    /// See [`Reader::vault_prefix`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn vault_prefix(&self, prefix: &[u8]) -> Result<Vec<Row>, Error> {
-        self.reader().vault_prefix(prefix)
-    }
-
-    /// See [`Reader::vault_page`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn vault_page(
-        &self,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, Error> {
-        self.reader().vault_page(prefix, from, limit, direction)
     }
 }
 

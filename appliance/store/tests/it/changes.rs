@@ -1,7 +1,9 @@
 //! Appending, reading, rolling back, grouping and being told.
 use std::sync::mpsc;
 
-use store::{Actor, CONTENT_LIMIT, Direction, Error, Head, SHAPE_LIMIT, Store};
+use store::{
+    Actor, CONTENT_LIMIT, Direction, Error, Head, ReadAll as _, ReadTables as _, SHAPE_LIMIT, Store,
+};
 
 use crate::notes::{add, entry, erase, open, open_version, text_of};
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use store::{Door, Error, Options, Space, Store, VerifyError, maintain, verify_folder};
+use store::{
+    Door, Error, Options, ReadAll as _, Space, Store, VerifyError, maintain, verify_folder,
+};
 
 use crate::notes::{Notes, Seal, add, entry, open, open_version, text_of};
 use crate::{again, raw};
@@ -261,11 +263,11 @@ fn what_a_newer_release_wrote_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     add(&open(folder.path()), "a", "x");
     raw::change(folder.path(), |raw, txn| {
-        raw.journal.put(txn, &2_u64.to_be_bytes(), &[2, 1, 2, 3]).unwrap();
+        raw.journal.put(txn, &2_u64.to_be_bytes(), &[3, 0, 0, 0, 3, 1, 2, 3]).unwrap();
     });
     let store = open(folder.path());
     let error = store.read(|r| r.entry(2)).unwrap_err();
-    assert!(matches!(error, Error::NewerEntry { seq: 2, format: 2 }));
+    assert!(matches!(error, Error::NewerEntry { seq: 2, format: 3 }));
     let error = store.verify(&Seal(1)).unwrap_err();
     assert!(matches!(error, VerifyError::Difference(store::Difference::Unreadable { seq: 2, .. })));
     drop(store);
@@ -274,9 +276,13 @@ fn what_a_newer_release_wrote_is_refused_and_kept() {
     assert!(matches!(rebuilt, Err(Error::NewerEntry { seq: 2, .. })));
     assert_eq!(text_of(&open(folder.path()), "a").as_deref(), Some("x"));
     raw::change(folder.path(), |raw, txn| {
-        raw.meta.put(txn, b"format", b"hometwin store\0\0\0\0\x02").unwrap();
+        raw.meta.put(txn, b"format", b"hometwin store\0\0\0\0\x03").unwrap();
     });
-    refused(folder.path(), |e| matches!(e, Error::NewerFormat { found: 2, known: 1, .. }));
+    refused(folder.path(), |e| matches!(e, Error::NewerFormat { found: 3, known: 2, .. }));
+    raw::change(folder.path(), |raw, txn| {
+        raw.meta.put(txn, b"format", b"hometwin store\0\0\0\0\x01").unwrap();
+    });
+    refused(folder.path(), |e| matches!(e, Error::OlderFormat { found: 1, .. }));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use store::{
-    Actor, Compacted, Difference, Direction, Error, NewEntry, RowDifference, Store, VerifyError,
-    compact, maintain_at, verify_folder,
+    Actor, Compacted, Difference, Direction, Error, NewEntry, ReadAll as _, ReadTables as _,
+    RowDifference, Store, VerifyError, compact, maintain_at, verify_folder,
 };
 
 use crate::notes::{Notes, Seal, add, entry, erase, open, open_version, text_of};
@@ -293,19 +293,29 @@ fn every_way_of_tampering_is_named() {
         raw.journal.put(txn, &4_u64.to_be_bytes(), &[9, 9]).unwrap();
     });
     assert!(matches!(difference, Difference::Unreadable { seq: 4, .. }), "{difference}");
-    let difference = tampered(|raw, txn| {
-        raw.content.delete(txn, &4_u64.to_be_bytes()).unwrap();
-    });
+    // Salt and content are what is behind the entry.
+    let cut = |raw: &raw::Raw, txn: &mut heed::RwTxn<'_>, seq: u64| {
+        let mut bytes = row(raw, txn, seq);
+        let length = u32::from_be_bytes(bytes[1..5].try_into().unwrap()) as usize;
+        let salted = bytes.split_off(5 + length);
+        raw.journal.put(txn, &seq.to_be_bytes(), &bytes).unwrap();
+        salted
+    };
+    let difference = tampered(|raw, txn| drop(cut(raw, txn, 4)));
     assert!(matches!(difference, Difference::ContentMissing { seq: 4 }), "{difference}");
     let difference = tampered(|raw, txn| {
-        let bytes = raw.content.get(txn, &4_u64.to_be_bytes()).unwrap().unwrap().to_vec();
-        raw.content.put(txn, &99_u64.to_be_bytes(), &bytes).unwrap();
+        let moved = [row(raw, txn, 2), cut(raw, txn, 4)].concat();
+        raw.journal.put(txn, &2_u64.to_be_bytes(), &moved).unwrap();
     });
-    assert!(matches!(difference, Difference::ContentLeft { seq: 99 }), "{difference}");
+    assert!(matches!(difference, Difference::Content { seq: 2 }), "{difference}");
     let difference = tampered(|raw, txn| {
-        // The newest entry cut off: the checkpoint still knows it.
+        let erase = [row(raw, txn, 8), vec![7; 30]].concat();
+        raw.journal.put(txn, &8_u64.to_be_bytes(), &erase).unwrap();
+    });
+    assert!(matches!(difference, Difference::ContentLeft { seq: 8 }), "{difference}");
+    let difference = tampered(|raw, txn| {
+        // The newest entry cut off: the content it erased is missing without a reason.
         raw.journal.delete(txn, &8_u64.to_be_bytes()).unwrap();
-        raw.content.delete(txn, &2_u64.to_be_bytes()).unwrap();
     });
     assert!(matches!(difference, Difference::ContentMissing { seq: 2 }), "{difference}");
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
-use store::{Direction, Error, compact};
+use store::{Direction, Error, ReadAll as _, ReadTables as _, compact};
 
 use crate::again;
 use crate::notes::{Seal, add, entry, erase, open};

@@ -15,4 +15,6 @@ mod kill;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod patient;
+#[cfg(test)]
 mod raw;

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use store::{Actor, Entry, Error, Fold, FoldError, NewEntry, Options, Sign, Store, Tables};
+use store::{
+    Actor, Entry, Error, Fold, FoldError, NewEntry, Options, ReadTables as _, Sign, Store, Tables,
+};
 
 /// Its version can be chosen, to make the store rebuild.
 pub(crate) struct Notes {

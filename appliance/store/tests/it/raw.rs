@@ -9,7 +9,6 @@ pub(crate) type Rows = Database<'static, Bytes, Bytes>;
 pub(crate) struct Raw {
     pub(crate) meta: Rows,
     pub(crate) journal: Rows,
-    pub(crate) content: Rows,
     pub(crate) tables: Rows,
 }
 
@@ -18,12 +17,12 @@ pub(crate) fn change(folder: &Path, change: impl FnOnce(&Raw, &mut RwTxn<'_>)) {
     let txn = env.write_txn().unwrap();
     let made = env.create_databases_and_commit(txn, |opener, txn| {
         let mut open = |name| opener.create_database(txn, Some(name));
-        let rows = [open("meta")?, open("journal")?, open("content")?, open("tables")?];
+        let rows = [open("meta")?, open("journal")?, open("tables")?];
         Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(rows))
     });
-    let [meta, journal, content, tables] = made.unwrap().unwrap_commit();
+    let [meta, journal, tables] = made.unwrap().unwrap_commit();
     let mut txn = env.write_txn().unwrap();
-    change(&Raw { meta, journal, content, tables }, &mut txn);
+    change(&Raw { meta, journal, tables }, &mut txn);
     txn.commit().unwrap();
 }
 
