@@ -39,8 +39,16 @@ impl Figure {
     }
 }
 
-/// Builds the product and measures it.
-pub(crate) fn run() -> ExitCode {
+/// The name of a group of figures, checked.
+pub(crate) fn group(name: String) -> Result<String, String> {
+    match measure::ALL.iter().any(|(known, _)| *known == name) {
+        true => Ok(name),
+        false => Err(format!("there is no group of figures called {name}")),
+    }
+}
+
+/// Builds the product and measures it: the groups that are named, or all.
+pub(crate) fn run(groups: &[String]) -> ExitCode {
     let Some(program) = build() else {
         println!("the release build failed");
         return ExitCode::FAILURE;
@@ -48,7 +56,10 @@ pub(crate) fn run() -> ExitCode {
     println!("{}\n", surroundings());
     println!("| what | measured |\n|---|---|");
     let mut failed = false;
-    for measure in measure::ALL {
+    for (name, measure) in measure::ALL {
+        if !groups.is_empty() && !groups.iter().any(|group| group == name) {
+            continue;
+        }
         match measure(&program) {
             Ok(figures) => {
                 for Figure { what, value } in figures {

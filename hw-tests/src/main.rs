@@ -9,12 +9,14 @@ mod verify;
 use std::process::ExitCode;
 
 use lexopt::Arg::{Long, Value};
+use lexopt::ValueExt;
 
 use verify::Depth;
 
 /// What was asked for.
 enum Wish {
-    Bench,
+    /// The groups of figures that were named; all without a name.
+    Bench(Vec<String>),
     Help,
     Tools,
     Verify(Depth),
@@ -22,7 +24,7 @@ enum Wish {
 
 fn main() -> ExitCode {
     match wish() {
-        Ok(Wish::Bench) => bench::run(),
+        Ok(Wish::Bench(groups)) => bench::run(&groups),
         Ok(Wish::Help) => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 fn wish() -> Result<Wish, lexopt::Error> {
     let mut arguments = lexopt::Parser::from_env();
     let mut verb = None;
+    let mut groups = Vec::new();
     let mut depth = Depth::Usual;
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -49,11 +52,14 @@ fn wish() -> Result<Wish, lexopt::Error> {
             Long("help") => return Ok(Wish::Help),
             Long("long") => depth = Depth::Long,
             Value(text) if verb.is_none() => verb = Some(text),
+            Value(text) if verb.as_ref().is_some_and(|verb| verb == "bench") => {
+                groups.push(bench::group(text.string()?)?);
+            }
             Long(_) | Value(_) | lexopt::Arg::Short(_) => return Err(argument.unexpected()),
         }
     }
     match verb.as_ref().and_then(|text| text.to_str()) {
-        Some("bench") => Ok(Wish::Bench),
+        Some("bench") => Ok(Wish::Bench(groups)),
         Some("tools") => Ok(Wish::Tools),
         Some("verify") => Ok(Wish::Verify(depth)),
         Some(_) | None => Ok(Wish::Help),
@@ -66,4 +72,6 @@ cargo verify --fast    without browsers and slow tests
 cargo verify --long    with many kills and cut points; takes long
 cargo run --package hw-tests -- tools
                        only fetches what the browser stories need
-cargo bench-node       what it costs: times, memory, wake-ups, bytes";
+cargo bench-node [GROUP ..]
+                       what it costs: times, memory, wake-ups, bytes; groups: wake, household,
+                       awake, messages, requests, conversation";

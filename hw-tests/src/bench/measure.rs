@@ -11,8 +11,15 @@ use super::Figure;
 /// One group of figures.
 type Measure = fn(&Path) -> Result<Vec<Figure>>;
 
-/// All of them, in the order of the table.
-pub(crate) const ALL: &[Measure] = &[wake, household, awake, messages, requests, long_conversation];
+/// All of them by name, in the order of the table.
+pub(crate) const ALL: &[(&str, Measure)] = &[
+    ("wake", wake),
+    ("household", household),
+    ("awake", awake),
+    ("messages", messages),
+    ("requests", requests),
+    ("conversation", long_conversation),
+];
 
 const WAKES: usize = 40;
 const MESSAGES: u32 = 500;
