@@ -122,22 +122,28 @@ impl Store {
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.write_until(None, change).await
+        self.ask(None, change)?.await.map_err(|_| Error::Closed)?
     }
 
     /// As [`Store::write`], for a change that need not be durable at once: it waits until another
-    /// one commits, so that both share what a commit costs, but no longer than `wait`. It keeps
-    /// its place in the queue, and closing the store makes it; only a killed process loses it.
+    /// one commits, so that both share what a commit costs, but no longer than `wait`. It is
+    /// queued by the call itself and keeps its place there; closing the store makes it, only a
+    /// killed process loses it.
     ///
     /// # Errors
     /// As there.
-    pub async fn write_within<T, E, F>(&self, wait: Duration, change: F) -> Result<T, E>
+    pub fn write_within<T, E, F>(
+        &self,
+        wait: Duration,
+        change: F,
+    ) -> impl Future<Output = Result<T, E>> + use<T, E, F>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.write_until(Instant::now().checked_add(wait), change).await
+        let answer = self.ask(Instant::now().checked_add(wait), change);
+        async move { answer?.await.map_err(|_| Error::Closed)? }
     }
 
     /// As [`Store::write`], for callers without a runtime: blocks the thread.
@@ -181,7 +187,12 @@ impl Store {
         &self.shared.core
     }
 
-    async fn write_until<T, E, F>(&self, until: Option<Instant>, change: F) -> Result<T, E>
+    /// Queues a change; its result arrives where this says.
+    fn ask<T, E, F>(
+        &self,
+        until: Option<Instant>,
+        change: F,
+    ) -> Result<oneshot::Receiver<Result<T, E>>, Error>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -189,7 +200,7 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         self.queue(until, change, move |result| drop(reply.send(result)))?;
-        answer.await.map_err(|_| Error::Closed)?
+        Ok(answer)
     }
 
     fn queue<T, E, F, R>(&self, until: Option<Instant>, change: F, reply: R) -> Result<(), Error>

@@ -18,7 +18,7 @@ use capability::{
 use link::{Inner, Refusal, TwinId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use store::{Actor, Direction, NewEntry, Reader, Writer};
+use store::{Actor, Direction, NewEntry, ReadAll as _, ReadTables as _, Reader, Writer};
 use tokio::sync::broadcast;
 
 use super::{

@@ -10,7 +10,7 @@ use capability::{
 };
 use link::TwinId;
 use serde_json::Value;
-use store::Entry;
+use store::{Entry, ReadAll as _};
 
 use super::{
     Fault,

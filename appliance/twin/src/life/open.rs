@@ -8,7 +8,7 @@ use std::{
 
 use handover::Place;
 use link::{Chain, Keys, Signature, SigningKey};
-use store::{Actor, Direction, Options, Store, Writer};
+use store::{Actor, Direction, Options, ReadAll as _, ReadTables as _, Store, Writer};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 

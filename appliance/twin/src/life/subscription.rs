@@ -10,7 +10,7 @@ use capability::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use store::{Direction, Entry, Reader};
+use store::{Direction, Entry, ReadAll as _, Reader};
 use tokio::sync::{broadcast, watch};
 
 use super::{

@@ -19,7 +19,7 @@
 use data_encoding::HEXLOWER;
 use link::TwinId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use store::{Direction, Reader, Row, Tables};
+use store::{Error, ReadTables};
 
 pub(crate) const ME: &str = "me";
 pub(crate) const CHAIN: &str = "chain";
@@ -210,34 +210,22 @@ impl<'de> Deserialize<'de> for Id16 {
     }
 }
 
-/// What reads table rows: a fold's tables, or a reader of the store.
-pub(crate) trait Rows {
-    fn bytes(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error>;
-
-    fn rows(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, store::Error>;
-
-    /// A row of JSON.
-    fn row<T: DeserializeOwned>(&self, table: &str, key: &[u8]) -> Result<Option<T>, store::Error> {
-        self.bytes(table, key)?.map(|bytes| parsed(table, &bytes)).transpose()
+/// The tables as what they hold, wherever they can be read.
+pub(crate) trait Rows: ReadTables {
+    fn row<T: DeserializeOwned>(&self, table: &str, key: &[u8]) -> Result<Option<T>, Error> {
+        self.get(table, key)?.map(|bytes| parsed(table, &bytes)).transpose()
     }
 
-    fn me(&self) -> Result<Me, store::Error> {
-        let missing = || store::Error::Damaged { at: "the row of the person".to_owned() };
+    fn me(&self) -> Result<Me, Error> {
+        let missing = || Error::Damaged { at: "the row of the person".to_owned() };
         self.row(ME, ME_KEY)?.ok_or_else(missing)
     }
 
-    fn contact(&self, id: &TwinId) -> Result<Option<Contact>, store::Error> {
+    fn contact(&self, id: &TwinId) -> Result<Option<Contact>, Error> {
         self.row(CONTACT, id.as_bytes())
     }
 
-    fn conversation(&self, id: Id16) -> Result<Option<Conversation>, store::Error> {
+    fn conversation(&self, id: Id16) -> Result<Option<Conversation>, Error> {
         self.row(CONVERSATION, &id.0)
     }
 
@@ -246,65 +234,32 @@ pub(crate) trait Rows {
         &self,
         author: &TwinId,
         message: Id16,
-    ) -> Result<Option<(Id16, Mark, Message)>, store::Error> {
-        let Some(key) = self.bytes(MESSAGE_AT, &message_at(author, message))? else {
+    ) -> Result<Option<(Id16, Mark, Message)>, Error> {
+        let Some(key) = self.get(MESSAGE_AT, &message_at(author, message))? else {
             return Ok(None);
         };
-        let lost = || store::Error::Damaged { at: "a row of a message".to_owned() };
+        let lost = || Error::Damaged { at: "a row of a message".to_owned() };
         let (conversation, mark) = Mark::from_key(&key).ok_or_else(lost)?;
         let row = self.row(MESSAGE, &key)?.ok_or_else(lost)?;
         Ok(Some((conversation, mark, row)))
     }
 
-    fn undone_by(&self, seq: u64) -> Result<Option<u64>, store::Error> {
-        let row = self.bytes(UNDONE, &seq.to_be_bytes())?;
+    fn undone_by(&self, seq: u64) -> Result<Option<u64>, Error> {
+        let row = self.get(UNDONE, &seq.to_be_bytes())?;
         Ok(row.and_then(|row| row.try_into().ok()).map(u64::from_be_bytes))
     }
 }
 
-impl Rows for Reader<'_> {
-    fn bytes(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error> {
-        self.get(table, key)
-    }
-
-    fn rows(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, store::Error> {
-        self.page(table, prefix, from, limit, direction)
-    }
-}
-
-impl Rows for Tables<'_> {
-    fn bytes(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error> {
-        self.get(table, key)
-    }
-
-    fn rows(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Row>, store::Error> {
-        self.page(table, prefix, from, limit, direction)
-    }
-}
+impl<T: ReadTables> Rows for T {}
 
 /// A row as it was written.
-pub(crate) fn parsed<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, store::Error> {
-    serde_json::from_slice(bytes)
-        .map_err(|_| store::Error::Damaged { at: format!("a row of {table}") })
+pub(crate) fn parsed<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|_| Error::Damaged { at: format!("a row of {table}") })
 }
 
 /// A row to be written.
-pub(crate) fn written(row: &impl Serialize) -> Result<Vec<u8>, store::Error> {
-    serde_json::to_vec(row).map_err(|source| store::Error::Engine { source: Box::new(source) })
+pub(crate) fn written(row: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(row).map_err(|source| Error::Engine { source: Box::new(source) })
 }
 
 #[cfg(test)]

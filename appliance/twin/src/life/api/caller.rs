@@ -10,7 +10,7 @@ use capability::{
 };
 use data_encoding::HEXLOWER;
 use link::TwinId;
-use store::{Direction, Reader};
+use store::{Direction, ReadTables as _, Reader};
 
 use super::{Shared, Used, person};
 use crate::life::{

@@ -7,7 +7,7 @@ use capability::{
     experiences::latest::Verb,
     wire::{Done, MessageId, More},
 };
-use store::Writer;
+use store::{ReadAll as _, Writer};
 
 use super::{Context, View, show};
 use crate::life::{

@@ -6,7 +6,7 @@ use capability::{
     wire::{Done, More, Page},
 };
 use link::{Card, TwinId};
-use store::{Direction, Reader, Writer};
+use store::{Direction, ReadTables as _, Reader, Writer};
 
 use super::{Context, View, page, person, show};
 use crate::life::{

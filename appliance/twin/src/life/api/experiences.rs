@@ -5,7 +5,7 @@ use capability::{
     experiences::latest::{From, Give, Grant, Grants, ListGrants, Revoke, Thing, ThingKind, Verb},
     wire::{ConversationId, Done},
 };
-use store::Writer;
+use store::{ReadAll as _, Writer};
 
 use super::{Context, View, caller, names, show};
 use crate::life::{

@@ -7,7 +7,7 @@ use capability::{
 use link::TwinId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, Writer};
+use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, ReadAll as _, Writer};
 
 use super::{Context, View, chat, contacts, identity, once, page, person, show};
 use crate::life::{

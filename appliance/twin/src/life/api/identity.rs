@@ -6,7 +6,7 @@ use capability::{
 };
 use link::Card;
 use qrcode::{EcLevel, QrCode, render::svg};
-use store::Writer;
+use store::{ReadAll as _, ReadTables as _, Writer};
 
 use super::{Context, View, contacts, person};
 use crate::life::{

@@ -5,7 +5,7 @@
 use capability::wire::WriteId;
 use serde::Deserialize;
 use serde_json::Value;
-use store::Writer;
+use store::{ReadAll as _, Writer};
 
 use super::{Call, Caller, Context, names};
 use crate::life::Fault;

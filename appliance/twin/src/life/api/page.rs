@@ -3,7 +3,7 @@
 
 use capability::wire::{Cursor, Page};
 use data_encoding::BASE64URL_NOPAD;
-use store::Reader;
+use store::{ReadAll as _, Reader};
 
 use crate::life::Fault;
 

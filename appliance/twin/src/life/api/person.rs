@@ -2,7 +2,7 @@
 //! erased one is replaced by the start of the twin id.
 
 use link::TwinId;
-use store::Reader;
+use store::{ReadAll as _, Reader};
 
 use crate::life::{
     Fault,

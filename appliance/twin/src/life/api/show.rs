@@ -7,7 +7,7 @@ use capability::{
     wire::{ConversationId, MessageId, More},
 };
 use link::TwinId;
-use store::Direction;
+use store::{Direction, ReadAll as _, ReadTables as _};
 
 use super::{View, names, person};
 use crate::life::{

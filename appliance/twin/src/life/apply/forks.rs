@@ -4,7 +4,7 @@
 
 use data_encoding::HEXLOWER;
 use link::TwinId;
-use store::{Actor, Writer};
+use store::{Actor, ReadAll as _, Writer};
 
 use crate::life::{
     Fault,

@@ -7,7 +7,7 @@ use capability::{
     wire::More,
 };
 use link::{Chain, Refusal, TwinId};
-use store::{Actor, Writer};
+use store::{Actor, ReadAll as _, ReadTables as _, Writer};
 
 use super::{Arrived, bounded, failed};
 use crate::life::{

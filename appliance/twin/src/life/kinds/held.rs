@@ -3,7 +3,7 @@
 
 use link::TwinId;
 use serde::{Deserialize, Serialize};
-use store::{Entry, FoldError, Tables};
+use store::{Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, message, shape};
 use crate::life::tables::{
@@ -55,7 +55,7 @@ fn kept(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     };
     let mark = stand_in(entry.seq, entry.time_ms, from);
     // Its author could have used this id: then the history alone shows that something is kept.
-    if t.bytes(MESSAGE_AT, &message_at(&from, mark.message))?.is_some() {
+    if t.get(MESSAGE_AT, &message_at(&from, mark.message))?.is_some() {
         return Ok(());
     }
     message::place(t, entry, conversation, mark, &row)
@@ -88,7 +88,7 @@ fn released(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         row.unread = row.unread.saturating_sub(1);
     }
     if row.last == Some(mark) {
-        let newest = t.rows(MESSAGE, &id.0, None, 1, store::Direction::Backward)?;
+        let newest = t.page(MESSAGE, &id.0, None, 1, store::Direction::Backward)?;
         row.last = newest.first().and_then(|(key, _)| Mark::from_key(key)).map(|(_, mark)| mark);
     }
     Ok(t.put(CONVERSATION, &id.0, &written(&row)?)?)

@@ -3,7 +3,7 @@
 
 use link::TwinId;
 use serde::{Deserialize, Serialize};
-use store::{Entry, FoldError, Tables};
+use store::{Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, content, shape, short};
 use crate::life::tables::{
@@ -57,7 +57,7 @@ pub(crate) struct About {
 
 fn genesis(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Genesis { id, chain, notebook } = shape(entry)?;
-    if t.bytes(ME, ME_KEY)?.is_some() {
+    if t.get(ME, ME_KEY)?.is_some() {
         return Err(FoldError::refused("the twin has begun already"));
     }
     t.put(ME, ME_KEY, &written(&Me { id, notebook, profile: 0 })?)?;

@@ -3,7 +3,7 @@
 
 use link::TwinId;
 use serde::{Deserialize, Serialize};
-use store::{Entry, FoldError, Tables};
+use store::{Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, content, shape, short};
 use crate::life::tables::{
@@ -81,7 +81,7 @@ pub(super) fn place(
         return Err(FoldError::refused("there is no such conversation"));
     };
     let at = message_at(&mark.author, mark.message);
-    if t.bytes(MESSAGE_AT, &at)?.is_some() {
+    if t.get(MESSAGE_AT, &at)?.is_some() {
         return Err(FoldError::refused("the message is there already"));
     }
     let key = mark.key(id);

@@ -2,7 +2,7 @@
 
 use link::TwinId;
 use serde::{Deserialize, Serialize};
-use store::{Direction, Entry, FoldError, Tables};
+use store::{Direction, Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, shape};
 use crate::life::tables::{
@@ -58,7 +58,7 @@ fn fold(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
 fn mark_read(t: &mut Tables<'_>, id: Id16, row: &mut Conversation) -> Result<(), FoldError> {
     let Some(end) = row.read.map(|mark| mark.key(id)) else { return Ok(()) };
     loop {
-        let rows = t.rows(UNREAD, &id.0, None, STRETCH, Direction::Forward)?;
+        let rows = t.page(UNREAD, &id.0, None, STRETCH, Direction::Forward)?;
         let mut found = 0;
         for (key, _) in rows.iter().filter(|(key, _)| *key <= end) {
             t.delete(UNREAD, key)?;
@@ -75,11 +75,11 @@ fn mark_read(t: &mut Tables<'_>, id: Id16, row: &mut Conversation) -> Result<(),
 fn mark_unread(t: &mut Tables<'_>, id: Id16, row: &mut Conversation) -> Result<(), FoldError> {
     let mut from = row.read.map_or_else(|| id.0.to_vec(), |mark| after(&mark.key(id)));
     loop {
-        let rows = t.rows(MESSAGE, &id.0, Some(&from), STRETCH, Direction::Forward)?;
+        let rows = t.page(MESSAGE, &id.0, Some(&from), STRETCH, Direction::Forward)?;
         for (key, value) in &rows {
             let other = Mark::from_key(key).is_some_and(|(_, mark)| mark.author == row.with);
             let Message { deleted, .. } = parsed(MESSAGE, value)?;
-            if other && !row.notebook && !deleted && t.bytes(UNREAD, key)?.is_none() {
+            if other && !row.notebook && !deleted && t.get(UNREAD, key)?.is_none() {
                 t.put(UNREAD, key, b"")?;
                 row.unread = row.unread.saturating_add(1);
             }

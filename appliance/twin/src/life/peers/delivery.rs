@@ -4,6 +4,7 @@
 use super::{
     Delivered, Peers, Working, known,
     outbox::{self, Waiting},
+    several::Several,
     vault,
     wire::{Broken, Wire},
 };
@@ -54,9 +55,12 @@ where
         introduced: false,
         rounds: 0,
         progress: false,
+        clearing: Several::new(),
         working: Some(working),
     };
     let ended = delivery.until_idle().await;
+    // What is still in the outbox when the link is gone would be sent once more.
+    let ended = ended.and(delivery.cleared().await);
     delivery.count_lies().await;
     match ended {
         Ok(()) => End::Done,
@@ -84,6 +88,8 @@ struct Delivery<'a> {
     /// Starts from the beginning since the last progress.
     rounds: u32,
     progress: bool,
+    /// What arrived and is being taken out of the outbox.
+    clearing: Several<'static, Result<(), store::Error>>,
     working: Option<Working>,
 }
 
@@ -127,7 +133,7 @@ impl Delivery<'_> {
                 idle = !idle;
                 deadline = Instant::now() + if idle { IDLE_TIME } else { ANSWER_TIME };
             }
-            if idle {
+            if idle && self.clearing.is_empty() {
                 self.working = None;
             }
             tokio::select! {
@@ -140,6 +146,7 @@ impl Delivery<'_> {
                     None if idle => return Ok(()),
                     None => return Err(Stop::Closed),
                 },
+                cleared = self.clearing.next() => cleared?,
                 () = either(&mut seq, &mut wake) => {}
                 () = sleep_until(deadline) => {
                     if idle {
@@ -276,7 +283,8 @@ impl Delivery<'_> {
         self.is_over(done.iter().map(|flying| flying.receipt));
         let (to, now_ms) = (self.to, self.peers.now_ms());
         let apply = self.peers.0.apply.clone();
-        let write = self.peers.0.store.write(move |w| {
+        // It need not be durable at once: were it lost, the receiver would answer once more.
+        self.clearing.push(self.peers.0.store.write_within(CLEAR_WITHIN, move |w| {
             for flying in done {
                 let letter = outbox::clear(w, &to, flying.counter)?;
                 if let Some(about) = letter.and_then(|l| l.about).or(flying.about) {
@@ -284,11 +292,18 @@ impl Delivery<'_> {
                 }
             }
             Ok::<_, store::Error>(())
-        });
-        write.await?;
+        }));
         self.rounds = 0;
         self.progress = true;
         Ok(true)
+    }
+
+    /// Waits until the outbox holds nothing that has arrived.
+    async fn cleared(&mut self) -> Result<(), Stop> {
+        while !self.clearing.is_empty() {
+            self.clearing.next().await?;
+        }
+        Ok(())
     }
 
     fn is_over(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
@@ -321,6 +336,7 @@ impl Delivery<'_> {
             return Err(reason.into());
         }
         // What was sent behind it is answered with a gap or for an old key: begin again.
+        self.cleared().await?;
         let flight = std::mem::take(&mut self.flight);
         self.is_over(flight.into_iter().map(|flying| flying.receipt));
         self.sent = 0;
@@ -380,6 +396,9 @@ const OPEN_TIME: Duration = Duration::from_secs(20);
 const ANSWER_TIME: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 30 });
 /// An unused link is closed soon, so that both twins may sleep.
 const IDLE_TIME: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 3000 });
+/// How long what arrived may stay in the outbox, to share the commit of the next write. The person
+/// sees so much later that it did.
+const CLEAR_WITHIN: Duration = Duration::from_millis(250);
 const MAX_ROUNDS: u32 = 4;
 /// Enough for the answers of all rounds that may be on their way.
 const MAX_OVER: usize = MAX_ROUNDS as usize * WINDOW;

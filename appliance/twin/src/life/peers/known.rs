@@ -4,7 +4,7 @@
 use super::{Apply, Failure, vault};
 use link::{Card, Chain, Fork, Introduction, Person, Refusal, SignedPreKey, TwinId};
 use std::collections::BTreeMap;
-use store::{Reader, Writer};
+use store::{ReadAll as _, Reader, Writer};
 
 /// Our person chose this card: envelopes to its bearer can be sealed from now on. Give it before
 /// the first `enqueue` to them. Returns who they are; what is known already and newer stays.

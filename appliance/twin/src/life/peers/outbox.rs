@@ -4,7 +4,7 @@
 
 use super::vault;
 use link::{Inner, Refusal, TwinId};
-use store::{Direction, Reader, Writer};
+use store::{Direction, ReadAll as _, Reader, Writer};
 
 /// Something to tell another twin.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 use super::{PeersError, vault};
 use link::{PreKey, SignedPreKey, SigningKey, TwinId};
-use store::{Store, Writer};
+use store::{ReadAll as _, Store, Writer};
 use zeroize::Zeroizing;
 
 /// All pre-keys that open envelopes, each with the time it was made.

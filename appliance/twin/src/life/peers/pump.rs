@@ -15,7 +15,7 @@ use std::{
     future::Future,
     time::Duration,
 };
-use store::Store;
+use store::{ReadAll as _, Store};
 use tokio::{net::UnixStream, time::sleep};
 
 /// A person who could not be reached.

@@ -6,7 +6,7 @@ use super::{
     vault,
 };
 use link::TwinId;
-use store::{Direction, Reader, Writer};
+use store::{Direction, ReadAll as _, Reader, Writer};
 
 /// A letter that waits or is parked.
 pub(crate) struct Kept<'a> {

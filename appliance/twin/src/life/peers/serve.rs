@@ -15,7 +15,7 @@ use link::{
     Refused, TwinId,
 };
 use std::{cell::Cell, collections::BTreeMap, future::Future, pin::Pin, rc::Rc, time::Duration};
-use store::Writer;
+use store::{ReadAll as _, Writer};
 use tokio::{net::UnixStream, sync::Notify};
 
 impl Peers {

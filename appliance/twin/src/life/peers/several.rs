@@ -15,6 +15,10 @@ impl<'a, T> Several<'a, T> {
         self.0.push(Box::pin(future));
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The result of the next one that is done; waits for ever while there is none. May be dropped
     /// and asked again.
     pub(super) async fn next(&mut self) -> T {

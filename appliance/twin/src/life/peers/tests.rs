@@ -11,7 +11,7 @@ use std::{
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use store::{Actor, Direction, Entry, Fold, FoldError, NewEntry, Options, Tables};
+use store::{Actor, Direction, Entry, Fold, FoldError, NewEntry, Options, ReadAll as _, Tables};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -21,7 +21,7 @@
 use super::PeersError;
 use link::TwinId;
 use std::collections::BTreeMap;
-use store::{Reader, Store, Writer};
+use store::{ReadAll as _, Reader, Store, Writer};
 
 pub(super) const OUT: &str = "out";
 pub(super) const PARKED: &str = "parked";

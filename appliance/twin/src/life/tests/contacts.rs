@@ -2,6 +2,7 @@
 
 use capability::contacts::latest as contacts_body;
 use serde_json::{Value, json};
+use store::ReadAll as _;
 
 use super::{One, check, check_one, id, run, until};
 use crate::life::{apply::Receiver, peers::Apply as _};

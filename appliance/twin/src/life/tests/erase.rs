@@ -1,7 +1,7 @@
 //! Erasing reaches what still waits or was refused: no byte of it stays, and all else goes on.
 
 use serde_json::{Value, json};
-use store::{Direction, Reader};
+use store::{Direction, ReadAll as _, ReadTables as _, Reader};
 
 use super::*;
 use crate::life::tables;

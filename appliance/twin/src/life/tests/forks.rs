@@ -3,6 +3,7 @@
 
 use link::{Chain, Frame, Inner, Introduction, Keys, PreKey, SigningKey, seal};
 use serde_json::{Value, json};
+use store::{ReadAll as _, ReadTables as _};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;

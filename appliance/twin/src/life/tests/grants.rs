@@ -1,6 +1,7 @@
 //! An experience sees what was chosen for it, and nothing before or after that.
 
 use serde_json::{Value, json};
+use store::ReadAll as _;
 
 use super::{One, check, check_one, experience, heard, id, shell, silent};
 use crate::life::{Caller, Delta, Fault, api};

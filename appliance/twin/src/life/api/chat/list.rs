@@ -5,7 +5,7 @@ use capability::{
     experiences::latest::Verb,
     wire::Page,
 };
-use store::Direction;
+use store::{Direction, ReadTables as _};
 
 use super::super::{View, page, show};
 use crate::life::{

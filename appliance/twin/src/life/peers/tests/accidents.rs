@@ -149,3 +149,42 @@ fn exactly_once_whatever_is_cut_or_killed() {
         exactly_once(seed);
     }
 }
+
+/// What arrived is taken out of the outbox a little later. A twin that dies before that delivers it
+/// once more when it starts again, and nobody notices.
+#[test]
+fn what_was_not_yet_taken_out_at_a_crash_is_delivered_again_and_shown_once() {
+    run(async {
+        let (mut ann, a, bob, b) = friends().await;
+        let first = pump(&a, &b);
+        say(&a, bob.id(), b"hello").await;
+        until("it has arrived", || !noted(&b, "test.said").is_empty()).await;
+        // The folder as a power cut leaves it now; the twin goes on and is forgotten.
+        let crashed = TempDir::new().unwrap();
+        let file = "store.mdb";
+        std::fs::copy(ann.folder.path().join(file), crashed.path().join(file)).unwrap();
+        first.abort();
+        drop((first, a));
+        ann.folder = crashed;
+        let a = ann.start().await;
+        assert!(!empty(&a) && noted(&a, "test.delivered").is_empty(), "it was taken out already");
+        let _again = pump(&a, &b);
+        until("it is taken out", || empty(&a)).await;
+        assert_eq!(noted(&b, "test.said"), ["hello"]);
+        assert_eq!(noted(&a, "test.delivered"), ["hello Committed"]);
+    });
+}
+
+#[test]
+fn what_arrived_is_taken_out_with_the_next_write_or_soon() {
+    run(async {
+        let (_ann, a, bob, b) = friends().await;
+        let _pump = pump(&a, &b);
+        say(&a, bob.id(), b"first").await;
+        until("it has arrived", || !noted(&b, "test.said").is_empty()).await;
+        assert!(a.busy(), "a twin must not sleep before that");
+        until("it is taken out", || empty(&a)).await;
+        until("nothing is under way", || !a.busy()).await;
+        assert_eq!(noted(&a, "test.delivered"), ["first Committed"]);
+    });
+}
