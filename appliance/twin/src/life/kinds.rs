@@ -68,7 +68,7 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn apply(

@@ -19,7 +19,7 @@
 use data_encoding::HEXLOWER;
 use link::TwinId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use store::{Error, ReadTables};
+use store::{Error, ReadTables, Tables};
 
 pub(crate) const ME: &str = "me";
 pub(crate) const CHAIN: &str = "chain";
@@ -72,7 +72,6 @@ pub(crate) struct Contact {
     pub(crate) before_block: Option<Standing>,
     pub(crate) conversation: Option<Id16>,
     /// The last time that two chains of theirs disagreed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fork: Option<Forked>,
 }
 
@@ -186,7 +185,7 @@ fn sortable(time_ms: i64) -> [u8; 8] {
 
 const SIGN: u64 = 1 << 63;
 
-/// A 16-byte id, hexadecimal in JSON.
+/// A 16-byte id, hexadecimal in text.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Id16(pub(crate) [u8; 16]);
 
@@ -198,12 +197,15 @@ impl std::fmt::Display for Id16 {
 
 impl Serialize for Id16 {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        if to.is_human_readable() { to.collect_str(self) } else { self.0.serialize(to) }
     }
 }
 
 impl<'de> Deserialize<'de> for Id16 {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if !from.is_human_readable() {
+            return <[u8; 16]>::deserialize(from).map(Self);
+        }
         let text = String::deserialize(from)?;
         let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or_else(|| serde::de::Error::custom("not 32 hexadecimal digits"))
@@ -252,14 +254,26 @@ pub(crate) trait Rows: ReadTables {
 
 impl<T: ReadTables> Rows for T {}
 
-/// A row as it was written.
+/// A row as [`put`] wrote it.
 pub(crate) fn parsed<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|_| Error::Damaged { at: format!("a row of {table}") })
+    postcard::from_bytes(bytes).map_err(|_| Error::Damaged { at: format!("a row of {table}") })
 }
 
-/// A row to be written.
-pub(crate) fn written(row: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(row).map_err(|source| Error::Engine { source: Box::new(source) })
+/// Writes a row in a form that says nothing about itself: whoever changes a row's type raises the
+/// version of the fold, and all are written anew.
+pub(crate) fn put(
+    t: &mut Tables<'_>,
+    table: &str,
+    key: &[u8],
+    row: &impl Serialize,
+) -> Result<(), Error> {
+    let bytes = postcard::to_stdvec(row).map_err(|e| Error::Engine { source: Box::new(e) })?;
+    t.put(table, key, &bytes)
+}
+
+/// JSON, for what lasts: shapes and contents of entries, bodies of letters.
+pub(crate) fn written(json: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(json).map_err(|source| Error::Engine { source: Box::new(source) })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use store::{Entry, FoldError, Tables};
 
 use super::{Kind, Line, Undo, content, identity, shape, short};
 use crate::life::tables::{
-    CHAIN, CONTACT, CONVERSATION, Contact, Forked, Id16, Rows as _, Standing, written,
+    CHAIN, CONTACT, CONVERSATION, Contact, Forked, Id16, Rows as _, Standing, put,
 };
 
 pub(crate) const CHANGED: &str = "contact.changed";
@@ -161,7 +161,7 @@ fn fold(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
             identity::begin(t, conversation, id, false, entry.time_ms)?;
         }
     }
-    Ok(t.put(CONTACT, id.as_bytes(), &written(&row)?)?)
+    Ok(put(t, CONTACT, id.as_bytes(), &row)?)
 }
 
 /// The conversation stays and remembers the name.
@@ -173,7 +173,7 @@ fn remove(t: &mut Tables<'_>, id: &TwinId) -> Result<(), FoldError> {
         && let Some(mut row) = t.conversation(at)?
     {
         row.name = Some(contact.profile);
-        t.put(CONVERSATION, &at.0, &written(&row)?)?;
+        put(t, CONVERSATION, &at.0, &row)?;
     }
     Ok(())
 }

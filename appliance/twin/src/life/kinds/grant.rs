@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{Entry, FoldError, Tables};
 
 use super::{Kind, Line, shape};
-use crate::life::tables::{self, GRANT, Id16, written};
+use crate::life::tables::{self, GRANT, Id16, put};
 
 pub(crate) const GIVEN: &str = "grant.given";
 pub(crate) const REVOKED: &str = "grant.revoked";
@@ -42,7 +42,7 @@ fn given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let (since_ms, seq) = (entry.time_ms, entry.seq);
     let row =
         tables::Grant { grant, experience, conversation, add, change, history, since_ms, seq };
-    Ok(t.put(GRANT, &grant.0, &written(&row)?)?)
+    Ok(put(t, GRANT, &grant.0, &row)?)
 }
 
 fn revoked(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {

@@ -8,7 +8,7 @@ use store::{Entry, FoldError, ReadTables as _, Tables};
 use super::{Kind, Line, message, shape};
 use crate::life::tables::{
     CONVERSATION, HELD, Held, Id16, MESSAGE, MESSAGE_AT, Mark, Message, Rows as _, UNREAD,
-    message_at, written,
+    message_at, put,
 };
 
 pub(crate) const KEPT: &str = "peer.held";
@@ -39,7 +39,7 @@ fn kept(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Kept { from, conversation, capability, major } = shape(entry)?;
     let shown = capability == "chat" && t.conversation(conversation)?.is_some();
     let held = Held { from, conversation, capability, major };
-    t.put(HELD, &entry.seq.to_be_bytes(), &written(&held)?)?;
+    put(t, HELD, &entry.seq.to_be_bytes(), &held)?;
     if !shown {
         return Ok(());
     }
@@ -91,7 +91,7 @@ fn released(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         let newest = t.page(MESSAGE, &id.0, None, 1, store::Direction::Backward)?;
         row.last = newest.first().and_then(|(key, _)| Mark::from_key(key)).map(|(_, mark)| mark);
     }
-    Ok(t.put(CONVERSATION, &id.0, &written(&row)?)?)
+    Ok(put(t, CONVERSATION, &id.0, &row)?)
 }
 
 fn kept_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {

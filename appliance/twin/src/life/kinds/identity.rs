@@ -7,7 +7,7 @@ use store::{Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, content, shape, short};
 use crate::life::tables::{
-    self, ACTIVE, CHAIN, CONVERSATION, Id16, ME, ME_KEY, Me, Rows as _, written,
+    self, ACTIVE, CHAIN, CONVERSATION, Id16, ME, ME_KEY, Me, Rows as _, put,
 };
 
 pub(crate) const GENESIS: &str = "identity.genesis";
@@ -60,7 +60,7 @@ fn genesis(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     if t.get(ME, ME_KEY)?.is_some() {
         return Err(FoldError::refused("the twin has begun already"));
     }
-    t.put(ME, ME_KEY, &written(&Me { id, notebook, profile: 0 })?)?;
+    put(t, ME, ME_KEY, &Me { id, notebook, profile: 0 })?;
     t.put(CHAIN, id.as_bytes(), &super::contact::chain_bytes(&chain)?)?;
     begin(t, notebook, id, true, entry.time_ms)
 }
@@ -85,7 +85,7 @@ pub(super) fn begin(
         other_read: None,
     };
     t.put(ACTIVE, &tables::active(active_ms, id), b"")?;
-    Ok(t.put(CONVERSATION, &id.0, &written(&row)?)?)
+    Ok(put(t, CONVERSATION, &id.0, &row)?)
 }
 
 fn operation(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
@@ -97,7 +97,7 @@ fn operation(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
 fn profile(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let mut me = t.me()?;
     me.profile = entry.seq;
-    Ok(t.put(ME, ME_KEY, &written(&me)?)?)
+    Ok(put(t, ME, ME_KEY, &me)?)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type that lines have")]

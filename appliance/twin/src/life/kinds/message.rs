@@ -8,7 +8,7 @@ use store::{Entry, FoldError, ReadTables as _, Tables};
 use super::{Kind, Line, Undo, content, shape, short};
 use crate::life::tables::{
     self, ACTIVE, CONVERSATION, Id16, MESSAGE, MESSAGE_AT, Mark, Message, Rows as _, UNREAD,
-    message_at, written,
+    message_at, put,
 };
 
 pub(crate) const MESSAGE_SAID: &str = "chat.message";
@@ -85,7 +85,7 @@ pub(super) fn place(
         return Err(FoldError::refused("the message is there already"));
     }
     let key = mark.key(id);
-    t.put(MESSAGE, &key, &written(row)?)?;
+    put(t, MESSAGE, &key, row)?;
     t.put(MESSAGE_AT, &at, &key)?;
     if mark.author == conversation.with && !conversation.notebook {
         t.put(UNREAD, &key, b"")?;
@@ -96,7 +96,7 @@ pub(super) fn place(
     t.delete(ACTIVE, &tables::active(conversation.active_ms, id))?;
     conversation.active_ms = conversation.active_ms.max(entry.time_ms);
     t.put(ACTIVE, &tables::active(conversation.active_ms, id), b"")?;
-    Ok(t.put(CONVERSATION, &id.0, &written(&conversation)?)?)
+    Ok(put(t, CONVERSATION, &id.0, &conversation)?)
 }
 
 fn edited(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
@@ -117,7 +117,7 @@ fn deleted(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         && let Some(mut row) = t.conversation(id)?
     {
         row.unread = row.unread.saturating_sub(1);
-        t.put(CONVERSATION, &id.0, &written(&row)?)?;
+        put(t, CONVERSATION, &id.0, &row)?;
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ fn change(
         with(&mut row, time_ms);
         row.changed_ms = time_ms;
         row.rev = entry.seq;
-        t.put(MESSAGE, &mark.key(conversation), &written(&row)?)?;
+        put(t, MESSAGE, &mark.key(conversation), &row)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use store::{Direction, Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, shape};
 use crate::life::tables::{
-    CONVERSATION, Conversation, Id16, MESSAGE, Mark, Message, Rows as _, UNREAD, parsed, written,
+    CONVERSATION, Conversation, Id16, MESSAGE, Mark, Message, Rows as _, UNREAD, parsed, put,
 };
 
 pub(crate) const READ: &str = "chat.read";
@@ -51,7 +51,7 @@ fn fold(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         // Also when the marker stays: a message that came late can be unread before it.
         mark_read(t, id, &mut row)?;
     }
-    Ok(t.put(CONVERSATION, &id.0, &written(&row)?)?)
+    Ok(put(t, CONVERSATION, &id.0, &row)?)
 }
 
 /// Everything up to the marker is read.
