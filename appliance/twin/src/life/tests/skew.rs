@@ -3,6 +3,7 @@
 use capability::interfaces;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use store::ReadAll as _;
 
 use super::{One, Two, check, id, until};
 use crate::life::{
