@@ -234,7 +234,10 @@ fn requests(program: &Path) -> Result<Vec<Figure>> {
     let get = || ann.get(path, &[]).map(drop);
     let [gets] = rounds([twin], ROUNDS, REQUESTS, || times(REQUESTS, &get))?;
     let text = "x".repeat(1024);
-    let post = || Ok(drop(ann.call("chat", "send", note(&text))?));
+    let post = || -> Result<()> {
+        ann.call("chat", "send", note(&text))?;
+        Ok(())
+    };
     times(50, &post)?;
     let [posts] = rounds([twin], ROUNDS, REQUESTS, || times(REQUESTS, &post))?;
     let what = format!("{}, {size} B", cpu(&gets));

@@ -7,7 +7,7 @@ use super::{
     vault,
 };
 use link::{Inner, Introduction, Judgement, Marks, Refusal};
-use store::Writer;
+use store::{ReadAll as _, Writer};
 
 /// What an envelope came to.
 #[derive(Clone, Copy)]
