@@ -3,24 +3,36 @@
 //! Processor time and memory come from `/proc` of the release build. Nothing here passes or fails:
 //! figures are compared by people, with the machine and the commit they were made on beside them.
 //!
-//! `cargo bench-node` at be0333a on 2026-11-22, 2 shared processors at 2.5 GHz, Linux 6.18; the two
-//! lines with a star were measured again at 5fef9ea, after the allocator's threshold was fixed:
+//! Processor time is that of the median round (in brackets the cheapest): on a processor that is
+//! shared with others, the same work can cost a third more from one minute to the next. `cargo
+//! bench-node GROUP ..` measures only what is named, for comparing two builds side by side.
 //!
-//! | what | measured | budget |
-//! |---|---|---|
-//! | wake to first answer, plain HTTP (p50 / p95) | 4.4 ms / 5.2 ms | 25 ms |
-//! | idle household, three sleeping twins: PSS | 4.2 MiB | 25 MiB |
-//! | idle household: wake-ups | 0.00 per second | 0.1 |
-//! | awake twin after pairing and a first contact: USS * | 0.9 MiB (before: 3.1) | 2 MiB |
-//! | chat message: processor time of the sender's / receiver's twin | 957 us / 686 us | 500 us |
-//! | - bytes written by the sender's / receiver's twin | 156 kB / 75 kB | |
-//! | GET of a small file: processor time | 42 us | |
-//! | POST of a 1 KiB note, durable: processor time * | 540 us | 400 us |
-//! | last 50 of 20 000 messages, over HTTP: processor time | 826 us | |
+//! `cargo bench-node` at 85c03dc on 2026-11-22, 2 processors (Xeon, 2.5 GHz) that six other builds
+//! shared, Linux 6.18, ext4 without a journal; *before* is 02b373d, measured in the same minutes:
 //!
-//! What is over budget is mostly the disk: a profile of the POST shows 37 % in the commit (flush
-//! and page writes), 23 % in the change itself, 17 % in HTTP. A message costs its sender two
-//! commits; the second one, which clears the outbox, could be shared by several.
+//! | what | measured | before | budget |
+//! |---|---|---|---|
+//! | wake to first answer, plain HTTP (p50 / p95) | 8.6 / 20.1 ms | | 25 ms |
+//! | idle household, three sleeping twins: PSS | 5.1 MiB | | 25 MiB |
+//! | idle household: wake-ups | 0.07 per second | | 0.1 |
+//! | awake twin after pairing and a first contact: USS | 0.9 MiB | | 2 MiB |
+//! | - with an open page: USS; wake-ups | 0.9 MiB; 0.00 per second | | |
+//! | chat message: sender's twin | 841 us (739) | 876 us (818) | 500 us |
+//! | - receiver's twin | 537 us (490) | 577 us (526) | 500 us |
+//! | - bytes written, sender / receiver | 92 kB / 70 kB | 202 kB / 84 kB | |
+//! | - with pauses, nothing shared: sender / receiver | 1455 / 774 us | 1398 / 806 us | |
+//! | GET of a small file | 40 us (36) | 34 us (31) | |
+//! | POST of a 1 KiB note, durable | 421 us (332) | 614 us (456) | 400 us |
+//! | - bytes written | 103 kB | 115 kB | |
+//! | last 50 of 20 000 messages, over HTTP | 555 us | | |
+//!
+//! Where the sender's time goes, by a profile: some 180 us seal the letter (two multiplications for
+//! the key it is sealed by, one of them done twice by `hpke`; one for the signature), some 200 us
+//! are one commit (two flushes and the pages it touches), 60 us HTTP, 80 us the change itself. What
+//! arrived leaves the outbox with the next message's commit, which halves what is written; as the
+//! second change of a commit that one runs in a transaction inside the other, and LMDB maps and
+//! unmaps 3 MiB for it, some 40 us. A message after a pause shares nothing: it pays a second
+//! commit, and every cold cache.
 
 mod measure;
 

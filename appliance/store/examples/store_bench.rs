@@ -3,17 +3,17 @@
 //!
 //! `cargo run -p store --profile release --example store_bench [ROWS] [APPENDS] [FOLDER]`
 //!
-//! 2026-11-22, 1 000 000 rows in 1000 conversations, 2000 appends, 2 shared processors at 2.5 GHz,
-//! a virtual disk whose flush alone costs some 100 us of processor time:
+//! With `200000 2000` at 85c03dc on 2026-11-22, 2 processors at 2.5 GHz shared with other builds, a
+//! virtual disk whose flush alone costs some 100 us of processor time:
 //!
 //! | what | CPU | bytes written |
 //! |---|---|---|
-//! | fill, 1000 per commit | 19.8 us each | |
-//! | append, single durable | 244 us | 60 718 |
-//! | append, grouped | 36 us | 8 911 |
+//! | fill, 1000 per commit | 11.1 us each | |
+//! | append, single durable | 152 us | 48 659 |
+//! | append, grouped | 29 us | 7 766 |
 //! | last 50 of a conversation | 18 us | |
 //!
-//! A commit copies every page that it touches (4 KiB each, some 15 of them), so bytes per append
+//! A commit copies every page that it touches (4 KiB each, some 12 of them), so bytes per append
 //! fall with the size of the group.
 #![expect(clippy::print_stdout, reason = "figures are its output")]
 use std::error::Error;
