@@ -111,7 +111,17 @@ fn status(process: Process, key: &str) -> String {
 
 #[test]
 fn the_running_processes_are_shut_in() {
-    let node = Node::start(&Options::people(&["ann", "bob"])).unwrap();
+    // Started by something that left a file open, which is no child's business.
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("hometwin");
+    let program = hw_tests::program().unwrap();
+    let text = format!("#!/bin/sh\nexec 9</etc/passwd\nexec {} \"$@\"\n", program.display());
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let options = Options { program: Some(script), ..Options::people(&["ann", "bob"]) };
+    let node = Node::start(&options).unwrap();
+    let inherited = node.executor().open_files().unwrap();
+    assert!(inherited.iter().any(|file| file == "/etc/passwd"), "{inherited:?}");
     let (ann, bob) = (node.pair("ann").unwrap(), node.pair("bob").unwrap());
     for person in [&ann, &bob] {
         person.call("identity", "me", json!({})).unwrap();

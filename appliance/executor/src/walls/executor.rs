@@ -166,3 +166,82 @@ fn when(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompRule,
         .and_then(|condition| SeccompRule::new(vec![condition]))
         .map_err(Error::of("seccomp"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::{Command, Stdio};
+
+    use rustix::io::Errno;
+    use rustix::process::Uid;
+    use rustix::thread::{set_thread_res_uid, set_thread_uid};
+
+    use super::*;
+
+    fn uid(number: u32) -> Uid {
+        Uid::from_raw(number)
+    }
+
+    /// Everything but the marks on descriptors holds for one thread only, so a test can have it.
+    fn shut_in(data: &Path, test: impl FnOnce(Entered) + Send) {
+        let uids = Some(3_000_000..3_065_536);
+        let reach = Reach { data, read: &[], groups: None, uids };
+        std::thread::scope(|scope| {
+            let shut = scope.spawn(|| test(enter_executor(&reach).unwrap()));
+            shut.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn it_becomes_nobody_outside_the_range() {
+        let is_root = rustix::process::geteuid().is_root();
+        let data = tempfile::tempdir().unwrap();
+        shut_in(data.path(), |entered| {
+            assert!(entered.seccomp);
+            let has = capabilities(None).unwrap();
+            assert!(KEPT.contains(has.permitted) && KEPT.contains(has.effective));
+            let inside = uid(3_000_007);
+            for outside in [0, 1000, 2_999_999, 3_065_536, u32::MAX - 1] {
+                let outside = uid(outside);
+                for (real, effective, saved) in [
+                    (outside, outside, outside),
+                    (inside, inside, outside),
+                    (inside, outside, inside),
+                    (outside, inside, inside),
+                ] {
+                    let became = set_thread_res_uid(real, effective, saved);
+                    assert_eq!(became, Err(Errno::PERM), "{real:?} {effective:?} {saved:?}");
+                }
+            }
+            assert_eq!(set_thread_uid(inside), Err(Errno::PERM), "a way that leaves a way back");
+            // As root it may: what was refused above was refused by the wall.
+            let own = set_thread_res_uid(inside, inside, inside);
+            assert_eq!(own.is_ok(), is_root, "{own:?}");
+        });
+    }
+
+    #[test]
+    fn it_reaches_its_data_and_its_own_program_only() {
+        let data = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        fs::write(other.path().join("secret"), "").unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let start = |program: &str| {
+            Command::new(program).arg("--list").stdout(Stdio::null()).status().map(|s| s.success())
+        };
+        assert!(start("/bin/true").unwrap(), "without the wall it starts");
+        shut_in(data.path(), |entered| {
+            fs::write(data.path().join("file"), "own").unwrap();
+            assert!(start("/proc/self/exe").unwrap(), "its own program");
+            if !entered.landlock {
+                return;
+            }
+            assert!(fs::read(other.path().join("secret")).is_err());
+            assert!(fs::write(other.path().join("planted"), "").is_err());
+            assert!(fs::read("/etc/passwd").is_err());
+            assert!(start("/bin/true").is_err());
+            let connected = std::net::TcpStream::connect(listener.local_addr().unwrap());
+            assert!(connected.is_err(), "Landlock 4 and later guard TCP");
+        });
+    }
+}
