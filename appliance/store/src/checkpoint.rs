@@ -9,7 +9,9 @@ use crate::handles::Handles;
 use crate::read::ReadAll as _;
 use crate::rows::{Direction, Scan};
 use crate::store::Store;
-use crate::{Error, read};
+use crate::verify::VerifyError;
+use crate::write::Writer;
+use crate::{Error, glance, read};
 
 /// Signs for a twin, so that the store needs no key.
 pub trait Sign: Send + Sync {
@@ -58,16 +60,11 @@ impl Store {
     /// blocks the thread.
     ///
     /// # Errors
-    /// [`Error::Full`], or the disk failed.
+    /// [`Error::Stopped`], [`Error::Full`], or the disk failed.
     pub fn checkpoint(&self, sign: &dyn Sign) -> Result<Checkpoint, Error> {
-        let fold_version = self.core().fold.version();
-        let checkpoint = self.read(|r| {
-            let head = r.head()?;
-            let tables = tables_hash(r.handles, r.txn)?;
-            Ok::<_, Error>(Checkpoint { seq: head.seq, head: head.hash, fold_version, tables })
-        })?;
-        let signature = sign.sign(&signed_bytes(&checkpoint)?);
-        let row = encode(&Signed { checkpoint: checkpoint.clone(), signature })?;
+        self.check_since_last()?;
+        let checkpoint = self.measure()?;
+        let row = row(&checkpoint, sign)?;
         let key = [KEY, &checkpoint.seq.to_be_bytes()].concat();
         self.write_blocking(move |w| {
             w.meta_put(&key, &row)?;
@@ -78,6 +75,34 @@ impl Store {
             Ok::<_, Error>(())
         })?;
         Ok(checkpoint)
+    }
+
+    /// What journal and tables are at this moment.
+    pub(crate) fn measure(&self) -> Result<Checkpoint, Error> {
+        let fold_version = self.core().fold.version();
+        self.read(|r| {
+            let head = r.head()?;
+            let tables = tables_hash(r.handles, r.txn)?;
+            Ok(Checkpoint { seq: head.seq, head: head.hash, fold_version, tables })
+        })
+    }
+
+    /// Nothing is signed whose entries do not hang together: what is found stops the writing.
+    fn check_since_last(&self) -> Result<(), Error> {
+        let core = self.core();
+        core.refuse_if_stopped()?;
+        let checked = self.read(|r| {
+            let last = all(r)?.pop().map_or(0, |signed| signed.checkpoint.seq);
+            glance::links(r, last)
+        });
+        match checked {
+            Ok(()) => Ok(()),
+            Err(VerifyError::Store(error)) => Err(error),
+            Err(VerifyError::Difference(difference)) => {
+                core.found(&difference);
+                core.refuse_if_stopped()
+            }
+        }
     }
 
     /// Makes a checkpoint when the last one is [`CHECKPOINT_EVERY`] entries or more behind.
@@ -92,6 +117,24 @@ impl Store {
         }
         self.checkpoint(sign).map(Some)
     }
+}
+
+/// A checkpoint as it is kept, signed.
+pub(crate) fn row(checkpoint: &Checkpoint, sign: &dyn Sign) -> Result<Vec<u8>, Error> {
+    let signature = sign.sign(&signed_bytes(checkpoint)?);
+    encode(&Signed { checkpoint: checkpoint.clone(), signature })
+}
+
+/// Puts one checkpoint in the place of all others.
+pub(crate) fn replace_all(
+    w: &mut Writer<'_>,
+    checkpoint: &Checkpoint,
+    row: &[u8],
+) -> Result<(), Error> {
+    for key in keys(&w.reader())? {
+        w.meta_delete(&key)?;
+    }
+    w.meta_put(&[KEY, &checkpoint.seq.to_be_bytes()].concat(), row)
 }
 
 /// All checkpoints, oldest first.

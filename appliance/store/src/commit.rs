@@ -28,6 +28,8 @@ pub(crate) trait Job: Send {
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
     /// Tells the caller; `failed` is why the commit of the whole group failed.
     fn answer(self: Box<Self>, failed: Option<&heed::Error>);
+    /// Tells the caller that the change was not even tried.
+    fn refuse(self: Box<Self>, error: Error);
 }
 
 /// A change as a caller's closure, and where its result goes.
@@ -75,11 +77,21 @@ where
         };
         (self.reply)(result);
     }
+
+    fn refuse(self: Box<Self>, error: Error) {
+        (self.reply)(Err(error.into()));
+    }
 }
 
 /// The writer thread: until every handle of the store is gone.
 pub(crate) fn serve(core: &Core, queue: &Receiver<Queued>) {
     while let Some(mut jobs) = gather(queue) {
+        if let Some(stopped) = core.stopped.borrow().clone() {
+            for job in jobs {
+                job.refuse(Error::Stopped { found: stopped.found.clone() });
+            }
+            continue;
+        }
         core.make_room();
         let failed = commit(core, &mut jobs).err();
         if let Some(error) = &failed {

@@ -85,7 +85,27 @@ impl Files {
         self.named("check")
     }
 
-    fn named(&self, extension: &str) -> PathBuf {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The note that nothing may be written.
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.named("stopped")
+    }
+
+    /// A copy in the making.
+    pub(crate) fn copying(&self) -> PathBuf {
+        self.named("copying")
+    }
+
+    /// Makes what was done to names in the folder durable.
+    pub(crate) fn sync_folder(&self) -> Result<(), Error> {
+        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| at_path(&self.folder, source))
+    }
+
+    pub(crate) fn named(&self, extension: &str) -> PathBuf {
         self.folder.join(format!("{}.{extension}", self.stem))
     }
 
@@ -114,6 +134,7 @@ impl Files {
     pub(crate) fn sweep(&self) -> Result<(), Error> {
         remove_env(&self.named("probe"))?;
         remove_env(&self.fresh())?;
+        remove_env(&self.copying())?;
         remove_env(&self.scratch())
     }
 
@@ -124,8 +145,7 @@ impl Files {
         synced.map_err(|source| at_path(&fresh, source))?;
         fs::rename(&fresh, &data).map_err(|source| at_path(&data, source))?;
         remove_env(&fresh)?;
-        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| at_path(&self.folder, source))
+        self.sync_folder()
     }
 
     /// Opens the environment, making it first when it is missing and `create` is on. `names` are

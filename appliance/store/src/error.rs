@@ -132,6 +132,12 @@ pub enum Error {
     /// A blocking write was asked for from inside a write.
     #[error("a write inside a write would wait for itself")]
     Nested,
+    /// A check found that the data differ: nothing is written until that is settled.
+    #[error("writing was stopped because the data differ: {found}")]
+    Stopped {
+        /// What was found.
+        found: String,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

@@ -6,13 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use heed::{PutFlags, RoTxn};
 
-use crate::Error;
 use crate::env::{self, Env, Files, Lock, Mode, Opened};
 use crate::error::engine;
 use crate::handles::{Handles, NAMES};
 use crate::meta;
 use crate::rows::Rows;
-use crate::store::{OWNER, Options, STEM};
+use crate::stop::{self, Stopped};
+use crate::store::{OWNER, Options, STEM, Store};
+use crate::{Error, repair};
 
 /// Smaller files are not worth a copy for their free space.
 const WORTH_IT: u64 = 1 << 20;
@@ -42,15 +43,51 @@ pub fn maintain(folder: &Path) -> Result<Option<Compacted>, Error> {
     maintain_at(folder, i64::try_from(now).unwrap_or(i64::MAX))
 }
 
+/// What a data file holds, and what of it a compacting copy would give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Length of the data file in bytes.
+    pub length: u64,
+    /// Bytes in it that nothing needs.
+    pub free: u64,
+    /// When the oldest erase has to be complete, ms since 1970.
+    pub erase_due_ms: Option<i64>,
+}
+
+impl Usage {
+    /// Whether a compacting copy is due at this time.
+    #[must_use]
+    pub fn is_copy_due(&self, now_ms: i64) -> bool {
+        let long_free = self.length > WORTH_IT && self.free > self.length / 2;
+        long_free || self.erase_due_ms.is_some_and(|due| due <= now_ms)
+    }
+}
+
+impl Store {
+    /// What the open data file holds.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let core = self.core();
+        self.read(|r| {
+            let h = r.handles;
+            let rows = [h.meta, h.journal, h.tables, h.vault];
+            Ok(Usage {
+                length: file_length(&core.files.data())?,
+                free: free_bytes(&core.env, rows, r.txn)?,
+                erase_due_ms: meta::erase_due(h, r.txn)?,
+            })
+        })
+    }
+}
+
 /// As [`maintain`], with the time given (ms since 1970).
 ///
 /// # Errors
 /// As [`maintain`].
 pub fn maintain_at(folder: &Path, now_ms: i64) -> Result<Option<Compacted>, Error> {
-    run(folder, |state| {
-        let long_free = state.length > WORTH_IT && state.free > state.length / 2;
-        long_free || state.erase_due.is_some_and(|due| due <= now_ms)
-    })
+    run(folder, |usage| usage.is_copy_due(now_ms))
 }
 
 /// Makes a compacting copy now, which completes every erase.
@@ -62,16 +99,13 @@ pub fn compact(folder: &Path) -> Result<Compacted, Error> {
     run(folder, |_| true)?.ok_or_else(missing)
 }
 
-struct State {
-    length: u64,
-    free: u64,
-    erase_due: Option<i64>,
-}
-
-fn run(folder: &Path, due: impl FnOnce(&State) -> bool) -> Result<Option<Compacted>, Error> {
+fn run(folder: &Path, due: impl FnOnce(&Usage) -> bool) -> Result<Option<Compacted>, Error> {
     let files = Files::new(folder, STEM);
     if !files.data().exists() {
         return Ok(None);
+    }
+    if let Some(Stopped { found, .. }) = stop::read_mark(&files)? {
+        return Err(Error::Stopped { found });
     }
     let map_size = Options::default().map_size;
     let opened = files.open(OWNER, NAMES, map_size, false, Mode::Write)?;
@@ -80,8 +114,8 @@ fn run(folder: &Path, due: impl FnOnce(&State) -> bool) -> Result<Option<Compact
     let txn = env.read_txn().map_err(engine)?;
     let before = file_length(&files.data())?;
     let erase_due = meta::erase_due(&handles, &txn)?;
-    let state = State { length: before, free: free_bytes(&env, rows, &txn)?, erase_due };
-    if !due(&state) {
+    let free = free_bytes(&env, rows, &txn)?;
+    if !due(&Usage { length: before, free, erase_due_ms: erase_due }) {
         return Ok(None);
     }
     if let Err(error) = copy(&files, &txn, rows, map_size) {
@@ -98,6 +132,10 @@ fn finish(files: &Files, lock: Lock, before: u64, erased: bool) -> Result<Compac
     files.promote()?;
     drop(lock);
     let after = file_length(&files.data())?;
+    if erased {
+        // What was erased is in the copies too that repairs have kept.
+        repair::forget_copies(files.folder())?;
+    }
     tracing::info!(before, after, erased, "compacting copy made");
     Ok(Compacted { before, after, erased })
 }

@@ -16,8 +16,10 @@ use crate::fold::{Fold, Tables};
 use crate::handles::{Handles, NAMES};
 use crate::meta;
 use crate::read::{ReadAll as _, Reader};
+use crate::stop::{self, Stopped};
+use crate::verify::{Chain, VerifyError};
 use crate::write::Writer;
-use crate::{Error, fold, read};
+use crate::{Difference, Error, fold, glance, read};
 
 /// Whose data file this is, in the format mark.
 pub(crate) const OWNER: &str = "store";
@@ -76,6 +78,10 @@ pub(crate) struct Core {
     map_limit: usize,
     head: watch::Sender<Head>,
     seq: watch::Sender<u64>,
+    /// Why nothing is written any more.
+    pub(crate) stopped: watch::Sender<Option<Stopped>>,
+    /// One repair at a time.
+    pub(crate) repairing: Mutex<()>,
 }
 
 impl Store {
@@ -92,7 +98,9 @@ impl Store {
         let files = Files::new(folder, STEM);
         let opened = files.open(OWNER, NAMES, options.map_size, options.create, Mode::Write)?;
         let core = Core::new(files, opened, fold, options.map_limit)?;
+        core.stopped.send_replace(stop::read_mark(&core.files)?);
         core.rebuild_if_due()?;
+        core.look_at_the_end()?;
         core.publish(core.read(|r| r.head())?);
         Ok(Self { shared: Arc::new(Shared { core: Arc::new(core), writer: Mutex::new(None) }) })
     }
@@ -271,6 +279,8 @@ impl Core {
             map_limit,
             head: watch::Sender::new(Head::default()),
             seq: watch::Sender::new(0),
+            stopped: watch::Sender::new(None),
+            repairing: Mutex::new(()),
         })
     }
 
@@ -336,10 +346,19 @@ impl Core {
             tracing::info!(?made_by, version, entries = head.seq, "rebuilding the tables");
         }
         self.refuse_newer_entries()?;
-        let mut done = rebuilt;
+        if self.stopped.borrow().is_some() {
+            // What a damaged journal would make of the tables is of no use to anybody.
+            self.read(Chain::sound).map_err(damaged_by)?;
+        }
+        self.rebuild(rebuilt, head.seq)
+    }
+
+    /// Makes the tables from the journal, from where an unfinished rebuild is, else anew.
+    pub(crate) fn rebuild(&self, mut done: Option<u64>, head: u64) -> Result<(), Error> {
+        let version = self.fold.version();
         loop {
-            match self.rebuild_batch(version, done, head.seq) {
-                Ok(seq) if seq == head.seq => return Ok(()),
+            match self.rebuild_batch(version, done, head) {
+                Ok(seq) if seq == head => return Ok(()),
                 Ok(seq) => done = Some(seq),
                 Err(error) => {
                     let before = self.env.info().map_size;
@@ -350,6 +369,40 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// A short look for a journal that lost its end or its links; what is found stops the writing,
+    /// not the opening.
+    fn look_at_the_end(&self) -> Result<(), Error> {
+        if self.stopped.borrow().is_some() {
+            return Ok(());
+        }
+        match self.read(glance::glance) {
+            Ok(()) => Ok(()),
+            Err(VerifyError::Store(error)) => Err(error),
+            Err(VerifyError::Difference(difference)) => {
+                self.found(&difference);
+                Ok(())
+            }
+        }
+    }
+
+    /// Stops writing because of a difference, unless it is none of ours to judge.
+    pub(crate) fn found(&self, difference: &Difference) {
+        if let Some(stopped) = Stopped::of(difference) {
+            self.stop(&stopped);
+        }
+    }
+
+    /// A change that is no caller's, made while the store may be stopped.
+    pub(crate) fn write_alone(
+        &self,
+        change: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let txn = self.env.write_txn().map_err(engine)?;
+        let mut writer = Writer::new(&self.handles, self.fold.as_ref(), txn);
+        change(&mut writer)?;
+        env::commit(writer.into_txn(), &self.files.data()).map_err(engine)
     }
 
     /// Before the tables are cleared: a journal that cannot be replayed must not cost them.
@@ -394,5 +447,12 @@ impl Core {
             engine(error)
         })?;
         Ok(seq)
+    }
+}
+
+fn damaged_by(error: VerifyError) -> Error {
+    match error {
+        VerifyError::Difference(difference) => Error::Damaged { at: difference.to_string() },
+        VerifyError::Store(error) => error,
     }
 }

@@ -151,14 +151,21 @@ pub enum VerifyError {
 impl Store {
     /// Checks everything, as of this moment: walks the chain, replays it into a scratch file and
     /// compares. Blocks the thread (some seconds per million entries); writes go on meanwhile, but
-    /// space they give up is not used again until the check is over.
+    /// space they give up is not used again until the check is over. A difference stops the
+    /// writing ([`Store::stopped`]); a check that finds none lets it go on.
     ///
     /// # Errors
     /// [`VerifyError::Difference`] for the first difference, otherwise as [`Store::read`] and
     /// [`Error::Full`].
     pub fn verify(&self, sign: &dyn Sign) -> Result<Verified, VerifyError> {
         let core = self.core();
-        self.read(|r| check(r, &core.files, core.fold.as_ref(), sign))
+        let checked = self.read(|r| check(r, &core.files, core.fold.as_ref(), sign));
+        match &checked {
+            Ok(_) => core.go_on()?,
+            Err(VerifyError::Difference(difference)) => core.found(difference),
+            Err(VerifyError::Store(_)) => {}
+        }
+        checked
     }
 }
 
@@ -186,18 +193,7 @@ fn check(
     fold: &dyn Fold,
     sign: &dyn Sign,
 ) -> Result<Verified, VerifyError> {
-    let checkpoints = checkpoint::all(r)?;
-    let chain = Chain::walk(r, &checkpoints)?;
-    for signed in &checkpoints {
-        let checkpoint = &signed.checkpoint;
-        let seq = checkpoint.seq;
-        if !signed.genuine(sign)? {
-            return Err(Difference::Signature { seq }.into());
-        }
-        if !chain.marks.contains(&(seq, checkpoint.head)) {
-            return Err(Difference::History { seq }.into());
-        }
-    }
+    let (chain, checkpoints) = Chain::whole(r, sign)?;
     let scratch = Scratch::new(files)?;
     let comparable: Vec<_> = checkpoints
         .iter()
@@ -228,7 +224,7 @@ fn check(
 }
 
 /// What a walk along the journal finds out.
-struct Chain {
+pub(crate) struct Chain {
     head: Head,
     /// Entries whose content was erased, and by which entry: `(target, by)`.
     erases: Vec<(u64, u64)>,
@@ -238,6 +234,31 @@ struct Chain {
 }
 
 impl Chain {
+    /// Walks the journal and its contents, without looking at what was signed.
+    pub(crate) fn sound(r: &Reader<'_>) -> Result<(), VerifyError> {
+        Self::walk(r, &[]).map(drop)
+    }
+
+    /// Walks the journal and its contents, and compares with every checkpoint.
+    pub(crate) fn whole(
+        r: &Reader<'_>,
+        sign: &dyn Sign,
+    ) -> Result<(Self, Vec<Signed>), VerifyError> {
+        let checkpoints = checkpoint::all(r)?;
+        let chain = Self::walk(r, &checkpoints)?;
+        for signed in &checkpoints {
+            let checkpoint = &signed.checkpoint;
+            let seq = checkpoint.seq;
+            if !signed.genuine(sign)? {
+                return Err(Difference::Signature { seq }.into());
+            }
+            if !chain.marks.contains(&(seq, checkpoint.head)) {
+                return Err(Difference::History { seq }.into());
+            }
+        }
+        Ok((chain, checkpoints))
+    }
+
     fn walk(r: &Reader<'_>, checkpoints: &[Signed]) -> Result<Self, VerifyError> {
         let places: HashSet<u64> =
             checkpoints.iter().map(|signed| signed.checkpoint.seq).chain([0]).collect();

@@ -18,3 +18,5 @@ mod notes;
 mod patient;
 #[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod stopped;
