@@ -108,6 +108,37 @@ fn a_sleeping_household_wakes_nobody() {
 }
 
 #[test]
+fn a_scanner_of_names_wakes_no_more_than_its_budget() {
+    let names: Vec<String> = (0..32).map(|number| format!("t{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let node = Node::start(&Options::people(&names).with(&["--sleep-after", "200ms"])).unwrap();
+    let sum = || {
+        let all = node.verb(&["twin", "list"]).unwrap().json();
+        let all = all.as_array().cloned().unwrap_or_default();
+        assert_eq!(all.len(), names.len());
+        all.iter().filter_map(|twin| twin["starts"].as_u64()).sum::<u64>()
+    };
+    for name in &names {
+        asleep(&node, name).unwrap();
+    }
+    let (before, begin) = (sum(), Instant::now());
+    let mut refused = 0;
+    for _ in 0..3 {
+        for name in names.iter().copied().chain(["nobody", "www", "admin"]) {
+            let place = format!("http://{name}.localhost:{}", node.port());
+            let answer = Person::stranger(&place).unwrap().get("/", &[]);
+            // Told so, or dropped where telling would wake the node's own twin too.
+            refused += u32::from(answer.map_or(true, |answer| answer.status == 429));
+        }
+    }
+    let woken = sum() - before;
+    // 20 at once and one more in 15 s is what one source may wake, the node's own twin among them.
+    let most = 20 + begin.elapsed().as_secs() / 15 + 1;
+    assert!((10..=most).contains(&woken), "{woken} twins were woken, {most} at most may be");
+    assert!(refused > 0, "everything was answered");
+}
+
+#[test]
 fn strangers_can_not_keep_a_twin_awake() {
     // So short that the budget is used up in seconds.
     let options = Options::people(&["ann"]).with(&["--sleep-after", "200ms"]);

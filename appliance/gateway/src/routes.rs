@@ -380,8 +380,14 @@ impl Routes {
 }
 
 impl Table {
+    /// Whether what comes now needs no start of its own. Who finds a twin on its way out wants a new
+    /// one, unless somebody before them does already.
     fn is_awake(&self, twin: Number) -> bool {
-        self.twins.get(&twin).is_some_and(|route| !matches!(route.state, State::Asleep))
+        self.twins.get(&twin).is_some_and(|route| match route.state {
+            State::Asleep => false,
+            State::Leaving => !route.untaken.is_empty(),
+            State::Awake(_) | State::Waking => true,
+        })
     }
 
     fn may_reach(&mut self, twin: Number, peer: SocketAddr) -> bool {
