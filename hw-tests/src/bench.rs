@@ -34,6 +34,7 @@
 //! unmaps 3 MiB for it, some 40 us. A message after a pause shares nothing: it pays a second
 //! commit, and every cold cache.
 
+mod density;
 mod measure;
 
 use std::path::{Path, PathBuf};
@@ -51,9 +52,16 @@ impl Figure {
     }
 }
 
+/// Every group. The last one takes minutes and much of the machine: only by its name.
+fn all() -> impl Iterator<Item = &'static (&'static str, measure::Measure)> {
+    measure::ALL.iter().chain(&[(DENSITY, density::density as measure::Measure)])
+}
+
+const DENSITY: &str = "density";
+
 /// The name of a group of figures, checked.
 pub(crate) fn group(name: String) -> Result<String, String> {
-    match measure::ALL.iter().any(|(known, _)| *known == name) {
+    match all().any(|(known, _)| *known == name) {
         true => Ok(name),
         false => Err(format!("there is no group of figures called {name}")),
     }
@@ -68,8 +76,9 @@ pub(crate) fn run(groups: &[String]) -> ExitCode {
     println!("{}\n", surroundings());
     println!("| what | measured |\n|---|---|");
     let mut failed = false;
-    for (name, measure) in measure::ALL {
-        if !groups.is_empty() && !groups.iter().any(|group| group == name) {
+    for (name, measure) in all() {
+        let named = groups.iter().any(|group| group == name);
+        if !named && (!groups.is_empty() || *name == DENSITY) {
             continue;
         }
         match measure(&program) {

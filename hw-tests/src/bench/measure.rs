@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Figure;
 
 /// One group of figures.
-type Measure = fn(&Path) -> Result<Vec<Figure>>;
+pub(super) type Measure = fn(&Path) -> Result<Vec<Figure>>;
 
 /// All of them by name, in the order of the table.
 pub(crate) const ALL: &[(&str, Measure)] = &[
@@ -284,7 +284,7 @@ fn long_conversation(program: &Path) -> Result<Vec<Figure>> {
     ])
 }
 
-fn millis(time: Duration) -> String {
+pub(super) fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
@@ -292,12 +292,12 @@ fn micros(time: Duration) -> String {
     format!("{:.0} µs", time.as_secs_f64() * 1e6)
 }
 
-fn mebibytes(bytes: u64) -> String {
+pub(super) fn mebibytes(bytes: u64) -> String {
     let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
     format!("{:.1} MiB", f64::from(kib) / 1024.0)
 }
 
-fn per_second(count: u64, time: Duration) -> String {
+pub(super) fn per_second(count: u64, time: Duration) -> String {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     format!("{:.2}", f64::from(count) / time.as_secs_f64())
 }
