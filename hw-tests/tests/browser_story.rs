@@ -99,6 +99,11 @@ fn a_network_that_fails_loses_nothing() {
 }
 
 #[test]
+fn somebody_whose_twin_is_not_well_is_told_and_helped() {
+    story("health").unwrap();
+}
+
+#[test]
 fn a_hostile_experience_reaches_nothing() {
     story("hostile").unwrap();
 }

@@ -673,6 +673,87 @@ export namespace Experiences {
     | "change";
 }
 
+/** What is not as it should be with one's own twin, and what can be done about it. */
+export namespace Health {
+  /** Everything that is not as it should be, the most pressing first. */
+  interface Health {
+    /** Empty when all is well. */
+    items: Item[];
+  }
+  /** One problem. */
+  interface Item {
+    /** Which of several, where there can be several: the name of a twin, a disk or a wall. */
+    about?: string;
+    /** Whether it may be put off for a while. */
+    can_wait: boolean;
+    /** What happened and what it means. */
+    detail: string;
+    /** Stable name of the problem, such as `verify_failed`. */
+    problem: string;
+    /** Until when it was put off: till then it needs no mark. */
+    put_off_until_ms?: number;
+    /** What can be done here and now. */
+    repairs: Offer[];
+    /** What it is, in a few words. */
+    title: string;
+    /** How pressing it is. */
+    weight: Weight;
+    /** What the person can do. */
+    what_to_do: string;
+  }
+  /** A request without any parameters. */
+  interface Nothing {
+  }
+  /** Something that can be done about a problem. */
+  interface Offer {
+    /** What its button says. */
+    label: string;
+    /** Its stable name, to be sent back. */
+    repair: string;
+    /** What happens then, to be said before it is done. */
+    what_happens: string;
+  }
+  /**
+   * Not now: the problem stays in the list, but needs no mark for a while.
+   * Problems: `not_found` when there is no such problem or it can't wait.
+   */
+  interface PutOff {
+    /** Names this write. */
+    id: string;
+    /** The problem. */
+    problem: string;
+  }
+  /**
+   * Do what was offered. Doing it again is harmless. Problems: `not_found` when the problem is gone
+   * or this was not offered for it, `full`, `failed`.
+   */
+  interface Repair {
+    /** Which of several: `about` of the item. */
+    about?: string;
+    /** Names this write. */
+    id: string;
+    /** The problem. */
+    problem: string;
+    /** The offer. */
+    repair: string;
+  }
+  /** What came of it. */
+  interface Repaired {
+    /** Whether the problem is settled. */
+    settled: boolean;
+    /** What came of it, in a sentence. */
+    text: string;
+  }
+  /** How pressing a problem is. */
+  type Weight =
+    /** Something does not work, or is in danger. */
+    | "now"
+    /** Something will not work one day. */
+    | "soon"
+    /** Worth knowing. */
+    | "note";
+}
+
 /** What happened, undoing it and erasing it. */
 export namespace History {
   /** Who did something. */
@@ -906,7 +987,7 @@ export namespace Identity {
   }
 }
 
-/** The node's own twin: setting up a fresh node. */
+/** The box: setting it up, and for its owners how it is. */
 export namespace Node {
   /**
    * Make the first person's twin on a fresh node. Needs the one-time code from the node's console;
@@ -924,6 +1005,73 @@ export namespace Node {
     /** The address of the new twin's pairing page, with a code in its fragment. */
     next: string;
   }
+  /** Everything that is not as it should be, the most pressing first. */
+  interface Health {
+    /** Empty when all is well. */
+    items: Item[];
+  }
+  /** One problem. */
+  interface Item {
+    /** Which of several, where there can be several: the name of a twin, a disk or a wall. */
+    about?: string;
+    /** Whether it may be put off for a while. */
+    can_wait: boolean;
+    /** What happened and what it means. */
+    detail: string;
+    /** Stable name of the problem, such as `verify_failed`. */
+    problem: string;
+    /** Until when it was put off: till then it needs no mark. */
+    put_off_until_ms?: number;
+    /** What can be done here and now. */
+    repairs: Offer[];
+    /** What it is, in a few words. */
+    title: string;
+    /** How pressing it is. */
+    weight: Weight;
+    /** What the person can do. */
+    what_to_do: string;
+  }
+  /** A request without any parameters. */
+  interface Nothing {
+  }
+  /** Something that can be done about a problem. */
+  interface Offer {
+    /** What its button says. */
+    label: string;
+    /** Its stable name, to be sent back. */
+    repair: string;
+    /** What happens then, to be said before it is done. */
+    what_happens: string;
+  }
+  /**
+   * Do what was offered. Doing it again is harmless. Problems: `not_found` when the problem is gone
+   * or this was not offered for it, `full`, `failed`.
+   */
+  interface Repair {
+    /** Which of several: `about` of the item. */
+    about?: string;
+    /** Names this write. */
+    id: string;
+    /** The problem. */
+    problem: string;
+    /** The offer. */
+    repair: string;
+  }
+  /** What came of it. */
+  interface Repaired {
+    /** Whether the problem is settled. */
+    settled: boolean;
+    /** What came of it, in a sentence. */
+    text: string;
+  }
+  /** How pressing a problem is. */
+  type Weight =
+    /** Something does not work, or is in danger. */
+    | "now"
+    /** Something will not work one day. */
+    | "soon"
+    /** Worth knowing. */
+    | "note";
 }
 
 /** Every method with its request and its answer. */
@@ -949,6 +1097,9 @@ export interface Methods {
   "experiences/1/grants": { request: Experiences.ListGrants; response: Experiences.Grants };
   "experiences/1/grant": { request: Experiences.GrantRequest; response: Experiences.Grant };
   "experiences/1/revoke": { request: Experiences.Revoke; response: Experiences.Done };
+  "health/1/list": { request: Health.Nothing; response: Health.Health };
+  "health/1/repair": { request: Health.Repair; response: Health.Repaired };
+  "health/1/put_off": { request: Health.PutOff; response: Health.Health };
   "history/1/list": { request: History.List; response: History.ItemPage };
   "history/1/undo": { request: History.UndoRequest; response: History.Undone };
   "history/1/erase": { request: History.Erase; response: History.Erased };
@@ -960,6 +1111,8 @@ export interface Methods {
   "identity/1/sign_out": { request: Identity.Nothing; response: Identity.Nothing };
   "identity/1/pair": { request: Identity.Pair; response: Identity.Paired };
   "node/1/claim": { request: Node.Claim; response: Node.Claimed };
+  "node/1/health": { request: Node.Nothing; response: Node.Health };
+  "node/1/repair": { request: Node.Repair; response: Node.Repaired };
 }
 
 /** What can be subscribed to. */

@@ -12,7 +12,10 @@ const NAME = /^[a-z][a-z0-9_]{0,39}$/;
 /** How long an answer may take. A write that gets none is kept and sent again under the same id. */
 const ANSWER_MS = 20_000;
 
-/** Tells `ended` when the twin no longer knows this browser, `unreached` when it did not answer. */
+/**
+ * Tells `ended` when the twin no longer knows this browser, `unreached` when it did not answer, `unwell` when it
+ * refuses because its data differ.
+ */
 export const session = new EventTarget();
 
 /**
@@ -29,6 +32,7 @@ export async function call(capability, method, body = {}, { signal, major = 1, t
   }
   const { status, wire } = await reach(`/api/${capability}/${major}/${method}`, body, { signal, token, keepalive });
   if (status < 300) return wire;
+  if (wire.code === 'stopped') session.dispatchEvent(new Event('unwell'));
   if (status === 401 && !token) session.dispatchEvent(new Event('ended'));
   throw new Problem({ code: 'unknown', ...wire, status });
 }

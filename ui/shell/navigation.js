@@ -3,8 +3,9 @@
  * Never hides a way out: from an open experience the way home is always there.
  */
 import { fill, h } from '/sdk/dom.js';
-import { call } from './api.js';
+import { call, session } from './api.js';
 import { events } from './events.js';
+import { changes, pressing } from './health.js';
 import { icon } from './icons.js';
 
 const ITEMS = [
@@ -22,8 +23,9 @@ const ITEMS = [
 export function navigation(top, app) {
   const { t } = app.words;
   const asks = h('span', { class: 'count', hidden: true });
+  const unwell = h('span', { class: 'count', hidden: true });
   const links = ITEMS.map(([view, path]) =>
-    h('a', { href: path, 'data-view': view }, icon(view), h('span', {}, t(`nav.${view}`)), view === 'contacts' && asks),
+    h('a', { href: path, 'data-view': view }, icon(view), h('span', {}, t(`nav.${view}`)), view === 'contacts' && asks, view === 'settings' && unwell),
   );
   const person = h('p', { class: 'person' });
   app.renamed = () => fill(person, app.me.display_name);
@@ -31,6 +33,7 @@ export function navigation(top, app) {
   fill(top, person, h('nav', { 'aria-label': t('nav.label') }, h('ul', {}, links.map((link) => h('li', {}, link)))));
   top.hidden = false;
   countRequests(asks, app);
+  markHealth(unwell, app);
   return (view) => {
     document.body.dataset.view = view;
     for (const link of links) {
@@ -53,4 +56,18 @@ function countRequests(badge, app) {
   };
   // Runs after the events have started, for as long as the page lives.
   queueMicrotask(() => events.follow('contacts', load, new AbortController().signal).catch(() => {}));
+}
+
+/** A quiet mark while something needs the person. Looked for when the page is opened or looked at again, never by a clock. */
+function markHealth(badge, { words: { t } }) {
+  const look = async () => {
+    const titles = await pressing();
+    badge.hidden = titles.length === 0;
+    fill(badge, h('span', { 'aria-hidden': 'true' }, '!'), h('span', { class: 'unseen' }, t('nav.unwell', { what: titles[0] ?? '' })));
+  };
+  const again = () => look().catch(() => {});
+  changes.addEventListener('changed', again);
+  session.addEventListener('unwell', again);
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && again());
+  again();
 }

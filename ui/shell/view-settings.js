@@ -1,8 +1,9 @@
-/** Settings: profile, what experiences may use, signed-in browsers, language and theme. */
+/** Settings: how the twin is, profile, what experiences may use, signed-in browsers, language and theme. */
 import { fill, h } from '/sdk/dom.js';
 import { call, id } from './api.js';
 import { attempt, confirm, say } from './dialog.js';
 import { grants } from './grants.js';
+import { health } from './health.js';
 import { choose, chosen, LANGUAGES, speak } from './prefs.js';
 import { sessions } from './sessions.js';
 import { forgetAll } from './shelf.js';
@@ -15,6 +16,7 @@ export function show(root, app, { signal }) {
       'div',
       { class: 'page' },
       h('h1', {}, t('nav.settings')),
+      part('health', t('health.title'), health(app, signal)),
       part('profile', t('profile.title'), profile(app)),
       part('looks', t('looks.title'), looks(app)),
       part('grants', t('grants.title'), grants(app, signal)),

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    chat, contacts, experiences, history, identity, node,
+    chat, contacts, experiences, health, history, identity, node,
     wire::{Done, Nothing, Page},
 };
 
@@ -104,7 +104,7 @@ fn describe<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, HISTORY, IDENTITY, NODE];
+const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, HEALTH, HISTORY, IDENTITY, NODE];
 
 const CHAT: Interface = {
     use chat::v1::{
@@ -174,6 +174,22 @@ const EXPERIENCES: Interface = {
     }
 };
 
+const HEALTH: Interface = {
+    use health::v1::{Health, PutOff, Repair, Repaired};
+    Interface {
+        name: "health",
+        major: 1,
+        about: "What is not as it should be with one's own twin, and what can be done about it.",
+        methods: &[
+            read::<Nothing, Health>("list"),
+            write::<Repair, Repaired>("repair"),
+            write::<PutOff, Health>("put_off"),
+        ],
+        events: None,
+        envelope: None,
+    }
+};
+
 const HISTORY: Interface = {
     use history::v1::{Erase, Erased, Event, Item, List, Topic, UndoIt, Undone};
     Interface {
@@ -211,12 +227,17 @@ const IDENTITY: Interface = {
 };
 
 const NODE: Interface = {
+    use health::v1::{Health, Repair, Repaired};
     use node::v1::{Claim, Claimed};
     Interface {
         name: "node",
         major: 1,
-        about: "The node's own twin: setting up a fresh node.",
-        methods: &[write::<Claim, Claimed>("claim")],
+        about: "The box: setting it up, and for its owners how it is.",
+        methods: &[
+            write::<Claim, Claimed>("claim"),
+            read::<Nothing, Health>("health"),
+            write::<Repair, Repaired>("repair"),
+        ],
         events: None,
         envelope: None,
     }

@@ -1,4 +1,4 @@
-//! `node`: the node's own twin: setting up a node.
+//! `node`: the box itself: setting it up, and for its owners how it is.
 //!
 //! Versions, oldest first:
 //! * [`v1`]: first draft.

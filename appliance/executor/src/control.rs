@@ -31,8 +31,12 @@ pub enum Verb {
         /// Its name.
         name: String,
     },
+    /// What is wrong with the node.
+    Health,
     /// All twins.
     List,
+    /// A new token for the node's metrics.
+    MetricsToken,
     /// A one-time pairing address for a twin without devices.
     Pair {
         /// Its name.
@@ -42,6 +46,15 @@ pub enum Verb {
     Remove {
         /// Its name; the asker has made sure that this is meant.
         name: String,
+    },
+    /// Do what was offered for a problem of the node.
+    Repair {
+        /// The problem's name.
+        problem: String,
+        /// Which of several.
+        about: String,
+        /// What was offered.
+        repair: String,
     },
     /// Give a twin another name.
     Rename {
@@ -78,10 +91,20 @@ pub enum Answer {
         /// What happened.
         text: String,
     },
+    /// What is wrong with the node.
+    Health {
+        /// The most pressing first.
+        troubles: Vec<handover::Trouble>,
+    },
     /// All twins.
     List {
         /// In the order in which they were made.
         twins: Vec<Listed>,
+    },
+    /// The new token for the node's metrics.
+    MetricsToken {
+        /// Shown once.
+        token: String,
     },
     /// The one-time address.
     Pair {
@@ -100,6 +123,8 @@ pub enum Answer {
         /// What it kept, in plain text.
         export: PathBuf,
     },
+    /// What was offered is done.
+    Repaired,
     /// The twin has its new name.
     Renamed {
         /// Where it is served now.

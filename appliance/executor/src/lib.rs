@@ -16,11 +16,13 @@ pub mod control;
 pub mod doctor;
 mod folder;
 mod groups;
+pub mod health;
 mod log;
 mod node;
 mod process;
 mod registry;
 mod restart;
+pub mod scrape;
 pub mod uids;
 mod verbs;
 pub mod walls;
@@ -34,7 +36,7 @@ pub use crate::config::Config;
 pub use crate::folder::DataFolder;
 pub use crate::registry::{Entry, Registry, check_name};
 pub use crate::uids::{NoUids, Uids};
-pub use handover::Refusal;
+pub use handover::{Refusal, Trouble};
 
 /// Runs a node until `shutdown` resolves or the gateway can't be kept running.
 ///
@@ -84,6 +86,11 @@ pub enum Notice {
         url: String,
         /// Whether it can be opened from another device.
         elsewhere: bool,
+    },
+    /// A problem that somebody has to do something about.
+    Trouble {
+        /// Which.
+        trouble: Trouble,
     },
     /// A twin's address.
     Twin {

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use crate::control::{self, Asked};
 use crate::groups::Groups;
+use crate::health::Remembered;
 use crate::process::{End, Process};
 use crate::restart::Restart;
 use crate::verbs::Ask;
@@ -54,11 +55,14 @@ pub(crate) struct Node {
     pub(crate) twins: BTreeMap<Number, Twin>,
     pub(crate) asks: HashMap<u64, Ask>,
     pub(crate) welcome: Option<Welcome>,
+    pub(crate) remembered: Remembered,
+    /// What this machine and this user give to keep the node's processes apart.
+    pub(crate) ground: Vec<doctor::Finding>,
     pub(crate) next: u64,
     notify: Box<dyn Fn(&Notice)>,
     listener: TcpListener,
     events: UnboundedSender<Event>,
-    gateway_restart: Restart,
+    pub(crate) gateway_restart: Restart,
     stopping: bool,
 }
 
@@ -69,9 +73,9 @@ pub(crate) struct Twin {
     pub(crate) starts: u32,
     /// How often its wall ended it since the node was started.
     pub(crate) walled: u32,
-    restart: Restart,
+    pub(crate) restart: Restart,
     /// It said that it can't open its data.
-    broken: bool,
+    pub(crate) broken: bool,
     /// Start it again as soon as the process that is ending is gone.
     wanted: bool,
     /// When it wants to be woken, in milliseconds since 1970.
@@ -116,6 +120,8 @@ impl Node {
         let registry = Registry::open(&folder)?;
         let address = config.listen;
         let bound = TcpListener::bind(address).and_then(|listener| {
+            // The library lets 128 wait, which a start of all browsers at once exceeds.
+            rustix::net::listen(&listener, BACKLOG)?;
             let place = Place { zone: config.zone.clone(), listen: listener.local_addr()? };
             Ok((listener, place))
         });
@@ -123,10 +129,14 @@ impl Node {
         folder.make_twin(Number::NODE)?;
         let numbers = registry.twins().iter().map(|entry| Number(entry.number));
         let twins = numbers.chain([Number::NODE]).map(|twin| (twin, Twin::default())).collect();
+        let mut remembered = Remembered::open(&folder);
+        remembered.note_time();
         Ok(Self {
             config,
             folder,
             registry,
+            remembered,
+            ground: Vec::new(),
             place,
             gateway: None,
             gateway_asked: None,
@@ -153,9 +163,10 @@ impl Node {
             uids: self.folder.uids().map(Uids::range),
         };
         // Looked at before: from behind the wall the machine can't be seen.
-        let missing = doctor::ground(&self.config, reach.uids.is_some(), reach.groups.is_some());
+        self.ground = doctor::ground(&self.config, reach.uids.is_some(), reach.groups.is_some());
         walls::enter_executor(&reach).map_err(Error::Walls)?;
-        let missing: Vec<_> = missing.into_iter().filter(|finding| !finding.holds).collect();
+        let missing = self.ground.iter().filter(|finding| !finding.holds);
+        let missing: Vec<_> = missing.cloned().collect();
         if !missing.is_empty() {
             self.tell(&Notice::Walls { missing });
         }
@@ -257,7 +268,7 @@ impl Node {
     }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -270,5 +281,7 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
+/// How many connections may wait to be accepted; the system has a limit of its own.
+const BACKLOG: i32 = 4096;
 /// How long a process may take to end.
 const END_WITHIN: Duration = Duration::from_secs(10);

@@ -43,6 +43,12 @@ impl Restart {
         self.in_a_row <= RETURNS
     }
 
+    /// How long it still has to wait, when it is in a loop.
+    pub(crate) fn waits(&self, now: Instant) -> Option<Duration> {
+        let left = self.not_before?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Whether it may be started now.
     pub(crate) fn may_start(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|time| now >= time)

@@ -82,6 +82,11 @@ impl Node {
             Verb::Verify { name } => {
                 return self.ask_twin(&name, answer, |request| ToTwinExecutor::Verify { request });
             }
+            Verb::Health => Ok(Answer::Health { troubles: self.troubles() }),
+            Verb::Repair { problem, about, repair } => Ok(self.mended(&problem, &about, &repair)),
+            Verb::MetricsToken => {
+                crate::scrape::new_token(&self.folder).map(|token| Answer::MetricsToken { token })
+            }
             Verb::Remove { name } => return self.remove(&name, answer),
         };
         match done {
@@ -335,6 +340,7 @@ impl Node {
         self.fail_asks(twin);
         let removed = self.registry.remove(twin).and_then(|()| {
             self.twins.remove(&twin);
+            self.remembered.told(twin, &[]);
             self.folder.remove_twin(twin)
         });
         let _ = answer.send(match removed {

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::{Sample, Trouble, TwinProblem};
+
 /// A twin's number on this node: it never changes, whatever the twin is called. 0 is the node twin.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Number(pub u32);
@@ -254,6 +256,27 @@ pub enum ToTwinExecutor {
     },
     /// Finish what was taken and exit.
     Stop,
+    /// The answer to [`FromTwinExecutor::NodeHealth`].
+    NodeHealth {
+        /// The number given in the request.
+        request: u64,
+        /// At most [`TROUBLES_MAX`](crate::TROUBLES_MAX), the most pressing first.
+        outcome: Result<Vec<Trouble>, Refusal>,
+    },
+    /// The answer to [`FromTwinExecutor::NodeRepair`].
+    NodeRepaired {
+        /// The number given in the request.
+        request: u64,
+        /// Whether it was done.
+        outcome: Result<(), Refusal>,
+    },
+    /// Node twin only: the answer to [`FromTwinExecutor::Scrape`].
+    Scraped {
+        /// The number given in the request.
+        request: u64,
+        /// What is counted.
+        outcome: Result<Vec<Sample>, Refusal>,
+    },
 }
 
 /// Twin to executor.
@@ -311,6 +334,34 @@ pub enum FromTwinExecutor {
         /// The wished name.
         name: String,
     },
+    /// What the twin has found to be wrong with itself; replaces what it said before.
+    Health {
+        /// Kinds only.
+        problems: Vec<TwinProblem>,
+    },
+    /// An owner's twin only: how is the node?
+    NodeHealth {
+        /// Repeated in the answer.
+        request: u64,
+    },
+    /// An owner's twin only: do what was offered for a problem of the node.
+    NodeRepair {
+        /// Repeated in the answer.
+        request: u64,
+        /// The problem's name.
+        problem: String,
+        /// Which of several.
+        about: String,
+        /// What was offered.
+        repair: String,
+    },
+    /// Node twin only: somebody asks for the metrics.
+    Scrape {
+        /// Repeated in the answer.
+        request: u64,
+        /// The hash of the token that they showed.
+        token: [u8; 32],
+    },
 }
 
 /// Why the executor or a twin says no to a verb; each has a sentence in the message files.
@@ -332,4 +383,8 @@ pub enum Refusal {
     NameUnknown,
     /// The code is wrong, used, or older than two minutes.
     WrongCode,
+    /// Only an owner of the node may.
+    NotOwner,
+    /// The problem is gone, or this was not offered for it.
+    NotOffered,
 }

@@ -11,8 +11,10 @@
 mod channel;
 pub mod fuzz;
 mod headers;
+mod health;
 mod pace;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
 pub use headers::*;
+pub use health::*;
 pub use pace::Pace;

@@ -67,7 +67,10 @@ pub(crate) enum What {
     Create {
         name: String,
     },
+    /// What is wrong with the node.
+    Health,
     List,
+    MetricsToken,
     Pair {
         name: String,
     },
@@ -80,10 +83,23 @@ pub(crate) enum What {
         name: String,
         to: String,
     },
+    /// Do what `node health` offers.
+    Repair {
+        problem: String,
+        about: String,
+        repair: String,
+    },
     Status,
     Verify {
         name: String,
     },
+}
+
+impl What {
+    fn repair(problem: &str, about: &str, repair: &str) -> Self {
+        let [problem, about, repair] = [problem, about, repair].map(str::to_owned);
+        Self::Repair { problem, about, repair }
+    }
 }
 
 impl Arguments {
@@ -103,6 +119,14 @@ impl Arguments {
             }
             ["twin-process", _number, ref given @ ..] => Command::Twin(owned(given)),
             ["status"] => Command::Verb(typed.verb(What::Status)),
+            ["node", "health"] => Command::Verb(typed.verb(What::Health)),
+            ["node", "metrics-token"] => Command::Verb(typed.verb(What::MetricsToken)),
+            ["node", "repair", problem, repair] => {
+                Command::Verb(typed.verb(What::repair(problem, "", repair)))
+            }
+            ["node", "repair", problem, about, repair] => {
+                Command::Verb(typed.verb(What::repair(problem, about, repair)))
+            }
             ["twin", "list"] => Command::Verb(typed.verb(What::List)),
             ["twin", verb, name] => {
                 let name = name.to_owned();
@@ -254,6 +278,11 @@ mod tests {
     #[test]
     fn verbs_and_their_words() {
         assert!(matches!(read("twin list --json"), Ok(Command::Verb(Verb { json: true, .. }))));
+        assert!(matches!(
+            read("node repair crash_loop ann try_again"),
+            Ok(Command::Verb(Verb { what: What::Repair { about, .. }, .. })) if about == "ann"
+        ));
+        assert!(matches!(read("node health"), Ok(Command::Verb(Verb { what: What::Health, .. }))));
         let renamed = read("twin rename ann anna");
         assert!(matches!(renamed, Ok(Command::Verb(Verb { what: What::Rename { .. }, .. }))));
         assert!(matches!(

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod doctor;
+mod health;
 mod logging;
 mod processes;
 mod run;

@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::health;
 use executor::control::Answer;
 use executor::doctor::Finding;
 use executor::{Notice, Refusal};
@@ -56,8 +57,13 @@ impl Say {
         Self { messages, locale: set.unwrap_or_default() }
     }
 
-    fn language(&self) -> Language<'_> {
+    pub(crate) fn language(&self) -> Language<'_> {
         self.messages.of_locale(&self.locale)
+    }
+
+    /// The language of sentences that browsers show too.
+    pub(crate) fn shipped(&self) -> Language<'static> {
+        Messages::shipped().of_locale(&self.locale)
     }
 
     pub(crate) fn help(&self) -> Result<ExitCode, Failure> {
@@ -88,6 +94,8 @@ impl Say {
         if json {
             let value = if let Answer::List { twins } = answer {
                 serde_json::json!(twins)
+            } else if let Answer::Health { troubles } = answer {
+                health::json(troubles, self.shipped())
             } else {
                 serde_json::json!(answer)
             };
@@ -105,6 +113,13 @@ impl Say {
             Answer::Failed { text } => {
                 self.complain(&language.fill("failed", &[("reason", text)]));
             }
+            Answer::Health { troubles } => health::say(self, troubles),
+            Answer::MetricsToken { token } => {
+                self.print(&language.fill("metrics_token", &[("token", token)]));
+                let hint = [("address", "/metrics")];
+                self.complain(&language.fill("metrics_token_hint", &hint));
+            }
+            Answer::Repaired => self.print(language.text("repaired")),
             Answer::List { twins } if twins.is_empty() => self.print(language.text("no_twins")),
             Answer::List { twins } => {
                 for twin in twins {
@@ -196,6 +211,9 @@ impl Say {
             Notice::Pair { name, url, elsewhere } => {
                 self.print(&language.fill("pair", &[("name", name), ("url", url)]));
                 self.picture(url, *elsewhere);
+            }
+            Notice::Trouble { trouble } => {
+                self.complain(&health::text(self, trouble));
             }
             Notice::Twin { name, address, fingerprint } => {
                 self.print(&language.fill("twin_at", &[("name", name), ("address", address)]));
@@ -302,19 +320,24 @@ fn refused(refusal: Refusal) -> Sentence {
         Refusal::NameTaken => ("refused_name_taken", vec![], 3),
         Refusal::NameUnknown => ("refused_name_unknown", vec![], 4),
         Refusal::WrongCode => ("refused_wrong_code", vec![], 3),
+        Refusal::NotOwner => ("refused_not_owner", vec![], 3),
+        Refusal::NotOffered => ("refused_not_offered", vec![], 3),
     }
 }
 
 /// Exit codes are part of the help text: 0 done, 1 failed, 2 typed wrong, 3 refused, 4 no such
 /// twin, 5 the node runs or does not run, 6 a twin's journal and tables differ, 7 the doctor found
-/// something that could protect and doesn't.
+/// something that could protect and doesn't, or something is wrong with the node now.
 fn code_of(answer: &Answer) -> ExitCode {
     match answer {
         Answer::Differs { .. } => ExitCode::from(6),
         Answer::Failed { .. } => ExitCode::from(1),
         Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
+        Answer::Health { troubles } => health::code(troubles),
         Answer::Created { .. }
         | Answer::List { .. }
+        | Answer::MetricsToken { .. }
+        | Answer::Repaired
         | Answer::Pair { .. }
         | Answer::Removed { .. }
         | Answer::Renamed { .. }
@@ -331,6 +354,9 @@ fn notice_json(notice: &Notice) -> serde_json::Value {
             json!({"event": "crashing", "name": name, "wait_s": wait_s})
         }
         Notice::Listening { address } => json!({"event": "listening", "address": address}),
+        Notice::Trouble { trouble } => {
+            json!({"event": "trouble", "problem": trouble.problem, "about": trouble.about})
+        }
         Notice::Pair { name, url, .. } => json!({"event": "pair", "name": name, "url": url}),
         Notice::Twin { name, address, fingerprint } => {
             json!({"event": "twin", "name": name, "address": address, "fingerprint": fingerprint})
@@ -409,6 +435,8 @@ mod tests {
             Refusal::NameTaken,
             Refusal::NameUnknown,
             Refusal::WrongCode,
+            Refusal::NotOwner,
+            Refusal::NotOffered,
         ] {
             let (key, ..) = refused(refusal);
             assert_ne!(messages.of_locale("en").text(key), key);

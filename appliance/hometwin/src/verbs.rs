@@ -38,14 +38,21 @@ impl What {
             | Self::Remove { name, .. }
             | Self::Rename { name, .. }
             | Self::Verify { name } => name,
-            Self::List | Self::Status => "",
+            Self::Health | Self::List | Self::MetricsToken | Self::Repair { .. } | Self::Status => {
+                ""
+            }
         }
     }
 
     fn asked(&self) -> control::Verb {
         match self.clone() {
             Self::Create { name } => control::Verb::Create { name },
+            Self::Health => control::Verb::Health,
             Self::List => control::Verb::List,
+            Self::MetricsToken => control::Verb::MetricsToken,
+            Self::Repair { problem, about, repair } => {
+                control::Verb::Repair { problem, about, repair }
+            }
             Self::Pair { name } => control::Verb::Pair { name },
             Self::Remove { name, .. } => control::Verb::Remove { name },
             Self::Rename { name, to } => control::Verb::Rename { name, to },
@@ -109,7 +116,11 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
             folder.remove_twin(number)?;
             Ok(Answer::Removed { export })
         }
-        What::Pair { .. } | What::Status => Err(Failure::NotRunning),
+        What::Health => Ok(Answer::Health { troubles: executor::health::of_folder(&folder)? }),
+        What::MetricsToken => {
+            Ok(Answer::MetricsToken { token: executor::scrape::new_token(&folder)? })
+        }
+        What::Pair { .. } | What::Repair { .. } | What::Status => Err(Failure::NotRunning),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod files;
 pub(crate) mod head;
 pub(crate) mod headers;
+pub(crate) mod health;
 pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod problem;

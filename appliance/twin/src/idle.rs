@@ -15,6 +15,8 @@ pub(crate) struct Idle {
     awake_until: Cell<Instant>,
     after: Duration,
     released: Notify,
+    /// Somebody wants this process to make room for the next one.
+    leaving: Cell<bool>,
 }
 
 /// As long as it lives the twin is in use.
@@ -28,6 +30,7 @@ impl Idle {
             awake_until: Cell::new(Instant::now() + after),
             after,
             released: Notify::new(),
+            leaving: Cell::new(false),
         })
     }
 
@@ -35,6 +38,19 @@ impl Idle {
     pub(crate) fn hold(self: &Rc<Self>) -> Hold {
         self.in_use.set(self.in_use.get() + 1);
         Hold(self.clone())
+    }
+
+    /// Ends all waiting: the process shall end as if it were idle, and the next one start fresh.
+    pub(crate) fn leave(&self) {
+        self.leaving.set(true);
+        self.released.notify_one();
+    }
+
+    /// Waits for [`Idle::leave`] alone.
+    pub(crate) async fn left(&self) {
+        while !self.leaving.get() {
+            self.released.notified().await;
+        }
     }
 
     fn stay(&self, time: Duration) {
@@ -45,10 +61,15 @@ impl Idle {
     /// ask again after some time.
     pub(crate) async fn over(&self, busy: impl Fn() -> Option<Duration>) {
         loop {
-            if self.in_use.get() > 0 {
+            if self.leaving.get() {
+                return;
+            } else if self.in_use.get() > 0 {
                 self.released.notified().await;
             } else if Instant::now() < self.awake_until.get() {
-                tokio::time::sleep_until(self.awake_until.get()).await;
+                tokio::select! {
+                    () = tokio::time::sleep_until(self.awake_until.get()) => {}
+                    () = self.released.notified() => {}
+                }
             } else if let Some(time) = busy() {
                 self.stay(time);
             } else {
@@ -93,6 +114,18 @@ mod tests {
             drop(hold);
             assert!(!is_over_within(&idle, Duration::from_millis(10)).await);
             assert!(is_over_within(&idle, Duration::from_secs(20)).await);
+        });
+    }
+
+    #[test]
+    fn leaving_does_not_wait_for_anything() {
+        run(async {
+            let idle = Idle::new(Duration::from_secs(600));
+            let _hold = idle.hold();
+            assert!(!is_over_within(&idle, Duration::from_millis(50)).await);
+            idle.leave();
+            assert!(is_over_within(&idle, Duration::from_secs(20)).await);
+            assert!(tokio::time::timeout(Duration::from_secs(20), idle.left()).await.is_ok());
         });
     }
 

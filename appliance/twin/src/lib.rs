@@ -12,14 +12,18 @@
 //! of its own, never starts another program, and touches no file outside its twin's folder.
 
 pub mod fuzz;
+pub mod health;
 pub mod life;
 pub mod messages;
 pub mod offline;
 
+mod asks;
+mod day;
 mod events;
 mod frames;
 mod http;
 mod idle;
+mod metrics;
 mod node;
 mod serve;
 mod session;

@@ -10,6 +10,7 @@
 
 mod api;
 mod apply;
+mod condition;
 mod events;
 mod fault;
 mod kinds;
@@ -25,7 +26,7 @@ use std::{
     fs::File,
     future::Future,
     io::BufWriter,
-    path::Path,
+    path::{Path, PathBuf},
     rc::Rc,
     sync::{Arc, PoisonError},
 };
@@ -38,6 +39,7 @@ use store::{Store, Writer};
 use tokio::{net::UnixStream, sync::broadcast};
 
 pub use api::Caller;
+pub(crate) use condition::Condition;
 pub use fault::Fault;
 pub use open::OpenError;
 pub use subscription::{Delta, Subscription};
@@ -51,6 +53,7 @@ use tables::Id16;
 pub struct Life(Rc<Inner>);
 
 struct Inner {
+    folder: PathBuf,
     store: Store,
     shared: Arc<Shared>,
     peers: Peers,
@@ -96,7 +99,8 @@ impl Life {
             self.0.store.write(move |w| api::write(&context, w, &call)).await
         } else {
             self.0.store.read(|r| api::read(&context, &context.view(*r)?, &call))
-        }?;
+        };
+        let answer = answer.inspect_err(|fault| self.stop_if_damaged(fault))?;
         self.note_use(&used).await;
         Ok(answer)
     }
@@ -141,7 +145,8 @@ impl Life {
             });
             each.collect()
         };
-        let answers: Vec<_> = self.0.store.write(together).await?;
+        let answers: Result<Vec<_>, Fault> = self.0.store.write(together).await;
+        let answers = answers.inspect_err(|fault| self.stop_if_damaged(fault))?;
         self.note_use(&used).await;
         Ok(answers)
     }
@@ -164,7 +169,8 @@ impl Life {
     /// Talks with another twin that opened this link, until it ends. Says whether a contact proved
     /// themselves on it. `from` tells links of one origin from those of others, and proves nothing.
     pub async fn serve_link(&self, stream: UnixStream, from: Number) -> bool {
-        self.0.peers.serve(stream, from.0.into()).await
+        // What can't be kept is not taken: the other twin keeps it and tries again.
+        !self.is_stopped() && self.0.peers.serve(stream, from.0.into()).await
     }
 
     /// Delivers the outbox for ever, opening links with `open`. Sleeps without a timer while there
@@ -174,7 +180,7 @@ impl Life {
         F: Fn(TwinId) -> Fut,
         Fut: Future<Output = Result<UnixStream, handover::Reason>>,
     {
-        self.0.peers.pump(open).await;
+        self.pump_while_sound(open).await;
     }
 
     /// Whether something is being delivered or received right now.
@@ -186,7 +192,7 @@ impl Life {
     /// When a twin that is away is to be tried again (Unix time in milliseconds).
     #[must_use]
     pub fn due_ms(&self) -> Option<i64> {
-        self.0.peers.due_ms()
+        if self.is_stopped() { None } else { self.0.peers.due_ms() }
     }
 
     /// The twin has another name on its node from now on; it goes into cards.
@@ -224,7 +230,9 @@ impl Life {
     pub async fn export(&self, file: File) -> Result<u64, String> {
         let (store, signer) = (self.0.store.clone(), Signer(self.0.shared.key.clone()));
         let write = move || {
-            let outcome = store.checkpoint(&signer).and_then(|_| {
+            // What differs is not signed, but there is all the more reason to write it out.
+            let mark = store.stopped().is_none().then(|| store.checkpoint(&signer)).transpose();
+            let outcome = mark.and_then(|_| {
                 let mut out = BufWriter::new(&file);
                 let lines = store.export(&mut out)?;
                 drop(out);
@@ -234,6 +242,14 @@ impl Life {
             outcome.map_err(|error| crate::chain(&error))
         };
         aside(write).await
+    }
+
+    /// Damage that a call met is damage: nothing more is built upon it.
+    fn stop_if_damaged(&self, fault: &Fault) {
+        if fault.code == Fault::damaged().code {
+            let met = store::Error::Damaged { at: "a row that was asked for".to_owned() };
+            self.0.store.stop_for(&met);
+        }
     }
 
     fn context_of<'c>(

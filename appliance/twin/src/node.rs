@@ -6,22 +6,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use capability::node::v1::{Claim, Claimed};
 use capability::wire::Retry;
-use handover::{FromTwinExecutor, Place, Reason, Refusal};
+use handover::{FromTwinExecutor, Place, Reason, Refusal, Sample};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, LOCATION};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
+use crate::asks::Asks;
 use crate::http::head::{self, Authority};
 use crate::http::problem::Trouble;
 use crate::http::{Answer, body, files, headers, page, person};
 use crate::messages::Language;
+use crate::metrics;
 use crate::site::{Arrival, Site, Speaker};
 
 /// What the node twin has besides its name: a way to ask the executor.
@@ -30,6 +33,8 @@ pub(crate) struct Node {
     waiting: RefCell<HashMap<u64, oneshot::Sender<Outcome>>>,
     request: Cell<u64>,
     tries: RefCell<VecDeque<Instant>>,
+    scrapes: Asks<Result<Vec<Sample>, Refusal>>,
+    wrong_tokens: RefCell<VecDeque<(Instant, IpAddr)>>,
 }
 
 type Outcome = Result<String, Refusal>;
@@ -41,7 +46,14 @@ impl Node {
             waiting: RefCell::default(),
             request: Cell::new(0),
             tries: RefCell::default(),
+            scrapes: Asks::default(),
+            wrong_tokens: RefCell::default(),
         }
+    }
+
+    /// The executor's answer to a scrape.
+    pub(crate) fn scraped(&self, request: u64, outcome: Result<Vec<Sample>, Refusal>) {
+        self.scrapes.answer(request, outcome);
     }
 
     /// The executor's answer to a claim.
@@ -94,6 +106,9 @@ impl Node {
         if at.host() != site.host() {
             return Err(Trouble::misdirected().closing());
         }
+        if head.method == Method::GET && path == "/metrics" {
+            return self.metrics(arrival, head).await;
+        }
         if reads {
             return file(site, head, path);
         }
@@ -132,6 +147,47 @@ impl Node {
         drop(site.idle.hold());
         let claimed = serde_json::to_vec(&Claimed { next });
         claimed.map(person::json).map_err(|error| Trouble::inside(&error))
+    }
+
+    /// Numbers for whoever shows the token. They never keep the node twin awake.
+    async fn metrics(&self, arrival: &Arrival, head: &Parts) -> Result<Answer, Trouble> {
+        let source = arrival.peer.ip();
+        self.check_wrong_tokens(source)?;
+        let token = head::text(&head.headers, &AUTHORIZATION);
+        let Some(token) = token.and_then(|text| text.strip_prefix("Bearer ")) else {
+            return Err(self.wrong_token(source));
+        };
+        let token = blake3::derive_key(handover::SCRAPE_TOKEN, token.trim().as_bytes());
+        let ask = |request| self.executor.tell(FromTwinExecutor::Scrape { request, token });
+        match self.scrapes.ask(CLAIMED_WITHIN, ask).await {
+            Some(Ok(samples)) => {
+                arrival.is_known();
+                let mut answer = Response::new(Full::from(metrics::text(&samples)));
+                let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+                answer.headers_mut().insert(CONTENT_TYPE, kind);
+                Ok(answer)
+            }
+            Some(Err(_)) => Err(self.wrong_token(source)),
+            None => Err(Trouble::failed()),
+        }
+    }
+
+    fn wrong_token(&self, source: IpAddr) -> Trouble {
+        self.wrong_tokens.borrow_mut().push_back((Instant::now(), source));
+        Trouble::no_token()
+    }
+
+    /// Whoever guesses is not heard for a while, and all who guess together not without end.
+    fn check_wrong_tokens(&self, source: IpAddr) -> Result<(), Trouble> {
+        let mut wrong = self.wrong_tokens.borrow_mut();
+        while wrong.front().is_some_and(|(time, _)| time.elapsed() > TRIES_WITHIN) {
+            wrong.pop_front();
+        }
+        let own = wrong.iter().filter(|(_, other)| *other == source).count();
+        if own >= MAX_WRONG_TOKENS || wrong.len() >= MAX_WRONG_TOKENS * 10 {
+            return Err(Trouble::too_often());
+        }
+        Ok(())
     }
 
     /// The executor counts tries per code; this keeps a flood away from it.
@@ -202,6 +258,8 @@ fn refused(refusal: Refusal) -> Trouble {
         Refusal::NameUnknown => (404, Retry::No),
         Refusal::Crashing => (503, Retry::Later),
         Refusal::Failed => (500, Retry::Later),
+        Refusal::NotOwner => (403, Retry::No),
+        Refusal::NotOffered => (404, Retry::No),
     };
     Trouble::new(refusal_code(refusal), status, retry)
 }
@@ -216,6 +274,8 @@ pub(crate) fn refusal_code(refusal: Refusal) -> &'static str {
         Refusal::NameTaken => "name_taken",
         Refusal::NameUnknown => "not_here",
         Refusal::WrongCode => "bad_code",
+        Refusal::NotOwner => "not_owner",
+        Refusal::NotOffered => "not_found",
     }
 }
 
@@ -234,6 +294,8 @@ pub(crate) fn reason_code(reason: Reason) -> &'static str {
 /// The name in examples of addresses.
 const EXAMPLE: &str = "ann";
 const MAX_TRIES: usize = 20;
+/// Of one source, in that time.
+const MAX_WRONG_TOKENS: usize = 10;
 const TRIES_WITHIN: Duration = Duration::from_secs(60);
 /// A new twin's process is started before the answer comes.
 const CLAIMED_WITHIN: Duration = Duration::from_secs(30);

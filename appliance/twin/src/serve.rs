@@ -27,8 +27,8 @@ use crate::idle::Idle;
 use crate::life::Life;
 use crate::node::Node;
 use crate::session::Sessions;
-use crate::site::{Kind, Person, Site, Speaker};
-use crate::{Error, chain};
+use crate::site::{Kind, Person, Site, Speaker, Wish};
+use crate::{Error, chain, health};
 
 /// Runs one twin; needs a `LocalSet`.
 pub(crate) async fn run(channel: Channel) -> Result<(), Error> {
@@ -94,6 +94,7 @@ struct Served {
     executor: Speaker<FromTwinExecutor>,
     gateway: Speaker<FromTwin>,
     new_gateway: mpsc::UnboundedSender<Rc<Channel>>,
+    wishes: RefCell<mpsc::UnboundedReceiver<Wish>>,
 }
 
 type Unopened = (String, String);
@@ -112,6 +113,7 @@ async fn open(
     let folder_path = Path::new(&folder);
     let door = Door::open(&folder_path.join("door")).map_err(|error| broken("door", &error))?;
     let door = Rc::new(door);
+    let (wish, wishes) = mpsc::unbounded_channel();
     let (kind, id, paired) = if twin == Number::NODE {
         (Kind::Node(Node::new(executor.clone())), None, false)
     } else {
@@ -125,12 +127,20 @@ async fn open(
         let life = Rc::new(life);
         let shelf = Shelf::open(&folder_path.join("experiences"));
         let sockets = crate::events::Sockets::default();
-        let executor = executor.clone();
-        (
-            Kind::Person(Person { sessions, frames, shelf, sockets, life, executor }),
-            Some(id),
-            paired,
-        )
+        let person = Person {
+            sessions,
+            frames,
+            shelf,
+            sockets,
+            life,
+            executor: executor.clone(),
+            door: door.clone(),
+            folder: folder_path.to_owned(),
+            told: RefCell::default(),
+            node: Default::default(),
+            wishes: wish,
+        };
+        (Kind::Person(person), Some(id), paired)
     };
     let site = Rc::new(Site {
         name: RefCell::new(name.clone()),
@@ -151,7 +161,18 @@ async fn open(
     executor.tell(FromTwinExecutor::Ready { id, fingerprint, paired });
     let opens = Rc::new(Opens::new(gateway.clone()));
     let sleepy = Cell::new(false);
-    Ok(Served { site, sleep_after, sleepy, connections, opens, executor, gateway, new_gateway })
+    let wishes = RefCell::new(wishes);
+    Ok(Served {
+        site,
+        sleep_after,
+        sleepy,
+        connections,
+        opens,
+        executor,
+        gateway,
+        new_gateway,
+        wishes,
+    })
 }
 
 impl Served {
@@ -167,6 +188,8 @@ impl Served {
             () = self.follow_gateways(gateway, gateways) => Ok(()),
             () = self.ask_for_sleep() => Ok(()),
             () = self.pump() => Ok(()),
+            () = self.follow_health() => Ok(()),
+            () = self.follow_wishes() => Ok(()),
         }
     }
 
@@ -183,6 +206,18 @@ impl Served {
                 ToTwinExecutor::Export { request } => self.export(request, descriptors.pop()),
                 ToTwinExecutor::Claimed { request, outcome } => match &self.site.kind {
                     Kind::Node(node) => node.claimed(request, outcome),
+                    Kind::Person(_) => tracing::warn!("an answer for the node twin was ignored"),
+                },
+                ToTwinExecutor::NodeHealth { request, outcome } => match &self.site.kind {
+                    Kind::Person(person) => person.node.health.answer(request, outcome),
+                    Kind::Node(_) => tracing::warn!("an answer for a person's twin was ignored"),
+                },
+                ToTwinExecutor::NodeRepaired { request, outcome } => match &self.site.kind {
+                    Kind::Person(person) => person.node.repairs.answer(request, outcome),
+                    Kind::Node(_) => tracing::warn!("an answer for a person's twin was ignored"),
+                },
+                ToTwinExecutor::Scraped { request, outcome } => match &self.site.kind {
+                    Kind::Node(node) => node.scraped(request, outcome),
                     Kind::Person(_) => tracing::warn!("an answer for the node twin was ignored"),
                 },
                 ToTwinExecutor::Stop => return Ok(()),
@@ -257,9 +292,6 @@ impl Served {
 
     /// Asks for sleep after the idle time; the gateway's answer ends the serving.
     async fn ask_for_sleep(&self) {
-        if self.sleep_after.is_none() {
-            return std::future::pending().await;
-        }
         let busy = || match &self.site.kind {
             // Codes live in memory, so the twin stays awake as long as one waits.
             Kind::Person(person) => {
@@ -267,12 +299,44 @@ impl Served {
             }
             Kind::Node(_) => None,
         };
-        self.site.idle.over(busy).await;
+        match self.sleep_after {
+            Some(_) => self.site.idle.over(busy).await,
+            None => self.site.idle.left().await,
+        }
         tracing::debug!("idle: asking for sleep");
         self.say_when_due();
         self.sleepy.set(true);
         self.gateway.tell(FromTwin::Sleep);
         std::future::pending().await
+    }
+
+    /// Looks at the start, and whenever writing stops or goes on.
+    async fn follow_health(&self) {
+        if let Kind::Person(person) = &self.site.kind {
+            let mut stopped = person.life.watch_stopped();
+            loop {
+                health::look_and_tell(&self.site, person);
+                if stopped.changed().await.is_err() {
+                    break;
+                }
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Does what repairs wish of the process.
+    async fn follow_wishes(&self) {
+        loop {
+            let wish = std::future::poll_fn(|context| self.wishes.borrow_mut().poll_recv(context));
+            match wish.await {
+                Some(Wish::NewCertificate) => {
+                    self.connections.forget_certificate();
+                    self.tell_certificate();
+                }
+                Some(Wish::Restart) => self.site.idle.leave(),
+                None => return std::future::pending().await,
+            }
+        }
     }
 
     /// Delivers to other twins for ever.

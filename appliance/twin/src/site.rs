@@ -4,14 +4,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use handover::{Channel, FromTwin, FromTwinExecutor, HandOver, Place, Reason};
+use handover::{
+    Channel, FromTwin, FromTwinExecutor, HandOver, Place, Reason, Refusal, Trouble, TwinProblem,
+};
 use serde::Serialize;
+use store::Door;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 
+use crate::asks::Asks;
 use crate::events::Sockets;
 use crate::frames::Frames;
 use crate::http::files::Tags;
@@ -59,6 +64,32 @@ pub(crate) struct Person {
     pub life: Rc<Life>,
     /// To the executor.
     pub executor: Speaker<FromTwinExecutor>,
+    /// What the node may unlock.
+    pub door: Rc<Door>,
+    /// Where all of it lies.
+    pub folder: PathBuf,
+    /// What the node was told last of what is wrong here.
+    pub told: RefCell<Option<Vec<TwinProblem>>>,
+    /// What was asked about the node, for its owner.
+    pub node: BoxAsks,
+    /// What only the process as a whole can do.
+    pub wishes: mpsc::UnboundedSender<Wish>,
+}
+
+/// Questions to the executor that wait for their answers.
+#[derive(Default)]
+pub(crate) struct BoxAsks {
+    pub health: Asks<Result<Vec<Trouble>, Refusal>>,
+    pub repairs: Asks<Result<(), Refusal>>,
+}
+
+/// What a repair wishes of the process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wish {
+    /// Serve the next connection with a new certificate.
+    NewCertificate,
+    /// End, so that the next start can work on the closed data.
+    Restart,
 }
 
 impl Site {

@@ -43,36 +43,65 @@ struct Kept {
     host: String,
     key: String,
     certificate: String,
+    /// Until when it is valid; an older release made some without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_ms: Option<i64>,
 }
 
-/// The certificate of a host name: the kept one, or a new one with the same key.
+/// The certificate of a host name: the kept one, or a new one with the same key where there is none
+/// or it is over.
 pub(crate) fn certificate(door: &Door, host: &str) -> Result<Certificate, Error> {
-    let kept = door.get(KEY).map_err(|error| Error::Door(host.to_owned(), error))?;
-    let kept: Option<Kept> = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    certificate_at(door, host, crate::clock_ms())
+}
+
+/// Until when the kept certificate is valid.
+pub(crate) fn until_ms(door: &Door) -> Option<i64> {
+    kept(door).ok()??.until_ms
+}
+
+/// Makes the next [`certificate`] a new one, with the same key.
+pub(crate) fn renew(door: &Door) -> Result<(), store::Error> {
+    let Some(mut kept) = kept(door)? else { return Ok(()) };
+    kept.host.clear();
+    door.put(KEY, &serde_json::to_vec(&kept).unwrap_or_default())
+}
+
+fn kept(door: &Door) -> Result<Option<Kept>, store::Error> {
+    Ok(door.get(KEY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+fn certificate_at(door: &Door, host: &str, now_ms: i64) -> Result<Certificate, Error> {
+    let kept = kept(door).map_err(|error| Error::Door(host.to_owned(), error))?;
     let decoded = |text: &str| BASE64.decode(text.as_bytes()).ok();
     let key = kept.as_ref().and_then(|kept| decoded(&kept.key));
-    let own = kept.as_ref().filter(|kept| kept.host == host);
+    let is_over = |kept: &&Kept| kept.until_ms.is_some_and(|until| until <= now_ms);
+    let own = kept.as_ref().filter(|kept| kept.host == host).filter(|kept| !is_over(kept));
     if let (Some(key), Some(own)) = (&key, own.and_then(|own| decoded(&own.certificate))) {
         return ready(host, key.clone(), own);
     }
-    let (key, certificate) =
-        make(host, key.as_deref()).map_err(|error| Error::Making(host.to_owned(), error))?;
+    let until_ms = now_ms.saturating_add(VALID_MS);
+    let (key, certificate) = make(host, key.as_deref(), until_ms)
+        .map_err(|error| Error::Making(host.to_owned(), error))?;
     let kept = Kept {
         host: host.to_owned(),
         key: BASE64.encode(&key),
         certificate: BASE64.encode(&certificate),
+        until_ms: Some(until_ms),
     };
     let kept = serde_json::to_vec(&kept).unwrap_or_default();
     door.put(KEY, &kept).map_err(|error| Error::Door(host.to_owned(), error))?;
     ready(host, key, certificate)
 }
 
-fn make(host: &str, key: Option<&[u8]>) -> Result<(Vec<u8>, Vec<u8>), rcgen::Error> {
+fn make(host: &str, key: Option<&[u8]>, until_ms: i64) -> Result<(Vec<u8>, Vec<u8>), rcgen::Error> {
     let key = match key {
         Some(key) => KeyPair::try_from(key)?,
         None => KeyPair::generate()?,
     };
-    let certificate = CertificateParams::new([host.to_owned()])?.self_signed(&key)?;
+    let mut parameters = CertificateParams::new([host.to_owned()])?;
+    let (year, month, day) = crate::day::of(until_ms);
+    parameters.not_after = rcgen::date_time_ymd(year, month, day);
+    let certificate = parameters.self_signed(&key)?;
     Ok((key.serialize_der(), certificate.der().to_vec()))
 }
 
@@ -99,6 +128,8 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 const KEY: &[u8] = b"tls/certificate";
+/// Phones refuse certificates that are valid for longer than 825 days.
+const VALID_MS: i64 = 800 * crate::day::DAY_MS;
 
 #[cfg(test)]
 mod tests {
@@ -112,6 +143,22 @@ mod tests {
         assert_ne!(first, [0; 32]);
         assert_eq!(certificate(&door, "ann.home.test").unwrap().fingerprint, first);
         assert_ne!(certificate(&door, "bob.home.test").unwrap().fingerprint, first);
+    }
+
+    #[test]
+    fn a_certificate_that_is_over_or_unwanted_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let door = Door::open(folder.path()).unwrap();
+        let now = crate::clock_ms();
+        let at = |time| certificate_at(&door, "ann.home.test", time).unwrap().fingerprint;
+        let first = at(now);
+        let until = until_ms(&door).unwrap();
+        assert_eq!(until, now + VALID_MS);
+        assert_eq!(at(until - 1), first);
+        let second = at(until);
+        assert_ne!(second, first);
+        renew(&door).unwrap();
+        assert_ne!(at(until), second);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What the browser stories need: a Chromium, node, and the packages of `hw-tests/browser`.
+//! What some tests need: a Chromium, node and the packages of `hw-tests/browser`, and promtool.
 //!
-//! Installs only from Debian and only as root; never fails: a story that lacks something says so
+//! Installs only from Debian and only as root; never fails: a test that lacks something says so
 //! itself and is counted as skipped.
 
 use std::collections::hash_map::DefaultHasher;
@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 
 /// Brings what is missing, as far as it's allowed to.
 pub(crate) fn prepare(browser: &Path) {
+    if let Err(error) = promtool() {
+        println!("metrics will not be checked by promtool: {error}");
+    }
     let missing: Vec<&str> = NEEDED
         .iter()
         .filter(|(programs, _)| !programs.iter().any(|program| on_path(program)))
@@ -55,6 +58,32 @@ fn install(packages: &[&str]) -> bool {
     };
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     apt(&["update"]) && apt(&install)
+}
+
+/// Prometheus' own checker of metrics. Only that program is taken out of the Debian package: installed,
+/// the package would start a server.
+fn promtool() -> io::Result<()> {
+    let folder = cache()?.join("promtool");
+    if on_path("promtool") || folder.join("promtool").is_file() {
+        return Ok(());
+    }
+    let unpacked = folder.join("unpacked");
+    fs::create_dir_all(&unpacked)?;
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&folder).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let fetched = || run("apt-get", &["download", "prometheus"]);
+    if !fetched() && !(run("apt-get", &["update"]) && fetched()) {
+        return Err(io::Error::other("apt-get can't download prometheus"));
+    }
+    if !run("sh", &["-c", "dpkg-deb -x prometheus_*.deb unpacked && rm prometheus_*.deb"]) {
+        return Err(io::Error::other("the package prometheus can't be unpacked"));
+    }
+    fs::rename(unpacked.join("usr/bin/promtool"), folder.join("promtool"))?;
+    fs::remove_dir_all(unpacked)
 }
 
 /// The packages that the lock file names, fetched once per lock file and linked into the folder.

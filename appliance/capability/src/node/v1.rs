@@ -1,4 +1,6 @@
-//! `node` 1, on the node's own twin: setting up a fresh node. It never reaches a person's data.
+//! `node` 1. On the node's own twin: setting up a fresh node. On an owner's twin: how the box is
+//! (`health` and `repair`, with the types of [`health`](crate::health); others get `not_owner`). It
+//! never reaches a person's data: of a twin it says at most that it has a problem of some kind.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -46,6 +46,7 @@ impl Node {
         let listener = self.listener.try_clone().map_err(start_error)?;
         gateway.tell(ToGateway::Start { place: self.place.clone() }, vec![listener.into()]);
         self.gateway = Some(gateway);
+        self.remembered.gateway_starts += 1;
         self.gateway_asked = None;
         self.name(Number::NODE);
         for twin in self.registry.twins().iter().map(|entry| Number(entry.number)) {

@@ -133,7 +133,9 @@ impl Node {
             return;
         };
         let wanted = std::mem::take(&mut known.wanted);
+        self.remembered.note_time();
         if !clean {
+            self.remembered.crashes += 1;
             self.count_try(twin);
         }
         if wanted || self.asks.values().any(|ask| ask.twin == twin) {
@@ -232,6 +234,16 @@ impl Node {
             FromTwinExecutor::Exported { request, outcome } => {
                 self.exported(twin, request, outcome)
             }
+            FromTwinExecutor::Health { problems } => {
+                if self.remembered.is_news(twin, &problems) && self.may_say(twin) {
+                    self.twin_told(twin, &problems);
+                }
+            }
+            FromTwinExecutor::NodeHealth { request } => self.asked_by_twin(twin, request),
+            FromTwinExecutor::NodeRepair { request, problem, about, repair } => {
+                self.mend_for_twin(twin, request, [&problem, &about, &repair]);
+            }
+            FromTwinExecutor::Scrape { request, token } => self.scraped(twin, request, &token),
         }
     }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::person::{Visit, json, set_cookie};
 use super::problem::Trouble;
 use super::route::Called;
-use super::{Answer, body, head};
+use super::{Answer, body, head, health};
 use crate::clock_ms;
 use crate::life::{Caller, Fault};
 use crate::session::{NotPaired, Session, device_of};
@@ -120,6 +120,11 @@ enum Own {
     List,
     Open,
     Close,
+    Health,
+    Repair,
+    PutOff,
+    NodeHealth,
+    NodeRepair,
 }
 
 impl Own {
@@ -132,6 +137,11 @@ impl Own {
             ("experiences", 1, "list") => Some(Self::List),
             ("experiences", 1, "open") => Some(Self::Open),
             ("experiences", 1, "close") => Some(Self::Close),
+            ("health", 1, "list") => Some(Self::Health),
+            ("health", 1, "repair") => Some(Self::Repair),
+            ("health", 1, "put_off") => Some(Self::PutOff),
+            ("node", 1, "health") => Some(Self::NodeHealth),
+            ("node", 1, "repair") => Some(Self::NodeRepair),
             _ => None,
         }
     }
@@ -174,6 +184,17 @@ async fn own(
             closed.map_err(|error| Trouble::inside(&error))?;
             answer(&Nothing {})
         }
+        Own::Health => {
+            let Nothing {} = body::parse(body)?;
+            answer(&health::list(visit)?)
+        }
+        Own::Repair => answer(&health::repair(visit, &body::parse(body)?).await?),
+        Own::PutOff => answer(&health::put_off(visit, &body::parse(body)?)?),
+        Own::NodeHealth => {
+            let Nothing {} = body::parse(body)?;
+            answer(&health::of_node(visit).await?)
+        }
+        Own::NodeRepair => answer(&health::repair_node(visit, &body::parse(body)?).await?),
         // Answered before there is a session.
         Own::Pair => Err(Trouble::not_found()),
     }

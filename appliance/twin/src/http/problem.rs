@@ -61,6 +61,10 @@ troubles! {
     other_origin = "other_origin" 403 No;
     /// The frame is closed or never was.
     frame_closed = "frame_closed" 403 No;
+    /// Only an owner of the node may.
+    not_owner = "not_owner" 403 No;
+    /// The metrics' token is missing or wrong.
+    no_token = "no_token" 401 No;
     /// Only the shell may call this.
     only_shell = "only_shell" 403 No;
     /// The pairing code is wrong, used or old.

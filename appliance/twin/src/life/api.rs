@@ -107,7 +107,7 @@ pub(crate) fn method(caller: &Caller, call: &Call) -> Result<&'static Method, Fa
 /// Methods that the door answers: sessions, frames and codes are not part of a life.
 pub(crate) fn at_the_door(capability: &str, method: &str) -> bool {
     match capability {
-        "node" => true,
+        "node" | "health" => true,
         "identity" => matches!(method, "pair" | "sessions" | "end_session" | "sign_out"),
         "experiences" => matches!(method, "list" | "open" | "close"),
         _ => false,

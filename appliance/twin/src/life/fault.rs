@@ -77,6 +77,8 @@ faults! {
     only_shell = 403 No;
     /// The data can't be written at the moment.
     read_only = 503 Later;
+    /// The data differ from their journal: nothing is written until that is settled.
+    stopped = 503 No;
     /// A larger text than the twin takes.
     too_large = 413 No;
     /// Too many calls in a batch, or none.
@@ -144,6 +146,7 @@ impl From<store::Error> for Fault {
             store::Error::TooLarge { .. } => Self::too_large(),
             store::Error::NoEntry { seq } => Self::not_found().with("seq", seq.to_string()),
             store::Error::NothingToErase { .. } => Self::nothing_to_erase(),
+            store::Error::Stopped { .. } => Self::stopped(),
             store::Error::Damaged { .. } => {
                 tracing::error!(%error, "the data are damaged");
                 Self::damaged()

@@ -112,7 +112,7 @@ pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inne
     let peers = Peers::open(store.clone(), me, Arc::clone(&receiver) as _, crate::clock_ms).await;
     let peers = peers.map_err(|error| OpenError::of_peers(folder, error))?;
     let held = store.read(|r| r.prefix(HELD, b"", 1, Direction::Forward)).map_err(at)?;
-    if !held.is_empty() {
+    if !held.is_empty() && store.stopped().is_none() {
         let now_ms = crate::clock_ms();
         let released = store.write(move |w| receiver.release_known(w, now_ms)).await;
         released.map_err(|failure| OpenError::of_release(folder, failure))?;
@@ -120,7 +120,7 @@ pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inne
     if let Err(error) = store.checkpoint_if_due(&Signer(shared.key.clone())) {
         tracing::warn!(error = %crate::chain(&error), "no checkpoint made");
     }
-    Ok(Inner { store, shared, peers, moved, noted: Default::default() })
+    Ok(Inner { folder: folder.to_owned(), store, shared, peers, moved, noted: Default::default() })
 }
 
 /// Deliveries that wait to be told to one subscription; beyond, it reads again.

@@ -234,7 +234,10 @@ impl Peers {
             repeated: Cell::new(0),
             told_ms: Cell::new(0),
         }));
-        serve::release_held(&peers).await?;
+        // What is stopped can be read, but takes nothing in.
+        if peers.0.store.stopped().is_none() {
+            serve::release_held(&peers).await?;
+        }
         Ok(peers)
     }
 
