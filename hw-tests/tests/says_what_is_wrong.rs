@@ -4,6 +4,8 @@
 //! Every problem is made for real: bytes changed on the disk, a disk that is full, a clock that was
 //! ahead, processes that are killed.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -447,9 +449,8 @@ fn check_with_promtool(text: &str) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let mut child = match started {
-        Ok(child) => child,
-        Err(_) => return skip("metrics_need_the_token", "no promtool: cargo verify fetches it"),
+    let Ok(mut child) = started else {
+        return skip("metrics_need_the_token", "no promtool: cargo verify fetches it");
     };
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let told = child.wait_with_output().unwrap();

@@ -76,7 +76,8 @@ fn promtool() -> io::Result<()> {
         command.status().is_ok_and(|status| status.success())
     };
     let fetched = || run("apt-get", &["download", "prometheus"]);
-    if !fetched() && !(run("apt-get", &["update"]) && fetched()) {
+    let there = fetched() || (run("apt-get", &["update"]) && fetched());
+    if !there {
         return Err(io::Error::other("apt-get can't download prometheus"));
     }
     if !run("sh", &["-c", "dpkg-deb -x prometheus_*.deb unpacked && rm prometheus_*.deb"]) {
