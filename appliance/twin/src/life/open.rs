@@ -60,6 +60,19 @@ pub enum OpenError {
         #[source]
         source: store::Error,
     },
+    /// A build from before the first release wrote here.
+    #[error(
+        "{} was written by a build from before the first release; keep the folder and start with \
+         another one, or run that build and export",
+        .folder.display()
+    )]
+    Older {
+        /// The folder.
+        folder: PathBuf,
+        /// What is older.
+        #[source]
+        source: store::Error,
+    },
     /// The disk is full.
     #[error("there is no room left for {}; free some space", .folder.display())]
     NoSpace {
@@ -207,6 +220,7 @@ impl OpenError {
             source @ (store::Error::NewerFormat { .. } | store::Error::NewerEntry { .. }) => {
                 Self::Newer { folder, source }
             }
+            source @ store::Error::OlderFormat { .. } => Self::Older { folder, source },
             source @ store::Error::Full { .. } => Self::NoSpace { folder, source },
             store::Error::Random => Self::Random,
             source @ (store::Error::Damaged { .. }
