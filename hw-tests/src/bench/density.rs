@@ -96,6 +96,11 @@ fn register(data: &Path, count: u32) -> Result<()> {
     let twins: Vec<_> = (1..=count).map(twin).collect();
     let list = json!({ "format": 1, "next": count + 1, "twins": twins });
     std::fs::create_dir_all(data.join("node"))?;
+    for number in 1..=count {
+        for part in ["door", "life"] {
+            std::fs::create_dir_all(data.join(format!("twins/{number}/{part}")))?;
+        }
+    }
     Ok(std::fs::write(data.join("node/twins.json"), list.to_string())?)
 }
 
@@ -149,7 +154,12 @@ fn storm(port: u16, count: u32, at_once: u32) -> Times {
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)
                             .push(begin.elapsed()),
-                        Err(_) => drop(failed.fetch_add(1, Ordering::Relaxed)),
+                        Err(error) => {
+                            // The first tells enough.
+                            if failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                                println!("| not answered | {error} |");
+                            }
+                        }
                     }
                 }
             };
@@ -164,17 +174,21 @@ fn storm(port: u16, count: u32, at_once: u32) -> Times {
     Times::of(times, failed.into_inner())
 }
 
-/// Asks a twin for a small file, from a source of its own.
+/// Asks a twin for a small file that nobody else would give, from a source of its own.
 fn first_line(port: u16, name: &str, source: u32) -> Result<()> {
     let mut stream = connect_from(source, port)?;
     stream.set_read_timeout(Some(Duration::from_secs(120)))?;
     let head = format!(
-        "GET /shell/icon.svg HTTP/1.1\r\nHost: {name}.localhost:{port}\r\nConnection: close\r\n\r\n"
+        "GET /shell/main.js HTTP/1.1\r\nHost: {name}.localhost:{port}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes())?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer)?;
-    if &answer == b"HTTP/1.1 200" { Ok(()) } else { Err("not answered by the twin".into()) }
+    if &answer == b"HTTP/1.1 200" {
+        Ok(())
+    } else {
+        Err(format!("{}", String::from_utf8_lossy(&answer)).into())
+    }
 }
 
 fn connect_from(source: u32, port: u16) -> Result<TcpStream> {
