@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use handover::{Channel, FromGateway, Place, Reason, ToGateway};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::peek::{Seen, Wanted};
@@ -59,9 +59,14 @@ pub async fn run(channel: Channel) -> Result<(), Error> {
 async fn serve(channel: Channel) -> Result<(), Error> {
     let (place, listener) = start(&channel).await?;
     let routes = Routes::new(Rc::new(channel));
-    routes.tell_executor(FromGateway::Ready);
-    let accepting = spawn_local(accept(listener, Rc::new(place), routes.clone()));
-    let ended = follow_executor(&routes).await;
+    let complete = Rc::new(Notify::new());
+    let (told, served) = (complete.clone(), routes.clone());
+    let accepting = spawn_local(async move {
+        told.notified().await;
+        served.tell_executor(FromGateway::Ready);
+        accept(listener, Rc::new(place), served).await;
+    });
+    let ended = follow_executor(&routes, &complete).await;
     accepting.abort();
     ended
 }
@@ -76,7 +81,7 @@ async fn start(channel: &Channel) -> Result<(Place, TcpListener), Error> {
     Ok((place, TcpListener::from_std(listener).map_err(Error::Listener)?))
 }
 
-async fn follow_executor(routes: &Routes) -> Result<(), Error> {
+async fn follow_executor(routes: &Routes, complete: &Notify) -> Result<(), Error> {
     let executor = routes.executor();
     while let Some((header, mut descriptors)) = executor.recv().await.map_err(Error::Executor)? {
         match header {
@@ -89,6 +94,7 @@ async fn follow_executor(routes: &Routes) -> Result<(), Error> {
             },
             ToGateway::Failed { twin, reason } => routes.failed(twin, reason),
             ToGateway::Here => routes.tell_executor(FromGateway::Here),
+            ToGateway::Accept => complete.notify_one(),
             ToGateway::Stop => return Ok(()),
         }
     }

@@ -26,6 +26,12 @@ struct Executor {
 
 impl Executor {
     async fn start() -> Self {
+        let this = Self::begin().await;
+        this.opens().await;
+        this
+    }
+
+    async fn begin() -> Self {
         let (ours, theirs) = Channel::pair().unwrap();
         spawn_local(gateway::run(Channel::from_fd(theirs).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -37,9 +43,13 @@ impl Executor {
             let id = Some([twin.0 as u8; 32]);
             channel.send(&ToGateway::Name { twin, name: name.to_owned(), id }, &[]).await.unwrap();
         }
-        let this = Self { channel, address };
-        assert_eq!(this.hears().await, FromGateway::Ready);
-        this
+        Self { channel, address }
+    }
+
+    /// The twins are named: from here on it accepts.
+    async fn opens(&self) {
+        self.channel.send(&ToGateway::Accept, &[]).await.unwrap();
+        assert_eq!(self.hears().await, FromGateway::Ready);
     }
 
     async fn hears(&self) -> FromGateway {
@@ -107,6 +117,24 @@ fn a_sleeping_twin_is_woken_once_and_gets_all_that_waited() {
             assert_eq!(take(&ann, "hello").await, None);
             assert_eq!(answer(browser).await, "hello");
         }
+    });
+}
+
+#[test]
+fn nobody_is_told_that_no_twin_is_here_before_all_are_named() {
+    run(async {
+        let executor = Executor::begin().await;
+        let browser = executor.browser("eve.localhost");
+        let early = tokio::time::timeout(Duration::from_millis(100), executor.hears()).await;
+        assert!(early.is_err(), "a connection was accepted: {early:?}");
+        let (twin, name) = (Number(9), "eve".to_owned());
+        let named = ToGateway::Name { twin, name, id: None };
+        executor.channel.send(&named, &[]).await.unwrap();
+        executor.opens().await;
+        assert_eq!(executor.hears().await, FromGateway::Wake { twin });
+        let eve = executor.awakes(twin).await;
+        assert_eq!(take(&eve, "here").await, None);
+        assert_eq!(answer(browser).await, "here");
     });
 }
 

@@ -99,6 +99,9 @@ pub enum ToGateway {
     Here,
     /// Stop accepting and exit.
     Stop,
+    /// Every twin was named, and every one that runs was told: accept connections, answer
+    /// [`FromGateway::Ready`]. Before, somebody would be told that no twin is where one is.
+    Accept,
 }
 
 /// Gateway to executor.

@@ -59,6 +59,7 @@ impl Node {
                 self.tell_gateway(ToGateway::Awake { twin: *twin }, vec![ours]);
             }
         }
+        self.tell_gateway(ToGateway::Accept, Vec::new());
         Ok(())
     }
 
