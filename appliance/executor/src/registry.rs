@@ -206,8 +206,10 @@ fn read(file: &Path, bytes: &[u8]) -> Result<Written, Error> {
 fn write(file: &Path, written: &Written) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut temporary, written)?;
-    temporary.write_all(b"\n")?;
+    // In one piece: written bit by bit, a list of thousands costs a system call for every word.
+    let mut text = serde_json::to_vec_pretty(written)?;
+    text.push(b'\n');
+    temporary.write_all(&text)?;
     temporary.as_file().sync_all()?;
     temporary.persist(file)?;
     File::open(folder)?.sync_all()
