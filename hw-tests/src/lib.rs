@@ -7,6 +7,7 @@ mod node;
 mod person;
 mod procs;
 mod talk;
+mod tls;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ pub use node::{Node, Options, Spoken, free_port, program, red_team};
 pub use person::{Answer, Fault, Person, fresh_id, raw};
 pub use procs::{Memory, Process, Role};
 pub use talk::{Pair, conversation_texts};
+pub use tls::any_certificate;
 
 /// What went wrong, for whoever reads the test's output.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -74,5 +74,5 @@ cargo run --package hw-tests -- tools
                        only fetches what the browser stories need
 cargo bench-node [GROUP ..]
                        what it costs: times, memory, wake-ups, bytes; groups: wake, household,
-                       awake, messages, requests, conversation; and only by its name
+                       awake, messages, requests, conversation, https; and only by its name
                        density: 10 000 twins, 1 000 of them awake, a greedy one";

@@ -2,6 +2,28 @@
 //! greedy one is felt by the others. `cargo bench-node density`; `HOMETWIN_DENSITY=1000/100` makes it
 //! smaller.
 //!
+//! `cargo bench-node density` on 2026-11-22, at what became e2dead3, 2 processors (Xeon, 2.5 GHz) with a
+//! load of 2 to 3 from other builds, Linux 6.18; as root, each twin behind its walls with a user of
+//! its own. Two runs where they differ:
+//!
+//! | what | measured | wanted |
+//! |---|---|---|
+//! | twins registered / awake / with a paired browser | 10 000 / 1 000 / 100 | |
+//! | start of a node until it listens / until a first twin answers | 0.2 s / 0.6 s | |
+//! | executor and gateway, nearly all twins asleep: PSS | 9 MiB | |
+//! | first start of the awake ones, 16 at a time: each (p50 / p99) | 356 / 553 ms | |
+//! | start storm, 1 000 at the same moment: the last answer | 2.7 s, 4.6 s | |
+//! | - not answered | 0 | 0 |
+//! | 1 000 awake twins: USS of one; the whole node: PSS | 0.8 MiB; 793 MiB | 2 MiB; 2 GiB |
+//! | - wake-ups of all of them together, nobody there | 0.00 per second | |
+//! | random notes to quiet twins, durable (p50 / p99) | 1.6 / 6.9 ms | |
+//! | the same beside a greedy twin (p50 / p99) | 2.1 / 7.6 ms | |
+//! | fairness: p99 as a multiple; smaller sizes | 1.09; 0.99, 1.10 | < 2 |
+//! | - what the greedy one got meanwhile | 1 400 to 2 100 notes per second | |
+//!
+//! The p99 of some 700 notes is the machine's as much as the node's: in one run another build made it
+//! 61 ms *without* the greedy twin.
+//!
 //! Everything is started by this program and ends with it. Strangers have a wake budget per source,
 //! so each connection comes from a loopback address of its own.
 
@@ -191,7 +213,8 @@ fn first_line(port: u16, name: &str, source: u32) -> Result<()> {
     }
 }
 
-fn connect_from(source: u32, port: u16) -> Result<TcpStream> {
+/// Connects from the loopback address with this number.
+pub(super) fn connect_from(source: u32, port: u16) -> Result<TcpStream> {
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     let [_, a, b, c] = source.to_be_bytes();
