@@ -7,33 +7,38 @@
 //! shared with others, the same work can cost a third more from one minute to the next. `cargo
 //! bench-node GROUP ..` measures only what is named, for comparing two builds side by side.
 //!
-//! `cargo bench-node` at 85c03dc on 2026-11-22, 2 processors (Xeon, 2.5 GHz) that six other builds
-//! shared, Linux 6.18, ext4 without a journal; *before* is 02b373d, measured in the same minutes:
+//! `cargo bench-node` at 985f113 on 2026-11-22, as root and behind the walls, 2 processors (Xeon,
+//! 2.5 GHz), Linux 6.18, ext4 without a journal. Where there are three figures, these are three runs
+//! within ten minutes on a machine that did little else:
 //!
-//! | what | measured | before | budget |
-//! |---|---|---|---|
-//! | wake to first answer, plain HTTP (p50 / p95) | 8.6 / 20.1 ms | | 25 ms |
-//! | - HTTPS, behind the walls (at e2dead3) | 9.6 / 51.9 ms | | 25 ms |
-//! | idle household, three sleeping twins: PSS | 5.1 MiB | | 25 MiB |
-//! | idle household: wake-ups | 0.07 per second | | 0.1 |
-//! | awake twin after pairing and a first contact: USS | 0.9 MiB | | 2 MiB |
-//! | - with an open page: USS; wake-ups | 0.9 MiB; 0.00 per second | | |
-//! | chat message: sender's twin | 841 us (739) | 876 us (818) | 500 us |
-//! | - receiver's twin | 537 us (490) | 577 us (526) | 500 us |
-//! | - bytes written, sender / receiver | 92 kB / 70 kB | 202 kB / 84 kB | |
-//! | - with pauses, nothing shared: sender / receiver | 1455 / 774 us | 1398 / 806 us | |
-//! | GET of a small file | 40 us (36) | 34 us (31) | |
-//! | POST of a 1 KiB note, durable | 421 us (332) | 614 us (456) | 400 us |
-//! | - bytes written | 103 kB | 115 kB | |
-//! | last 50 of 20 000 messages, over HTTP | 555 us | | |
+//! | what | measured | budget |
+//! |---|---|---|
+//! | wake to first answer, plain HTTP (p50 / p95) | 5.7 / 6.6 ms | 25 ms |
+//! | - HTTPS (at e2dead3) | 9.6 / 51.9 ms | 25 ms |
+//! | idle household, three sleeping twins: PSS | 5.1 MiB | 25 MiB |
+//! | idle household: wake-ups | 0.00 per second | 0.1 |
+//! | awake twin after pairing and a first contact: USS | 1.2 MiB | 2 MiB |
+//! | - with an open page: USS; wake-ups | 1.2 MiB; 0.00 per second | |
+//! | chat message: sender's twin | 1293, 1585, 1735 us | **500 us** |
+//! | - receiver's twin | 857, 1113, 1210 us | **500 us** |
+//! | - bytes written, sender / receiver | 92 kB / 67 kB | |
+//! | - with pauses, nothing shared: sender / receiver | 2232 / 1098 us | |
+//! | GET of a small file | 57, 67, 86 us | |
+//! | POST of a 1 KiB note, durable | 756, 1060, 926 us | **400 us** |
+//! | - bytes written | 103 kB | |
+//! | last 50 of 20 000 messages, over HTTP | 644 us | |
 //!
-//! Where the sender's time goes, by a profile: some 180 us seal the letter (two multiplications for
-//! the key it is sealed by, one of them done twice by `hpke`; one for the signature), some 200 us
-//! are one commit (two flushes and the pages it touches), 60 us HTTP, 80 us the change itself. What
-//! arrived leaves the outbox with the next message's commit, which halves what is written; as the
-//! second change of a commit that one runs in a transaction inside the other, and LMDB maps and
-//! unmaps 3 MiB for it, some 40 us. A message after a pause shares nothing: it pays a second
-//! commit, and every cold cache.
+//! The GET tells how fast the processor was: the same work took twice the time of an hour before.
+//! Then, with 40 us for the GET, two runs at 85c03dc (without walls) gave 841 and 1073 us for the
+//! sender, 537 and 708 for the receiver, 421 and 622 for the POST; at 02b373d, measured in between,
+//! 1045 and 876, 681 and 577, 702 and 614. So what was done between these two halved what is written
+//! (sender: 202 and 226 kB before), and has not been shown to save processor time. All three
+//! budgets are missed, at any speed of the processor: a message costs its sender some 22 GETs.
+//!
+//! Where the sender's time goes, by a profile of 85c03dc: about a fifth seals the letter, a quarter
+//! is the commit, 60 us HTTP, 80 us the change itself, a tenth maps and unmaps memory (taken to be
+//! LMDB's transaction within a transaction, not proven). What arrived leaves the outbox with the
+//! next message's commit; a message after a pause shares nothing and meets cold caches.
 
 mod density;
 mod https;
