@@ -3,15 +3,15 @@
 //!
 //! `cargo run -p store --profile release --example store_bench [ROWS] [APPENDS] [FOLDER]`
 //!
-//! With `200000 2000` at 85c03dc on 2026-11-22, 2 processors at 2.5 GHz shared with other builds, a
-//! virtual disk whose flush alone costs some 100 us of processor time:
+//! With `1000000 2000` at 985f113 on 2026-11-22, 2 processors at 2.5 GHz that did nothing else, a
+//! virtual disk:
 //!
 //! | what | CPU | bytes written |
 //! |---|---|---|
-//! | fill, 1000 per commit | 11.1 us each | |
-//! | append, single durable | 152 us | 48 659 |
-//! | append, grouped | 29 us | 7 766 |
-//! | last 50 of a conversation | 18 us | |
+//! | fill, 1000 per commit | 10.3 us each | |
+//! | append, single durable | 104 us | 52 487 |
+//! | append, grouped | 23 us | 8 870 |
+//! | last 50 of a conversation, at a million rows | 9.4 us | |
 //!
 //! A commit copies every page that it touches (4 KiB each, some 12 of them), so bytes per append
 //! fall with the size of the group.
