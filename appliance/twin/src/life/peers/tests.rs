@@ -224,6 +224,22 @@ fn pump(from: &Peers, to: &Peers) -> JoinHandle<()> {
     spawn_local(async move { from.pump(|_| connect(to.clone())).await })
 }
 
+/// Delivers to whoever the test plays at the other end of the link.
+async fn pump_by_hand(from: &Peers) -> (JoinHandle<()>, wire::Wire) {
+    let (far, from) = (Rc::new(RefCell::new(None)), from.clone());
+    let given = far.clone();
+    let pumping = spawn_local(async move {
+        let open = |_| {
+            let (near, far) = UnixStream::pair().unwrap();
+            given.replace(Some(far));
+            async { Ok(near) }
+        };
+        from.pump(open).await;
+    });
+    until("a link", || far.borrow().is_some()).await;
+    (pumping, wire::Wire::new(far.take().unwrap()))
+}
+
 async fn connect(to: Peers) -> Result<UnixStream, handover::Reason> {
     let (near, far) = UnixStream::pair().unwrap();
     spawn_local(async move { to.serve(far, 1).await });

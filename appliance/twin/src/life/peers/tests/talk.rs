@@ -302,18 +302,7 @@ fn what_is_sent_ahead_says_what_is_still_owed() {
         for text in ["one", "two", "three"] {
             say(&a, bob.id(), text.as_bytes()).await;
         }
-        let (far, peers) = (Rc::new(RefCell::new(None)), a.clone());
-        let given = far.clone();
-        let pumping = spawn_local(async move {
-            let open = |_| {
-                let (near, far) = UnixStream::pair().unwrap();
-                given.replace(Some(far));
-                async { Ok(near) }
-            };
-            peers.pump(open).await;
-        });
-        until("a link", || far.borrow().is_some()).await;
-        let mut far = wire::Wire::new(far.take().unwrap());
+        let (pumping, mut far) = pump_by_hand(&a).await;
         let secrets = b.0.pre_keys.borrow().secrets();
         for (counter, introduced) in [(1, true), (2, false), (3, false)] {
             let frame = far.recv().await.unwrap();

@@ -19,18 +19,7 @@ fn one_that_had_arrived_all_the_same_is_reported() {
         for text in ["one", "two"] {
             say(&a, bob.id(), text.as_bytes()).await;
         }
-        let (far, peers) = (Rc::new(RefCell::new(None)), a.clone());
-        let given = far.clone();
-        let pumping = spawn_local(async move {
-            let open = |_| {
-                let (near, far) = UnixStream::pair().unwrap();
-                given.replace(Some(far));
-                async { Ok(near) }
-            };
-            peers.pump(open).await;
-        });
-        until("a link", || far.borrow().is_some()).await;
-        let mut far = wire::Wire::new(far.take().unwrap());
+        let (pumping, mut far) = pump_by_hand(&a).await;
         let secrets = b.0.pre_keys.borrow().secrets();
         let mut proofs = Vec::new();
         for _ in 0..2 {
