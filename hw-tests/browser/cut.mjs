@@ -85,6 +85,15 @@ await story('cut', async ({ step, ending }) => {
   wire.carry();
   await line.waitFor({ state: 'detached' });
 
+  step('half a page arrives: the rest comes by itself, as soon as it can');
+  wire.lose('/api/experiences/1/list');
+  await go(ann, 'Settings');
+  await go(ann, 'Home');
+  await until('it to be asked again', () => wire.lost > 2);
+  assert.equal(await ann.getByRole('link', { name: /^Chat/ }).count(), 0);
+  wire.lose(undefined);
+  await ann.getByRole('link', { name: /^Chat/ }).waitFor();
+
   step('what waits survives the page that wrote it');
   await openChat(ann);
   await annChat.getByRole('button', { name: /^Bob/ }).click();
@@ -113,6 +122,17 @@ await story('cut', async ({ step, ending }) => {
   await silent.getByRole('heading', { name: 'Hello, Ann' }).waitFor();
   await silent.locator('#line p').waitFor({ state: 'detached' });
 
+  step('the worker that all tabs share can not be loaded: the page hears of what is new all the same');
+  wire.lose('/shell/events-worker.js');
+  const alone = await newPage(browser, { storageState: await profile.storageState() }, complaints);
+  await alone.goto(address);
+  const chat = await openChat(alone);
+  await chat.getByRole('button', { name: /^Bob/ }).click();
+  await says(chat, 'written and closed');
+  await write(bobChat, 'Ann', 'to a page by itself');
+  await says(chat, 'to a page by itself');
+  assert(wire.lost > 0, 'the worker was loaded');
+
   assert.deepEqual(complaints, []);
 });
 
@@ -128,9 +148,10 @@ function kept() {
   });
 }
 
-/** A wire to a port that can carry, hang (open, silent, for ever) or refuse. */
+/** A wire to a port that can carry, hang (open, silent, for ever), refuse, or end whatever asks for one path. */
 async function startWire(to) {
   let mode = 'carry';
+  let unlucky;
   const open = new Set();
   const server = createServer({ pauseOnConnect: true }, (near) => {
     if (mode === 'refuse') return near.destroy();
@@ -138,6 +159,13 @@ async function startWire(to) {
     const pair = { near, far };
     open.add(pair);
     wire.carried += 1;
+    near.on('data', (bytes) => {
+      if (!unlucky || !bytes.includes(unlucky)) return;
+      wire.lost += 1;
+      near.destroy();
+      far.destroy();
+    });
+    near.pause();
     for (const [one, other] of [[near, far], [far, near]]) {
       one.on('error', () => {});
       one.on('close', () => {
@@ -156,6 +184,11 @@ async function startWire(to) {
   const wire = {
     port: server.address().port,
     carried: 0,
+    lost: 0,
+    lose: (path) => {
+      unlucky = path;
+      wire.lost = 0;
+    },
     end,
     carry: () => {
       mode = 'carry';

@@ -78,11 +78,12 @@ await story('first', async ({ step, ending }) => {
   }
 
   step('nobody answers: one quiet line, which goes away by itself');
-  await page.goto(`${origin}/`);
-  await page.getByRole('heading', { name: 'Hello, Ann' }).waitFor();
   const line = page.locator('#line p');
   const { gateway } = node.verb('status');
   const { pid } = node.verb('twin', 'list').find((twin) => twin.awake);
+  // At once after the page is there: its worker and its socket may be on their way.
+  await page.goto(`${origin}/`);
+  await page.getByRole('heading', { name: 'Hello, Ann' }).waitFor();
   // Nobody is there to start them again, and the listener stays: connections are made and wait.
   process.kill(node.child.pid, 'SIGSTOP');
   try {

@@ -2,6 +2,7 @@
 import { fill, h } from '/sdk/dom.js';
 import { call } from './api.js';
 import { attempt, say } from './dialog.js';
+import { events } from './events.js';
 import { icon } from './icons.js';
 
 /** @param {AbortSignal} signal */
@@ -21,7 +22,7 @@ export function card(app, signal) {
     }
   };
   attempt(app.words, async () => {
-    const mine = await call('identity', 'card', {}, { signal });
+    const mine = await events.reached(() => call('identity', 'card', {}, { signal }), signal);
     link.value = mine.link;
     // As an image a drawing can neither run anything nor load anything.
     const url = URL.createObjectURL(new Blob([mine.svg], { type: 'image/svg+xml' }));

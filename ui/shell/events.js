@@ -1,24 +1,28 @@
 /**
  * Events for this page: through the worker that all tabs share, or over a socket of its own where the
- * browser has no shared workers. Never decides what anybody may hear: the twin does.
+ * browser has no shared workers or this one does not come. Never decides what anybody may hear: the twin does.
  */
 import { id } from '/sdk/ids.js';
 import { Stream } from './stream.js';
+
+/** The worker's file comes from the twin: while that can't be reached, so can't the worker. */
+const WORKER_MS = 10_000;
 
 /** `state` tells: open, connecting, offline, resting. */
 class Events extends EventTarget {
   state = 'connecting';
   #link;
+  /** Each with the way to end it, once there is a link. */
+  #subscriptions = new Set();
 
   start() {
-    this.#link = 'SharedWorker' in window ? new Shared((state) => this.#say(state)) : new Own((state) => this.#say(state));
-    const look = () => this.#link.visible(document.visibilityState === 'visible');
-    document.addEventListener('visibilitychange', look);
-    window.addEventListener('pageshow', look);
-    window.addEventListener('focus', look);
+    if ('SharedWorker' in window) this.#through((tell) => new Shared(tell, () => this.#through((alone) => new Own(alone))));
+    else this.#through((tell) => new Own(tell));
+    document.addEventListener('visibilitychange', () => this.#look());
+    window.addEventListener('pageshow', () => this.#look());
+    window.addEventListener('focus', () => this.#look());
     window.addEventListener('online', () => this.#link.online());
     window.addEventListener('pagehide', (event) => !event.persisted && this.#link.bye());
-    look();
   }
 
   /** A call could not reach the twin: what seems open is looked at again. */
@@ -28,7 +32,23 @@ class Events extends EventTarget {
 
   /** @returns {() => void} ends it */
   subscribe(spec, heard) {
-    return this.#link.subscribe(spec, heard);
+    const subscription = { spec, heard, end: this.#link?.subscribe(spec, heard) };
+    this.#subscriptions.add(subscription);
+    return () => {
+      this.#subscriptions.delete(subscription);
+      subscription.end?.();
+    };
+  }
+
+  /** Goes on over another link: nothing was heard over the one before. */
+  #through(make) {
+    this.#link = make((state) => this.#say(state));
+    for (const subscription of this.#subscriptions) subscription.end = this.#link.subscribe(subscription.spec, subscription.heard);
+    this.#look();
+  }
+
+  #look() {
+    this.#link.visible(document.visibilityState === 'visible');
   }
 
   /**
@@ -41,14 +61,7 @@ class Events extends EventTarget {
     let end = () => {};
     signal.addEventListener('abort', () => end(), { once: true });
     const begin = async () => {
-      let at;
-      try {
-        at = await load();
-      } catch (problem) {
-        if (problem.code !== 'offline') throw problem;
-        await this.#opened(signal);
-        return signal.aborted ? undefined : begin();
-      }
+      const at = await this.reached(load, signal);
       if (signal.aborted) return;
       let asked = false;
       end = this.subscribe({ capability, major: 1, topic: {}, at }, ({ event, resync }) => {
@@ -62,6 +75,25 @@ class Events extends EventTarget {
       });
     };
     await begin();
+  }
+
+  /**
+   * What a page shows is asked again until the twin can be reached: nobody has to come back for it.
+   * @template T
+   * @param {() => Promise<T>} load
+   * @param {AbortSignal} signal
+   * @returns {Promise<T>}
+   */
+  async reached(load, signal) {
+    for (;;) {
+      try {
+        return await load();
+      } catch (problem) {
+        if (problem.code !== 'offline') throw problem;
+        await this.#opened(signal);
+        signal.throwIfAborted();
+      }
+    }
   }
 
   #opened(signal) {
@@ -88,9 +120,25 @@ class Shared {
   #key = 0;
   #heard = new Map();
 
-  constructor(tell) {
-    this.#port = new SharedWorker('/shell/events-worker.js', { type: 'module', name: 'hometwin' }).port;
+  /**
+   * @param {(state: string) => void} tell
+   * @param {() => void} missing the worker does not come
+   */
+  constructor(tell, missing) {
+    const worker = new SharedWorker('/shell/events-worker.js', { type: 'module', name: 'hometwin' });
+    this.#port = worker.port;
+    const over = () => {
+      clearTimeout(late);
+      worker.onerror = null;
+      this.#port.onmessage = null;
+      this.bye();
+      this.#port.close();
+      missing();
+    };
+    const late = setTimeout(over, WORKER_MS);
+    worker.onerror = over;
     this.#port.onmessage = ({ data }) => {
+      clearTimeout(late);
       if (data.state) tell(data.state);
       else this.#heard.get(data.key)?.(data.answer);
     };

@@ -5,6 +5,7 @@
 import { fill, h } from '/sdk/dom.js';
 import { call, id } from './api.js';
 import { attempt, confirm, say } from './dialog.js';
+import { events } from './events.js';
 
 /** Tells that something was repaired or put off. */
 export const changes = new EventTarget();
@@ -18,9 +19,9 @@ export function health(app, signal) {
   const own = list(app, OWN, t('health.fine'), signal);
   const node = list(app, NODE, t('health.node_fine'), signal);
   const box = h('div', { class: 'part', hidden: true }, h('h3', {}, t('health.node')), node.content);
-  attempt(app.words, own.load);
+  attempt(app.words, () => events.reached(own.load, signal));
   // Whoever is no owner has nothing to do with the node.
-  node.load().then(() => (box.hidden = false), () => {});
+  events.reached(node.load, signal).then(() => (box.hidden = false), () => {});
   return [own.content, box];
 }
 

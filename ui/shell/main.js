@@ -67,6 +67,8 @@ function run() {
   app.retitle = (title) => router.retitle(title);
   events.addEventListener('state', network);
   events.start();
+  // Also when nothing is ever heard of a connection.
+  network();
   router.start();
 }
 

@@ -2,6 +2,7 @@
 import { fill, h } from '/sdk/dom.js';
 import { call, id } from './api.js';
 import { attempt, confirm, say } from './dialog.js';
+import { events } from './events.js';
 import { icon } from './icons.js';
 
 export function sessions(app, signal) {
@@ -10,7 +11,7 @@ export function sessions(app, signal) {
     const { sessions: all } = await call('identity', 'sessions', {}, { signal });
     fill(list, all.map((session) => row(app, session, () => attempt(app.words, load))));
   };
-  attempt(app.words, load);
+  attempt(app.words, () => events.reached(load, signal));
   return list;
 }
 

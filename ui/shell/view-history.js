@@ -36,12 +36,12 @@ export function show(root, app, { signal }) {
   });
   more.addEventListener('click', () => view.next());
   attempt(app.words, async () => {
-    const { items } = await call('experiences', 'list', {}, { signal });
+    const { items } = await events.reached(() => call('experiences', 'list', {}, { signal }), signal);
     app.titles = new Map(items.map((experience) => [experience.name, titleOf(experience, app.words)]));
     await events.follow('history', () => view.refresh(), signal);
   });
   attempt(app.words, async () => {
-    const { items } = await call('contacts', 'list', { limit: 200 }, { signal });
+    const { items } = await events.reached(() => call('contacts', 'list', { limit: 200 }, { signal }), signal);
     for (const contact of items) contacts.append(choice(contact.contact, nameOf(contact)));
   });
 }

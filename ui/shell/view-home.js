@@ -48,7 +48,7 @@ export function show(root, { words, me }, { signal }) {
   };
   attempt(words, () => events.follow('contacts', people, signal));
   attempt(words, async () => {
-    const { items } = await call('experiences', 'list', {}, { signal });
+    const { items } = await events.reached(() => call('experiences', 'list', {}, { signal }), signal);
     fill(tiles, items.map((experience) => h('li', {}, tile(experience, words))));
     none.hidden = items.length > 0;
     // Only once the person lets the chat show conversations is there a place where these links lead.
