@@ -14,7 +14,7 @@ const ANSWER_MS = 20_000;
 
 /**
  * Tells `ended` when the twin no longer knows this browser, `unreached` when it did not answer, `unwell` when it
- * refuses because its data differ.
+ * refuses because of something that its person has to see to.
  */
 export const session = new EventTarget();
 
@@ -32,7 +32,7 @@ export async function call(capability, method, body = {}, { signal, major = 1, t
   }
   const { status, wire } = await reach(`/api/${capability}/${major}/${method}`, body, { signal, token, keepalive });
   if (status < 300) return wire;
-  if (wire.code === 'stopped') session.dispatchEvent(new Event('unwell'));
+  if (wire.code === 'stopped' || wire.code === 'full_twin') session.dispatchEvent(new Event('unwell'));
   if (status === 401 && !token) session.dispatchEvent(new Event('ended'));
   throw new Problem({ code: 'unknown', ...wire, status });
 }

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use handover::Share;
 use serde::Deserialize;
 
 use crate::{Error, file_error};
@@ -43,12 +44,16 @@ pub struct Limits {
     pub threads: u64,
     /// Its share of the processor when there is not enough for all; 100 is usual.
     pub cpu_weight: u64,
+    /// What it counts itself.
+    pub share: Share,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // An awake twin uses some megabytes; a large export or a rebuild of its tables some tens.
-        Self { memory: 256 * MIB, threads: 64, cpu_weight: 100 }
+        // Texts of a life take some hundred; what one twin takes is missing for all others.
+        let share = Share { disk: Some(10_240 * MIB) };
+        Self { memory: 256 * MIB, threads: 64, cpu_weight: 100, share }
     }
 }
 
@@ -88,6 +93,8 @@ struct WrittenTwin {
     memory_mib: Option<u64>,
     threads: Option<u64>,
     cpu_weight: Option<u64>,
+    /// 0: no limit but the disk itself.
+    disk_mib: Option<u64>,
 }
 
 impl Config {
@@ -153,6 +160,9 @@ impl Config {
         if let Some(weight) = within("cpu_weight", twin.cpu_weight, 1..=10_000)? {
             limits.cpu_weight = weight;
         }
+        if let Some(disk) = within("disk_mib", twin.disk_mib, 0..=16_777_216)? {
+            limits.share.disk = (disk > 0).then_some(disk * MIB);
+        }
         config.limits = limits;
         Ok(config)
     }
@@ -186,8 +196,11 @@ mod tests {
         assert_eq!(config.listen, ([0, 0, 0, 0], 443).into());
         assert_eq!((config.zone.as_str(), config.sleep_after), ("home.example", None));
         let config = read("first_uid = 500000\n[twin]\nmemory_mib = 64\nthreads = 9\n").unwrap();
-        let limits = Limits { memory: 64 << 20, threads: 9, cpu_weight: 100 };
+        let limits = Limits { memory: 64 << 20, threads: 9, ..Limits::default() };
         assert_eq!((config.first_uid, config.limits), (500_000, limits));
+        let disk = |text: &str| read(&format!("[twin]\n{text}")).unwrap().limits.share.disk;
+        assert_eq!((disk(""), disk("disk_mib = 0")), (Some(10 << 30), None));
+        assert_eq!(disk("disk_mib = 3"), Some(3 << 20));
     }
 
     #[test]
@@ -200,6 +213,8 @@ mod tests {
             ("first_uid = 0\n", "node.toml, line 1: `first_uid` is from"),
             ("[twin]\nmemory_mib = 1\n", "node.toml, line 2: `memory_mib` is from 64"),
             ("[twin]\ncpu_weight = 0\n", "node.toml, line 2: `cpu_weight` is from 1"),
+            ("[twin]\ndisk_mib = 99999999\n", "node.toml, line 2: `disk_mib` is from 0"),
+            ("[twin]\ndisk_mib = -1\n", "node.toml, line 2: "),
             ("[twin]\nmemory = 1\n", "node.toml, line 2: unknown field `memory`"),
         ] {
             let error = read(text).unwrap_err();

@@ -45,7 +45,10 @@ pub fn examine(config: &Config, folder: &Path, running: &[Running]) -> Vec<Findi
     let in_groups = groups.clone().count() > 0 && groups.clone().all(is_in_group);
     let users = Uids::available(config.first_uid).is_ok();
     let mut findings = ground(config, users, in_groups || Groups::possible().is_ok());
-    findings.push(Finding::missing("room", "no_quota"));
+    findings.push(match config.limits.share.disk {
+        Some(disk) => Finding::missing("room", "own_count").with(("mib", (disk >> 20).to_string())),
+        None => Finding::missing("room", "no_quota"),
+    });
     findings.push(Finding::missing("rest", "not_encrypted"));
     findings.push(data(folder));
     findings.extend(running.iter().map(process));
@@ -179,6 +182,7 @@ pub const SENTENCES: &[&str] = &[
     "doctor.processes.none",
     "doctor.rest.not_encrypted",
     "doctor.room.no_quota",
+    "doctor.room.own_count",
     "doctor.threads.limit",
     "doctor.threads.memory_only",
     "doctor.users.ordinary",

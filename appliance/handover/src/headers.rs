@@ -210,6 +210,13 @@ pub enum Reason {
     Stopping,
 }
 
+/// What one twin may use of what it counts itself. The kernel counts the rest.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Share {
+    /// Bytes on the disk; `None`: what there is.
+    pub disk: Option<u64>,
+}
+
 /// Executor to twin.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum ToTwinExecutor {
@@ -226,6 +233,8 @@ pub enum ToTwinExecutor {
         folder: String,
         /// After how many idle milliseconds to ask for sleep; 0: never.
         sleep_after_ms: u64,
+        /// What it may use.
+        share: Share,
     },
     /// The gateway was started again: talk to this one from now on. Connections taken before go
     /// on. +fd the twin's end of a new channel to it.

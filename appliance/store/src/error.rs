@@ -185,6 +185,8 @@ pub enum Space {
     Disk,
     /// The address space given to the data file ([`Options::map_limit`](crate::Options::map_limit)).
     Map,
+    /// What this store may take ([`Options::quota`](crate::Options::quota)).
+    Quota,
 }
 
 impl Space {
@@ -192,6 +194,9 @@ impl Space {
         match self {
             Self::Disk => "the disk or its quota is full; free some space and try again",
             Self::Map => "the data file has reached its limit; raise the limit or erase something",
+            Self::Quota => {
+                "the data take all the room they may; erase something or raise the quota"
+            }
         }
     }
 }

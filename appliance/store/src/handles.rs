@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use heed::{MdbError, PutFlags, RoTxn, RwTxn};
+use tokio::sync::watch;
 
 use crate::Error;
 use crate::entry::{EntryRow, Head};
 use crate::error::engine;
+use crate::quota::Room;
 use crate::read::seq_of;
 use crate::rows::Rows;
 
@@ -20,11 +22,15 @@ pub(crate) struct Handles {
     pub(crate) vault: Rows,
     /// Set when a write found the map full, so that it is enlarged before the next one.
     pub(crate) map_was_full: AtomicBool,
+    /// Bytes that the data may take.
+    pub(crate) quota: Option<u64>,
+    pub(crate) room: watch::Sender<Room>,
 }
 
 impl Handles {
-    pub(crate) fn new([meta, journal, tables, vault]: [Rows; 4]) -> Self {
-        Self { meta, journal, tables, vault, map_was_full: AtomicBool::new(false) }
+    pub(crate) fn new([meta, journal, tables, vault]: [Rows; 4], quota: Option<u64>) -> Self {
+        let (map_was_full, room) = (AtomicBool::new(false), watch::Sender::new(Room::Enough));
+        Self { meta, journal, tables, vault, map_was_full, quota, room }
     }
 
     pub(crate) fn put(

@@ -31,16 +31,16 @@ pub struct Compacted {
     pub erased: bool,
 }
 
-/// Makes a compacting copy of the store in `folder` if more than half of it is free or an erase is
-/// due by the clock of this machine. To be called before [`Store::open`](crate::Store::open); does
-/// nothing when there is no store yet. Needs room for the copy; a failure (say [`Error::Full`]) is no
-/// reason not to open the store.
+/// Makes a compacting copy of the store in `folder` if more than half of it is free, the file is
+/// larger than the quota, or an erase is due by the clock of this machine. To be called before
+/// [`Store::open`](crate::Store::open); does nothing when there is no store yet. Needs room for the
+/// copy; a failure (say [`Error::Full`]) is no reason not to open the store.
 ///
 /// # Errors
 /// As [`Store::open`](crate::Store::open); the store is then as it was before.
-pub fn maintain(folder: &Path) -> Result<Option<Compacted>, Error> {
+pub fn maintain(folder: &Path, quota: Option<u64>) -> Result<Option<Compacted>, Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    maintain_at(folder, i64::try_from(now).unwrap_or(i64::MAX))
+    maintain_at(folder, quota, i64::try_from(now).unwrap_or(i64::MAX))
 }
 
 /// What a data file holds, and what of it a compacting copy would give back.
@@ -52,14 +52,23 @@ pub struct Usage {
     pub free: u64,
     /// When the oldest erase has to be complete, ms since 1970.
     pub erase_due_ms: Option<i64>,
+    /// Bytes that the data may take.
+    pub quota: Option<u64>,
 }
 
 impl Usage {
+    /// Bytes of the pages in use, which is what a quota is about.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.length.saturating_sub(self.free)
+    }
+
     /// Whether a compacting copy is due at this time.
     #[must_use]
     pub fn is_copy_due(&self, now_ms: i64) -> bool {
         let long_free = self.length > WORTH_IT && self.free > self.length / 2;
-        long_free || self.erase_due_ms.is_some_and(|due| due <= now_ms)
+        let over = self.quota.is_some_and(|quota| self.length > quota && self.free > WORTH_IT);
+        long_free || over || self.erase_due_ms.is_some_and(|due| due <= now_ms)
     }
 }
 
@@ -71,12 +80,12 @@ impl Store {
     pub fn usage(&self) -> Result<Usage, Error> {
         let core = self.core();
         self.read(|r| {
-            let h = r.handles;
-            let rows = [h.meta, h.journal, h.tables, h.vault];
+            r.handles.look_at_room(r.txn)?;
             Ok(Usage {
                 length: file_length(&core.files.data())?,
-                free: free_bytes(&core.env, rows, r.txn)?,
-                erase_due_ms: meta::erase_due(h, r.txn)?,
+                free: free_bytes(&core.env, r.handles, r.txn)?,
+                erase_due_ms: meta::erase_due(r.handles, r.txn)?,
+                quota: r.handles.quota,
             })
         })
     }
@@ -86,8 +95,12 @@ impl Store {
 ///
 /// # Errors
 /// As [`maintain`].
-pub fn maintain_at(folder: &Path, now_ms: i64) -> Result<Option<Compacted>, Error> {
-    run(folder, |usage| usage.is_copy_due(now_ms))
+pub fn maintain_at(
+    folder: &Path,
+    quota: Option<u64>,
+    now_ms: i64,
+) -> Result<Option<Compacted>, Error> {
+    run(folder, quota, |usage| usage.is_copy_due(now_ms))
 }
 
 /// Makes a compacting copy now, which completes every erase.
@@ -96,10 +109,14 @@ pub fn maintain_at(folder: &Path, now_ms: i64) -> Result<Option<Compacted>, Erro
 /// As [`maintain`]; [`Error::Missing`] when there is no store.
 pub fn compact(folder: &Path) -> Result<Compacted, Error> {
     let missing = || Error::Missing { path: Files::new(folder, STEM).data() };
-    run(folder, |_| true)?.ok_or_else(missing)
+    run(folder, None, |_| true)?.ok_or_else(missing)
 }
 
-fn run(folder: &Path, due: impl FnOnce(&Usage) -> bool) -> Result<Option<Compacted>, Error> {
+fn run(
+    folder: &Path,
+    quota: Option<u64>,
+    due: impl FnOnce(&Usage) -> bool,
+) -> Result<Option<Compacted>, Error> {
     let files = Files::new(folder, STEM);
     if !files.data().exists() {
         return Ok(None);
@@ -110,12 +127,12 @@ fn run(folder: &Path, due: impl FnOnce(&Usage) -> bool) -> Result<Option<Compact
     let map_size = Options::default().map_size;
     let opened = files.open(OWNER, NAMES, map_size, false, Mode::Write)?;
     let Opened { env, rows, lock } = opened;
-    let handles = Handles::new(rows);
+    let handles = Handles::new(rows, quota);
     let txn = env.read_txn().map_err(engine)?;
     let before = file_length(&files.data())?;
     let erase_due = meta::erase_due(&handles, &txn)?;
-    let free = free_bytes(&env, rows, &txn)?;
-    if !due(&Usage { length: before, free, erase_due_ms: erase_due }) {
+    let free = free_bytes(&env, &handles, &txn)?;
+    if !due(&Usage { length: before, free, erase_due_ms: erase_due, quota }) {
         return Ok(None);
     }
     if let Err(error) = copy(&files, &txn, rows, map_size) {
@@ -171,14 +188,11 @@ fn copy(files: &Files, from: &RoTxn<'_>, rows: [Rows; 4], map_size: usize) -> Re
     env.force_sync().map_err(engine)
 }
 
-fn free_bytes(env: &Env, rows: [Rows; 4], txn: &RoTxn<'_>) -> Result<u64, Error> {
+fn free_bytes(env: &Env, handles: &Handles, txn: &RoTxn<'_>) -> Result<u64, Error> {
     let main = env.unnamed_database_stat();
-    let mut used = main.non_free_page_size();
-    for rows in rows {
-        used += rows.stat(txn).map_err(engine)?.non_free_page_size();
-    }
+    let used = handles.used_bytes(txn)? + main.non_free_page_size() as u64;
     let pages = env.info().last_page_number + 1;
-    Ok((pages * main.page_size as usize).saturating_sub(used) as u64)
+    Ok((pages as u64 * u64::from(main.page_size)).saturating_sub(used))
 }
 
 fn file_length(path: &Path) -> Result<u64, Error> {

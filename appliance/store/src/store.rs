@@ -39,12 +39,16 @@ pub struct Options {
     /// Make the store when the folder has none. Default on; off tells a lost data file
     /// ([`Error::Missing`]) from a first start.
     pub create: bool,
+    /// Bytes that the data may take before changes that ask
+    /// ([`Writer::check_room`](crate::Writer::check_room)) are refused. `None`, the default: as many
+    /// as there is room for. Opening, reading and erasing work however much is there.
+    pub quota: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let bytes = |shift| 1_usize.checked_shl(shift).unwrap_or(1 << 30);
-        Self { map_size: bytes(36), map_limit: bytes(40), create: true }
+        Self { map_size: bytes(36), map_limit: bytes(40), create: true, quota: None }
     }
 }
 
@@ -97,7 +101,7 @@ impl Store {
     pub fn open(folder: &Path, options: Options, fold: Box<dyn Fold>) -> Result<Self, Error> {
         let files = Files::new(folder, STEM);
         let opened = files.open(OWNER, NAMES, options.map_size, options.create, Mode::Write)?;
-        let core = Core::new(files, opened, fold, options.map_limit)?;
+        let core = Core::new(files, opened, fold, &options)?;
         core.stopped.send_replace(stop::read_mark(&core.files)?);
         core.rebuild_if_due()?;
         core.look_at_the_end()?;
@@ -266,11 +270,12 @@ impl Core {
         files: Files,
         opened: Opened<4>,
         fold: Box<dyn Fold>,
-        map_limit: usize,
+        options: &Options,
     ) -> Result<Self, Error> {
         let Opened { env, rows, lock } = opened;
+        let Options { map_limit, quota, .. } = *options;
         Ok(Self {
-            handles: Handles::new(rows),
+            handles: Handles::new(rows, quota),
             env,
             _lock: lock,
             fold,

@@ -182,7 +182,7 @@ pub fn verify_folder(
 ) -> Result<Verified, VerifyError> {
     let files = Files::new(folder, STEM);
     let opened = files.open(OWNER, NAMES, Options::default().map_size, false, Mode::Read)?;
-    let handles = Handles::new(opened.rows);
+    let handles = Handles::new(opened.rows, None);
     let txn = opened.env.read_txn().map_err(engine)?;
     check(&Reader { handles: &handles, txn: &txn }, &files, fold.as_ref(), sign)
 }
@@ -346,7 +346,7 @@ impl<'f> Scratch<'f> {
         let path = files.scratch();
         env::remove_env(&path)?;
         let (env, rows) = env::make(&path, OWNER, NAMES, Options::default().map_size)?;
-        Ok(Self { handles: Handles::new(rows), env, files })
+        Ok(Self { handles: Handles::new(rows, None), env, files })
     }
 
     fn replay(

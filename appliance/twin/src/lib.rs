@@ -25,6 +25,7 @@ mod http;
 mod idle;
 mod metrics;
 mod node;
+mod room;
 mod serve;
 mod session;
 mod site;

@@ -64,12 +64,17 @@ struct Inner {
 
 impl Life {
     /// Opens the life in this folder; the first time it makes keys, profile and notebook for a
-    /// person called `name`.
+    /// person called `name`. Beyond `quota` bytes nothing is written that makes the data grow.
     ///
     /// # Errors
     /// What is wrong with the folder, and what can be done about it.
-    pub async fn open(folder: &Path, name: &str, place: Place) -> Result<Self, OpenError> {
-        open::open(folder, name, place).await.map(|inner| Self(Rc::new(inner)))
+    pub async fn open(
+        folder: &Path,
+        name: &str,
+        place: Place,
+        quota: Option<u64>,
+    ) -> Result<Self, OpenError> {
+        open::open(folder, name, place, quota).await.map(|inner| Self(Rc::new(inner)))
     }
 
     /// Who it is.

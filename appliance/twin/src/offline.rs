@@ -35,7 +35,7 @@ fn with_life(
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().map_err(|error| chain(&error))?;
     LocalSet::new().block_on(&runtime, async {
-        let life = Life::open(folder, name, place).await.map_err(|error| chain(&error))?;
+        let life = Life::open(folder, name, place, None).await.map_err(|error| chain(&error))?;
         work(life).await
     })
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use handover::{
-    Channel, FromTwin, FromTwinExecutor, HandOver, Number, Refusal, ToTwin, ToTwinExecutor,
+    Channel, FromTwin, FromTwinExecutor, HandOver, Number, Refusal, Share, ToTwin, ToTwinExecutor,
 };
 use store::Door;
 use tokio::net::UnixStream;
@@ -28,7 +28,7 @@ use crate::life::Life;
 use crate::node::Node;
 use crate::session::Sessions;
 use crate::site::{Kind, Person, Site, Speaker, Wish};
-use crate::{Error, chain, health};
+use crate::{Error, chain, health, room};
 
 /// Runs one twin; needs a `LocalSet`.
 pub(crate) async fn run(channel: Channel) -> Result<(), Error> {
@@ -68,18 +68,20 @@ struct About {
     place: handover::Place,
     folder: String,
     sleep_after: Option<Duration>,
+    share: Share,
 }
 
 impl Start {
     async fn receive(channel: &Channel) -> Result<Self, Error> {
         let first = channel.recv::<ToTwinExecutor>().await.map_err(Error::Executor)?;
         let Some((header, mut descriptors)) = first else { return Err(Error::NoStart) };
-        let ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms } = header else {
+        let ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms, share } = header
+        else {
             return Err(Error::NoStart);
         };
         let gateway = descriptors.pop().ok_or(Error::NoStart)?;
         let sleep_after = (sleep_after_ms > 0).then(|| Duration::from_millis(sleep_after_ms));
-        Ok(Self { gateway, about: About { twin, name, place, folder, sleep_after } })
+        Ok(Self { gateway, about: About { twin, name, place, folder, sleep_after, share } })
     }
 }
 
@@ -106,7 +108,7 @@ async fn open(
     gateway: Speaker<FromTwin>,
     new_gateway: mpsc::UnboundedSender<Rc<Channel>>,
 ) -> Result<Served, Unopened> {
-    let About { twin, name, place, folder, sleep_after } = about;
+    let About { twin, name, place, folder, sleep_after, share } = about;
     let broken = |what: &str, error: &dyn std::error::Error| {
         (name.clone(), format!("{what} can't be opened: {}", chain(error)))
     };
@@ -120,7 +122,8 @@ async fn open(
         let sessions = Sessions::open(door.clone()).map_err(|error| broken("sessions", &error))?;
         let frames =
             Frames::open(door.clone(), &sessions).map_err(|error| broken("frames", &error))?;
-        let life = Life::open(&folder_path.join("life"), &name, place.clone())
+        let quota = room::for_life(share.disk, folder_path);
+        let life = Life::open(&folder_path.join("life"), &name, place.clone(), quota)
             .await
             .map_err(|error| broken("life", &error))?;
         let (id, paired) = (*life.id().as_bytes(), sessions.paired());
@@ -310,13 +313,17 @@ impl Served {
         std::future::pending().await
     }
 
-    /// Looks at the start, and whenever writing stops or goes on.
+    /// Looks at the start, whenever writing stops or goes on, and when room gets short.
     async fn follow_health(&self) {
         if let Kind::Person(person) = &self.site.kind {
-            let mut stopped = person.life.watch_stopped();
+            let (mut stopped, mut room) = (person.life.watch_stopped(), person.life.watch_room());
             loop {
                 health::look_and_tell(&self.site, person);
-                if stopped.changed().await.is_err() {
+                let changed = tokio::select! {
+                    changed = stopped.changed() => changed,
+                    changed = room.changed() => changed,
+                };
+                if changed.is_err() {
                     break;
                 }
             }

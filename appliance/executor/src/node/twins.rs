@@ -72,6 +72,7 @@ impl Node {
             // Where it is born; by any other name it may be out of its reach.
             folder: ".".to_owned(),
             sleep_after_ms: sleep_after,
+            share: limits.share,
         };
         process.tell(start, vec![theirs]);
         for ask in self.asks.values().filter(|ask| ask.twin == twin) {

@@ -27,7 +27,7 @@ fn refused(folder: &Path, wanted: impl Fn(&Error) -> bool) {
     let before = fs::read(&file).unwrap();
     let check = |error: Error| assert!(wanted(&error), "{error:?}");
     check(try_open(folder).err().unwrap());
-    check(maintain(folder).unwrap_err());
+    check(maintain(folder, None).unwrap_err());
     match verify_folder(folder, Box::new(Notes { version: 1 }), &Seal(1)).unwrap_err() {
         VerifyError::Store(error) => check(error),
         VerifyError::Difference(difference) => panic!("{difference}"),

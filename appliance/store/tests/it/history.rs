@@ -217,8 +217,9 @@ fn erased_bytes_leave_the_data_file_with_the_compacting_copy() {
     assert_eq!(due, store::ERASE_WITHIN_MS, "the oldest erase sets the date");
     store.verify(&Seal(1)).unwrap();
     drop(store);
-    assert_eq!(maintain_at(folder.path(), due - 1).unwrap(), None);
-    let Compacted { before, after, erased } = maintain_at(folder.path(), due).unwrap().unwrap();
+    assert_eq!(maintain_at(folder.path(), None, due - 1).unwrap(), None);
+    let Compacted { before, after, erased } =
+        maintain_at(folder.path(), None, due).unwrap().unwrap();
     assert!(erased && after < before, "{before} {after}");
     assert_eq!(contains(), 0);
     let store = open(folder.path());
@@ -230,7 +231,7 @@ fn erased_bytes_leave_the_data_file_with_the_compacting_copy() {
 #[test]
 fn a_mostly_free_file_is_compacted_and_a_small_one_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(maintain_at(folder.path(), 0).unwrap(), None);
+    assert_eq!(maintain_at(folder.path(), None, 0).unwrap(), None);
     let store = open(folder.path());
     let put = |size: usize| {
         store.write_blocking(move |w| w.vault_put(b"big", &vec![7; size])).unwrap();
@@ -240,9 +241,9 @@ fn a_mostly_free_file_is_compacted_and_a_small_one_left_alone() {
     put(3_000_000);
     put(10);
     drop(store);
-    let done = maintain_at(folder.path(), 0).unwrap().unwrap();
+    let done = maintain_at(folder.path(), None, 0).unwrap().unwrap();
     assert!(done.before > 3_000_000 && done.after < 200_000 && !done.erased, "{done:?}");
-    assert_eq!(maintain_at(folder.path(), 0).unwrap(), None);
+    assert_eq!(maintain_at(folder.path(), None, 0).unwrap(), None);
 }
 
 /// Changes the data file of a stopped twin and tells what verify says.

@@ -17,6 +17,8 @@ mod notes;
 #[cfg(test)]
 mod patient;
 #[cfg(test)]
+mod quota;
+#[cfg(test)]
 mod raw;
 #[cfg(test)]
 mod stopped;

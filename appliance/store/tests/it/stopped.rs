@@ -48,7 +48,7 @@ fn other_tables_stop_the_writing_and_are_made_again() {
     // It holds over a restart, and nothing makes the file anew meanwhile.
     let file = folder.path().join("store.mdb");
     let before = fs::read(&file).unwrap();
-    assert!(matches!(maintain(folder.path()), Err(Error::Stopped { .. })));
+    assert!(matches!(maintain(folder.path(), None), Err(Error::Stopped { .. })));
     assert_eq!(stopped(folder.path()).unwrap().unwrap().part, Part::Tables);
     let store = open(folder.path());
     refused(&store);
@@ -69,7 +69,7 @@ fn other_tables_stop_the_writing_and_are_made_again() {
     // The copy has what is erased later: it goes when the erase is made complete.
     erase(&store, &[3]).unwrap();
     drop(store);
-    maintain_at(folder.path(), i64::MAX).unwrap().unwrap();
+    maintain_at(folder.path(), None, i64::MAX).unwrap().unwrap();
     assert_eq!(kept_copies(folder.path()).unwrap().len(), 0);
     open(folder.path()).verify(&Seal(1)).unwrap();
 }

@@ -10,7 +10,8 @@ const NOW: i64 = 1_800_000_000_000;
 const GIB: u64 = 1 << 30;
 
 fn well() -> Looked {
-    let usage = Usage { length: 4 << 20, free: 1 << 20, erase_due_ms: Some(NOW + 1) };
+    let usage =
+        Usage { length: 4 << 20, free: 1 << 20, erase_due_ms: Some(NOW + 1), quota: Some(1 << 30) };
     Looked {
         now_ms: NOW,
         certificate_until_ms: Some(NOW + 90 * DAY_MS),
@@ -63,6 +64,11 @@ fn each_problem_is_found_by_its_own_sign() {
     assert_eq!(found(|l| l.room = Some((GIB - 1, 100 * GIB))), [(quota_near::NAME, Weight::Soon)]);
     assert_eq!(found(|l| l.room = Some((1, 2))), [(quota_near::NAME, Weight::Now)]);
     assert_eq!(found(|l| l.room = None), []);
+    let of_share = |quota| found(|l| l.condition.usage.quota = quota);
+    assert_eq!(of_share(Some(4 << 20)), [], "a quarter is left");
+    assert_eq!(of_share(Some(3_300_000)), [(quota_near::NAME, Weight::Soon)]);
+    assert_eq!(of_share(Some(3 << 20)), [(quota_near::NAME, Weight::Now)]);
+    assert_eq!(of_share(None), []);
 
     let failed = [(verify_failed::NAME, Weight::Now)];
     assert_eq!(found(|l| l.condition.stopped = stopped(Part::Journal)), failed);

@@ -132,6 +132,9 @@ pub(crate) fn read(context: &Context, view: &View<'_>, call: &Call) -> Result<Ve
 /// A call that may change something: done once per id, however often it is sent.
 pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<u8>, Fault> {
     once::only(c, w, call, |w| {
+        if needs_room(call) {
+            w.check_room()?;
+        }
         let body = &call.body;
         match (&*call.capability, &*call.method) {
             ("chat", "send") => answer(body, |q| chat::send(c, w, q)),
@@ -154,6 +157,18 @@ pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<
             _ => Err(Fault::unknown_method()),
         }
     })
+}
+
+/// Whether a call is refused in a twin that has used up its room. What frees room, protects the
+/// person or only notes how far they have read is done all the same.
+fn needs_room(call: &Call) -> bool {
+    !matches!(
+        (&*call.capability, &*call.method),
+        ("chat", "delete" | "read")
+            | ("contacts", "deny" | "block" | "remove" | "acknowledge")
+            | ("experiences", "revoke")
+            | ("history", "erase")
+    )
 }
 
 /// Reads the request, does it, writes the answer.

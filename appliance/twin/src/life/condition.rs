@@ -2,7 +2,7 @@
 
 use std::{future::Future, path::Path};
 
-use store::{Direction, ReadAll as _, Stopped, Usage};
+use store::{Direction, ReadAll as _, Room, Stopped, Usage};
 use tokio::{net::UnixStream, sync::watch};
 
 use super::{Fault, Life, aside, open::Signer};
@@ -37,6 +37,11 @@ impl Life {
     /// Tells when writing stops and when it goes on.
     pub(crate) fn watch_stopped(&self) -> watch::Receiver<Option<Stopped>> {
         self.0.store.watch_stopped()
+    }
+
+    /// Tells when room for the data gets short and when there is some again.
+    pub(crate) fn watch_room(&self) -> watch::Receiver<Room> {
+        self.0.store.watch_room()
     }
 
     /// Makes the tables again from the journal, if that is sound; keeps what was there.

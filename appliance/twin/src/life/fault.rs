@@ -59,6 +59,8 @@ faults! {
     failed = 500 Later;
     /// The disk is full.
     full = 507 Later;
+    /// The twin has used up its room on the disk: somebody has to do something first.
+    full_twin = 507 No;
     /// The id names something else already.
     id_taken = 409 No;
     /// The request is not what the method takes.
@@ -141,6 +143,7 @@ impl From<store::Error> for Fault {
     )]
     fn from(error: store::Error) -> Self {
         match error {
+            store::Error::Full { space: store::Space::Quota } => Self::full_twin(),
             store::Error::Full { .. } => Self::full(),
             store::Error::ReadOnly { .. } => Self::read_only(),
             store::Error::TooLarge { .. } => Self::too_large(),

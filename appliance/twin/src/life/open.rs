@@ -96,16 +96,22 @@ pub enum OpenError {
     },
 }
 
-pub(super) async fn open(folder: &Path, name: &str, place: Place) -> Result<Inner, OpenError> {
+pub(super) async fn open(
+    folder: &Path,
+    name: &str,
+    place: Place,
+    quota: Option<u64>,
+) -> Result<Inner, OpenError> {
     let at = |error| OpenError::at(folder, error);
     std::fs::create_dir_all(folder).map_err(|source| OpenError::unreadable(folder, source))?;
     // Without room for a copy the data can still be read; what is really wrong, opening tells.
-    match store::maintain(folder) {
+    match store::maintain(folder, quota) {
         Ok(Some(done)) => tracing::info!(before = done.before, after = done.after, "compacted"),
         Ok(None) => {}
         Err(error) => tracing::warn!(error = %crate::chain(&error), "data not compacted"),
     }
-    let store = Store::open(folder, Options::default(), Box::new(LifeFold)).map_err(at)?;
+    let options = Options { quota, ..Options::default() };
+    let store = Store::open(folder, options, Box::new(LifeFold)).map_err(at)?;
     if store.head().seq == 0 {
         begin(&store, name).await.map_err(at)?;
     }

@@ -124,7 +124,7 @@ impl Two {
 impl One {
     pub(super) async fn new(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let life = Life::open(&folder.path().join("life"), name, place()).await.unwrap();
+        let life = Life::open(&folder.path().join("life"), name, place(), None).await.unwrap();
         Self { life: Rc::new(life), _folder: folder }
     }
 

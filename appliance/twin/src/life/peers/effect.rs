@@ -67,6 +67,10 @@ pub(super) fn effect(
             Ok(Taken::Again { contact, held })
         }
         Judgement::Next => {
+            if standing != Standing::Blocked {
+                // Who hears that there is no room keeps it and tries again.
+                w.check_room()?;
+            }
             if let Some(introduction) = introduction {
                 known::keep(w, apply, from, introduction, (!contact).then_some(came))?;
             }

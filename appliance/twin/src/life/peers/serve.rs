@@ -264,6 +264,7 @@ impl Session<'_> {
         let (reason, expected) = match no {
             No::Gap(expected) => (Refusal::Gap, Some(expected)),
             No::Refused(reason) => (reason, None),
+            No::Store(store::Error::Full { space: store::Space::Quota }) => (Refusal::Full, None),
             No::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "envelope not stored");
                 (Refusal::Full, None)

@@ -30,12 +30,12 @@ fn a_fresh_life_has_a_name_and_a_notebook() {
 fn everything_is_there_after_a_restart() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let life = Life::open(folder.path(), "ann", place()).await.unwrap();
+        let life = Life::open(folder.path(), "ann", place(), None).await.unwrap();
         let me = life.id();
         let body = json!({"id": id(), "conversation": "self", "text": "remember"}).to_string();
         life.call(&shell(), "chat", 1, "send", body.as_bytes()).await.unwrap();
         drop(life);
-        let life = Life::open(folder.path(), "ann", place()).await.unwrap();
+        let life = Life::open(folder.path(), "ann", place(), None).await.unwrap();
         assert_eq!(life.id(), me);
         let body = br#"{"conversation": "self"}"#;
         let page = life.call(&shell(), "chat", 1, "messages", body).await.unwrap();
@@ -48,8 +48,8 @@ fn everything_is_there_after_a_restart() {
 fn a_second_open_is_refused_and_harmless() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let life = Life::open(folder.path(), "ann", place()).await.unwrap();
-        let second = Life::open(folder.path(), "ann", place()).await;
+        let life = Life::open(folder.path(), "ann", place(), None).await.unwrap();
+        let second = Life::open(folder.path(), "ann", place(), None).await;
         assert!(matches!(second.err(), Some(OpenError::Busy { .. })));
         life.verify().await.unwrap();
     });
@@ -61,11 +61,11 @@ fn unusable_folders_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();
-        let opened = Life::open(&file, "ann", place()).await;
+        let opened = Life::open(&file, "ann", place(), None).await;
         assert!(matches!(opened.err(), Some(OpenError::Unreadable { .. })));
 
         let life = folder.path().join("life");
-        drop(Life::open(&life, "ann", place()).await.unwrap());
+        drop(Life::open(&life, "ann", place(), None).await.unwrap());
         let cut = |path: &std::path::Path| {
             let file = fs::OpenOptions::new().write(true).open(path).unwrap();
             file.set_len(file.metadata().unwrap().len() / 2).unwrap();
@@ -75,7 +75,7 @@ fn unusable_folders_are_told_apart() {
                 cut(&found.path());
             }
         }
-        let opened = Life::open(&life, "ann", place()).await;
+        let opened = Life::open(&life, "ann", place(), None).await;
         assert!(matches!(opened.err(), Some(OpenError::Damaged { .. })));
     });
 }
@@ -115,7 +115,7 @@ fn no_room_to_compact_is_no_reason_not_to_open() {
     const FOLDER: &str = "HOMETWIN_TEST_FOLDER";
     if let Some(folder) = std::env::var_os(FOLDER) {
         return run(async {
-            let life = Life::open(folder.as_ref(), "ann", place()).await.unwrap();
+            let life = Life::open(folder.as_ref(), "ann", place(), None).await.unwrap();
             let body = br#"{"conversation": "self"}"#;
             let page = life.call(&shell(), "chat", 1, "messages", body).await.unwrap();
             assert!(String::from_utf8(page).unwrap().contains("still here"));
@@ -124,7 +124,7 @@ fn no_room_to_compact_is_no_reason_not_to_open() {
     }
     let folder = tempfile::tempdir().unwrap();
     run(async {
-        let life = Life::open(folder.path(), "ann", place()).await.unwrap();
+        let life = Life::open(folder.path(), "ann", place(), None).await.unwrap();
         for text in ["still here".to_owned(), "x".repeat(8000), "y".repeat(8000)] {
             for _ in 0..8 {
                 let send = json!({"id": id(), "conversation": "self", "text": text}).to_string();

@@ -60,7 +60,8 @@ impl Twin {
         }
         let name = if twin == Number::NODE { "node" } else { "ann" }.to_owned();
         let folder = folder.to_str().unwrap().to_owned();
-        let start = ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms };
+        let share = handover::Share::default();
+        let start = ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms, share };
         executor.send(&start, &[twins.as_fd()]).await.unwrap();
         drop(twins);
         let ended = spawn_local(super::super::run(Channel::from_fd(theirs).unwrap()));
