@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,8 @@ pub struct Options {
     pub program: Option<PathBuf>,
     /// The user it runs as, which only root can choose; this test's own if `None`.
     pub user: Option<u32>,
+    /// A listener that the program finds as its standard input.
+    pub given: Option<Arc<TcpListener>>,
 }
 
 impl Options {
@@ -70,6 +74,7 @@ impl Default for Options {
             arguments: Vec::new(),
             program: None,
             user: None,
+            given: None,
         }
     }
 }
@@ -140,13 +145,17 @@ impl Node {
         if let Some(user) = options.user {
             command.uid(user).gid(user);
         }
+        let stdin = match &options.given {
+            Some(listener) => Stdio::from(OwnedFd::from(listener.try_clone()?)),
+            None => Stdio::null(),
+        };
         let mut child = command
             .arg("run")
             .arg("--data")
             .arg(&data)
             .args(["--listen", &options.listen, "--log", "json", "--json"])
             .args(&options.arguments)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
             .spawn()?;

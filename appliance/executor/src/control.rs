@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use crate::folder::control_socket;
+use crate::service::Started;
 use crate::{Error, file_error};
 
 /// What may be asked.
@@ -138,6 +139,8 @@ pub enum Answer {
         gateway: Option<u32>,
         /// Where the node listens.
         listen: std::net::SocketAddr,
+        /// Who started it, and how.
+        started: Started,
     },
     /// The journal and the tables agree.
     Verified {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::Config;
 use crate::groups::{Groups, NoGroups};
+use crate::service::Started;
 use crate::uids::{NoUids, Uids};
 use crate::walls::ground::{self, Landlock};
 
@@ -38,9 +39,15 @@ pub struct Running {
     pub child: bool,
 }
 
-/// Looks at this machine, at the data folder and at the processes that run.
+/// Looks at this machine, at the data folder and at the processes that run; `started` is how they
+/// were, if they do.
 #[must_use]
-pub fn examine(config: &Config, folder: &Path, running: &[Running]) -> Vec<Finding> {
+pub fn examine(
+    config: &Config,
+    folder: &Path,
+    running: &[Running],
+    started: Option<Started>,
+) -> Vec<Finding> {
     let groups = running.iter().filter(|process| process.child).map(|process| process.pid);
     let in_groups = groups.clone().count() > 0 && groups.clone().all(is_in_group);
     let users = Uids::available(config.first_uid).is_ok();
@@ -51,6 +58,13 @@ pub fn examine(config: &Config, folder: &Path, running: &[Running]) -> Vec<Findi
     });
     findings.push(Finding::missing("rest", "not_encrypted"));
     findings.push(data(folder));
+    if let Some(started) = started {
+        findings.push(service(started));
+        findings.push(match started.watchdog_s {
+            Some(s) => Finding::holding("watchdog", "watched").with(("seconds", s.to_string())),
+            None => Finding::missing("watchdog", "unwatched"),
+        });
+    }
     findings.extend(running.iter().map(process));
     if running.is_empty() {
         findings.push(Finding::missing("processes", "none"));
@@ -113,6 +127,14 @@ fn data(folder: &Path) -> Finding {
         Ok(about) if about.mode() & 0o077 == 0 => Finding::holding("data", "private").with(shown),
         Ok(_) => Finding::missing("data", "open").with(shown),
         Err(_) => Finding::missing("data", "none").with(shown),
+    }
+}
+
+fn service(started: Started) -> Finding {
+    match (started.managed, started.socket) {
+        (true, true) => Finding::holding("service", "socket"),
+        (true, false) => Finding::holding("service", "managed"),
+        (false, _) => Finding::missing("service", "by_hand"),
     }
 }
 
@@ -183,9 +205,14 @@ pub const SENTENCES: &[&str] = &[
     "doctor.rest.not_encrypted",
     "doctor.room.no_quota",
     "doctor.room.own_count",
+    "doctor.service.by_hand",
+    "doctor.service.managed",
+    "doctor.service.socket",
     "doctor.threads.limit",
     "doctor.threads.memory_only",
     "doctor.users.ordinary",
     "doctor.users.own",
     "doctor.users.unmapped",
+    "doctor.watchdog.unwatched",
+    "doctor.watchdog.watched",
 ];

@@ -120,6 +120,8 @@ impl DataFolder {
     /// When a file can't be read or written.
     pub fn give_experience(&self, twin: Number, experience: &Path) -> Result<(), Error> {
         let name = experience.file_name().unwrap_or(experience.as_os_str());
+        // It is given to the twin again when that starts.
+        self.take(&self.twin(twin), uids::take)?;
         let folder = self.twin(twin).join("experiences");
         make(&folder)?;
         copy(experience, &folder.join(name))
@@ -131,7 +133,23 @@ impl DataFolder {
     /// When something in it can't be removed.
     pub fn remove_twin(&self, twin: Number) -> Result<(), Error> {
         let folder = self.twin(twin);
+        self.take(&folder, uids::take_all)?;
         std::fs::remove_dir_all(&folder).map_err(file_error(folder))
+    }
+
+    /// Takes every twin's folder back, so that all of this one can be removed. No twin runs any more.
+    ///
+    /// # Errors
+    /// When one can't be taken.
+    pub fn take_back(&self) -> Result<(), Error> {
+        self.take(&self.path.join("twins"), uids::take_all)
+    }
+
+    fn take(&self, folder: &Path, take: fn(&Path) -> Result<(), Error>) -> Result<(), Error> {
+        match self.uids {
+            Some(_) => take(folder),
+            None => Ok(()),
+        }
     }
 
     /// A new file for an export, readable by nobody else.

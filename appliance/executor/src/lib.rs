@@ -23,6 +23,7 @@ mod process;
 mod registry;
 mod restart;
 pub mod scrape;
+pub mod service;
 pub mod uids;
 mod verbs;
 pub mod walls;
@@ -35,10 +36,11 @@ use std::path::PathBuf;
 pub use crate::config::Config;
 pub use crate::folder::DataFolder;
 pub use crate::registry::{Entry, Registry, check_name};
+pub use crate::service::Service;
 pub use crate::uids::{NoUids, Uids};
 pub use handover::{Refusal, Trouble};
 
-/// Runs a node until `shutdown` resolves or the gateway can't be kept running.
+/// Runs a node until `shutdown` resolves or the gateway can't be kept running; gives the folder back.
 ///
 /// Call it on the process's main thread, inside a current-thread runtime: children are told to die
 /// with the *thread* that started them.
@@ -48,11 +50,12 @@ pub use handover::{Refusal, Trouble};
 pub async fn run(
     config: Config,
     folder: DataFolder,
+    service: Service,
     notify: impl Fn(&Notice) + 'static,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
+) -> Result<DataFolder, Error> {
     tokio::task::LocalSet::new()
-        .run_until(node::run(config, folder, Box::new(notify), shutdown))
+        .run_until(node::run(config, folder, service, Box::new(notify), shutdown))
         .await
 }
 
@@ -175,6 +178,13 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// What a service manager gave can't be used.
+    #[error("what the service manager gave can't be used")]
+    Service {
+        /// What is wrong with it.
         #[source]
         source: io::Error,
     },

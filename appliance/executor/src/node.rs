@@ -11,13 +11,14 @@ use std::time::{Duration, SystemTime};
 
 use handover::{FromGateway, FromTwinExecutor, Number, Place, ToGateway, ToTwinExecutor};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_local};
 
 use crate::control::{self, Asked};
 use crate::groups::Groups;
 use crate::health::Remembered;
 use crate::process::{End, Process};
 use crate::restart::Restart;
+use crate::service::{Service, Started};
 use crate::verbs::Ask;
 use crate::walls::{self, Reach};
 use crate::welcome::Welcome;
@@ -26,6 +27,8 @@ use crate::{Config, DataFolder, Error, Notice, Registry, Uids, doctor};
 /// Everything that can happen to a node.
 pub(crate) enum Event {
     Asked(Asked),
+    /// The service manager wants to hear that this loop goes round.
+    Beat,
     /// Connections have been waiting for the gateway for some time.
     ConnectionsWait,
     /// A time that a sleeping twin asked for has come.
@@ -60,6 +63,8 @@ pub(crate) struct Node {
     pub(crate) ground: Vec<doctor::Finding>,
     pub(crate) next: u64,
     notify: Box<dyn Fn(&Notice)>,
+    pub(crate) service: Service,
+    pub(crate) started: Started,
     listener: TcpListener,
     events: UnboundedSender<Event>,
     pub(crate) gateway_restart: Restart,
@@ -87,17 +92,19 @@ pub(crate) struct Twin {
 pub(crate) async fn run(
     config: Config,
     folder: DataFolder,
+    service: Service,
     notify: Box<dyn Fn(&Notice)>,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
+) -> Result<DataFolder, Error> {
     let (events, mut happened) = mpsc::unbounded_channel();
-    let mut node = Node::open(config, folder, notify, events.clone())?;
+    let mut node = Node::open(config, folder, service, notify, events.clone())?;
     let asked = events.clone();
     control::serve(node.folder.path(), move |ask| drop(asked.send(Event::Asked(ask))))?;
     node.shut_in()?;
     node.start_gateway()?;
     node.watch_listener().map_err(|source| Error::Start { what: "watch", source })?;
     node.announce()?;
+    node.keep_beating();
     tokio::pin!(shutdown);
     loop {
         let event = tokio::select! {
@@ -107,19 +114,22 @@ pub(crate) async fn run(
         node.handle(event)?;
     }
     node.stop(&mut happened).await;
-    Ok(())
+    Ok(node.folder)
 }
 
 impl Node {
     fn open(
         config: Config,
         folder: DataFolder,
+        mut service: Service,
         notify: Box<dyn Fn(&Notice)>,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Error> {
         let registry = Registry::open(&folder)?;
         let address = config.listen;
-        let bound = TcpListener::bind(address).and_then(|listener| {
+        let started = service.started();
+        let given = service.take_listener().map_or_else(|| TcpListener::bind(address), Ok);
+        let bound = given.and_then(|listener| {
             // The library lets 128 wait, which a start of all browsers at once exceeds.
             rustix::net::listen(&listener, BACKLOG)?;
             let place = Place { zone: config.zone.clone(), listen: listener.local_addr()? };
@@ -146,6 +156,8 @@ impl Node {
             welcome: None,
             next: 0,
             notify,
+            service,
+            started,
             listener,
             events,
             gateway_restart: Restart::default(),
@@ -204,6 +216,7 @@ impl Node {
     fn handle(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Asked(asked) => self.asked(asked),
+            Event::Beat => self.service.alive(),
             Event::ConnectionsWait => self.ask_gateway(),
             Event::Due(twin) => self.wake(twin),
             Event::Gateway(header) => self.hear_gateway(&header),
@@ -226,6 +239,18 @@ impl Node {
         Ok(())
     }
 
+    /// The only timer of an idle node, and only under a watchdog. It goes through the loop: what hangs
+    /// there is silent.
+    fn keep_beating(&self) {
+        let Some(every) = self.service.beat() else { return };
+        let events = self.events.clone();
+        spawn_local(async move {
+            while events.send(Event::Beat).is_ok() {
+                tokio::time::sleep(every).await;
+            }
+        });
+    }
+
     fn by_instance(&self, instance: u64) -> Option<Number> {
         let has = |twin: &Twin| twin.process.as_ref().is_some_and(|p| p.instance == instance);
         self.twins.iter().find(|(_, twin)| has(twin)).map(|(number, _)| *number)
@@ -235,6 +260,7 @@ impl Node {
 
     async fn stop(&mut self, happened: &mut UnboundedReceiver<Event>) {
         self.stopping = true;
+        self.service.stopping();
         self.asks.clear();
         self.tell_gateway(ToGateway::Stop, Vec::new());
         for process in self.twins.values().filter_map(|twin| twin.process.as_ref()) {

@@ -3,9 +3,9 @@
 //! Twin 7 is user `first + 7`; the gateway has the last number of the range. Never uses a number
 //! outside of it, never changes what belongs to an ordinary user.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, lchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
 use handover::Number;
@@ -72,17 +72,18 @@ impl Uids {
     }
 }
 
-/// Gives a folder and all in it to a user. Nobody else may be using it: the twin doesn't run.
+/// Gives a folder and all in it to a user. Nobody else may be using it: the twin doesn't run. The
+/// executor's own group may still pass through the folder itself, to start the twin there.
 pub(crate) fn give(folder: &Path, uid: u32) -> Result<(), Error> {
     let mut left = MOST;
-    give_up_to(folder, uid, 0, &mut left)?;
+    walk(folder, uid, 0, &mut left)?;
     if left == 0 {
         tracing::warn!(folder = %folder.display(), "too many files to look at: some may be another user's");
     }
     Ok(())
 }
 
-fn give_up_to(path: &Path, uid: u32, depth: u32, left: &mut u32) -> Result<(), Error> {
+fn walk(path: &Path, uid: u32, depth: u32, left: &mut u32) -> Result<(), Error> {
     if *left == 0 || depth > DEPTH {
         *left = 0;
         return Ok(());
@@ -90,13 +91,44 @@ fn give_up_to(path: &Path, uid: u32, depth: u32, left: &mut u32) -> Result<(), E
     *left -= 1;
     let about = fs::symlink_metadata(path).map_err(file_error(path))?;
     if about.is_dir() {
+        take(path)?;
         for item in fs::read_dir(path).map_err(file_error(path))? {
-            give_up_to(&item.map_err(file_error(path))?.path(), uid, depth + 1, left)?;
+            walk(&item.map_err(file_error(path))?.path(), uid, depth + 1, left)?;
         }
     }
+    let passable = depth == 0 && about.is_dir();
+    if passable && about.mode() & 0o777 != PASSABLE {
+        fs::set_permissions(path, Permissions::from_mode(PASSABLE)).map_err(file_error(path))?;
+    }
+    let gid = if passable { rustix::process::getegid().as_raw() } else { uid };
     // The folder comes after what is in it: interrupted, it is done again.
-    if (about.uid(), about.gid()) != (uid, uid) {
-        lchown(path, Some(uid), Some(uid)).map_err(file_error(path))?;
+    if about.is_dir() || (about.uid(), about.gid()) != (uid, gid) {
+        lchown(path, Some(uid), Some(gid)).map_err(file_error(path))?;
+    }
+    Ok(())
+}
+
+/// Takes a twin's folder and all folders in it back, so that what is in them can be removed.
+pub(crate) fn take_all(folder: &Path) -> Result<(), Error> {
+    take(folder)?;
+    for item in fs::read_dir(folder).map_err(file_error(folder))? {
+        let item = item.map_err(file_error(folder))?;
+        if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+            take_all(&item.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes one folder back. The right to change owners is all the executor has: it passes by no mode.
+pub(crate) fn take(folder: &Path) -> Result<(), Error> {
+    let me = rustix::process::geteuid().as_raw();
+    let about = fs::symlink_metadata(folder).map_err(file_error(folder))?;
+    if about.uid() != me {
+        lchown(folder, Some(me), None).map_err(file_error(folder))?;
+    }
+    if about.mode() & 0o700 != 0o700 {
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(file_error(folder))?;
     }
     Ok(())
 }
@@ -113,6 +145,8 @@ const COUNT: u32 = 65_536;
 /// So many files of one twin are looked at, so deep: a hostile twin can't keep the executor busy.
 const MOST: u32 = 20_000;
 const DEPTH: u32 = 16;
+/// A twin's folder: all of it is the twin's, and the executor's group may go into it.
+const PASSABLE: u32 = 0o710;
 
 #[cfg(test)]
 mod tests {
@@ -151,8 +185,14 @@ mod tests {
         std::os::unix::fs::symlink(&other, own.join("link")).unwrap();
         give(&own, 3_000_001).unwrap();
         let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
+        let about = fs::metadata(&own).unwrap();
+        assert_eq!((about.uid(), about.mode() & 0o777), (3_000_001, 0o710));
+        assert_eq!(about.gid(), rustix::process::getegid().as_raw());
+        assert_eq!(owner(&own.join("deep")), 3_000_001);
         assert_eq!(owner(&own.join("deep/file")), 3_000_001);
         assert_eq!(owner(&own.join("link")), 3_000_001);
         assert_eq!(owner(&other), 0);
+        take_all(&own).unwrap();
+        assert_eq!((owner(&own), owner(&own.join("deep"))), (0, 0));
     }
 }

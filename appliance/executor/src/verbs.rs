@@ -72,6 +72,7 @@ impl Node {
                 executor: std::process::id(),
                 gateway: self.gateway.as_ref().map(|gateway| gateway.pid),
                 listen: self.place.listen,
+                started: self.started,
             }),
             Verb::Rename { name, to } => {
                 self.rename(&name, &to).map(|()| Answer::Renamed { address: self.address(&to) })

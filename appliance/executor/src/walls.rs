@@ -24,6 +24,7 @@ mod twin;
 use std::io;
 
 pub(crate) use self::executor::{NEEDED, Reach, enter_executor};
+pub(crate) use self::inherited::adopt;
 pub use self::own::Given;
 
 /// A program that is shut in.

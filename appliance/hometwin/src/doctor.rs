@@ -17,9 +17,11 @@ pub(crate) fn doctor(asked: Doctor, say: &Say) -> Result<ExitCode, Failure> {
     let folder = data_folder(asked.data)?;
     let config = Config::load(&folder)?;
     let mut running = Vec::new();
-    if let Some(Answer::Status { executor, gateway, .. }) =
+    let mut how = None;
+    if let Some(Answer::Status { executor, gateway, started, .. }) =
         control::ask(&folder, &control::Verb::Status)?
     {
+        how = Some(started);
         running.push(Running { pid: executor, name: "executor".to_owned(), child: false });
         running.extend(gateway.map(|pid| Running { pid, name: "gateway".to_owned(), child: true }));
     }
@@ -27,5 +29,5 @@ pub(crate) fn doctor(asked: Doctor, say: &Say) -> Result<ExitCode, Failure> {
         let awake = twins.into_iter().filter_map(|twin| Some((twin.pid?, twin.name)));
         running.extend(awake.map(|(pid, name)| Running { pid, name, child: true }));
     }
-    Ok(say.findings(&doctor::examine(&config, &folder, &running), asked.json))
+    Ok(say.findings(&doctor::examine(&config, &folder, &running, how), asked.json))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use executor::{Config, DataFolder, Uids};
+use executor::{Config, DataFolder, Service, Uids};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +13,8 @@ use crate::say::{Failure, Say};
 
 /// Runs until a signal says stop.
 pub(crate) fn run(run: Run, logging: &Logging, say: &Say) -> Result<ExitCode, Failure> {
+    // First of all: what it gives is known by its numbers only.
+    let service = Service::from_environment()?;
     logging.start();
     let throw_away = match run.ephemeral {
         true => {
@@ -29,11 +31,13 @@ pub(crate) fn run(run: Run, logging: &Logging, say: &Say) -> Result<ExitCode, Fa
     folder.keep_apart(Uids::available(config.0.first_uid).ok());
     let json = config.1;
     let notify = say.notifier(json, throw_away.is_some());
-    runtime()?.block_on(async {
-        executor::run(config.0, folder, notify, stop_signal()?).await.map_err(Failure::from)
+    let folder = runtime()?.block_on(async {
+        let running = executor::run(config.0, folder, service, notify, stop_signal()?);
+        running.await.map_err(Failure::from)
     })?;
-    if let Some(folder) = throw_away {
-        folder.close().map_err(Failure::inside)?;
+    if let Some(throw_away) = throw_away {
+        folder.take_back()?;
+        throw_away.close().map_err(Failure::inside)?;
     }
     Ok(ExitCode::SUCCESS)
 }

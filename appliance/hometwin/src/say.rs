@@ -136,7 +136,7 @@ impl Say {
                 let export = export.display().to_string();
                 self.print(&language.fill("removed", &[("name", name), ("export", &export)]));
             }
-            Answer::Status { executor, gateway, listen } => {
+            Answer::Status { executor, gateway, listen, .. } => {
                 let gateway = gateway.map_or("-".to_owned(), |pid| pid.to_string());
                 let values = [
                     ("executor", executor.to_string()),
@@ -299,9 +299,9 @@ fn sentence(failure: &Failure) -> Sentence {
             let folder = folder.display().to_string();
             ("not_yours", vec![("folder", folder), ("owner", owner.to_string())], 3)
         }
-        Failure::Executor(error @ (Error::Start { .. } | Error::Walls(_))) => {
-            ("failed", vec![("reason", chain(error))], 1)
-        }
+        Failure::Executor(
+            error @ (Error::Service { .. } | Error::Start { .. } | Error::Walls(_)),
+        ) => ("failed", vec![("reason", chain(error))], 1),
         Failure::Inside(reason) => ("failed", vec![("reason", reason.clone())], 1),
         Failure::NoDataFolder => ("no_data_folder", vec![], 2),
         Failure::NotConfirmed => ("not_confirmed", vec![], 3),

@@ -105,7 +105,10 @@ impl Node {
 
     pub(super) fn hear_gateway(&mut self, header: &FromGateway) {
         match *header {
-            FromGateway::Ready => tracing::info!("the gateway is ready"),
+            FromGateway::Ready => {
+                tracing::info!("the gateway is ready");
+                self.service.ready(self.place.listen);
+            }
             FromGateway::Here => self.gateway_asked = None,
             FromGateway::Wake { twin } => self.wake(twin),
             FromGateway::Stuck { twin } => {

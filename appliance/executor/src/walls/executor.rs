@@ -19,7 +19,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule,
 };
 
-use super::{Entered, Error, build, calls, inherited};
+use super::{Entered, Error, build, calls, inherited, own};
 
 /// What the executor of this node has to reach.
 pub(crate) struct Reach<'a> {
@@ -48,33 +48,27 @@ pub(crate) fn enter_executor(reach: &Reach<'_>) -> Result<Entered, Error> {
     Ok(Entered { landlock, seccomp })
 }
 
-/// Started by root or with capabilities, it keeps only those that it uses.
+/// Started by root or with capabilities, it keeps only those that it uses, and can never have others.
 fn keep_capabilities() -> Result<(), Error> {
     let has = capabilities(None).map_err(Error::at("capabilities"))?;
+    own::bound(NEEDED);
     let sets = CapabilitySets {
-        effective: has.effective & KEPT,
-        permitted: has.permitted & KEPT,
-        inheritable: has.inheritable & KEPT,
+        effective: has.effective & NEEDED,
+        permitted: has.permitted & NEEDED,
+        // What is taken from here is gone from the ambient ones too.
+        inheritable: has.inheritable & NEEDED,
     };
     set_capabilities(None, sets).map_err(Error::at("capabilities"))
 }
 
-const KEPT: CapabilitySet = CapabilitySet::CHOWN // a twin's folder is its uid's
-    .union(CapabilitySet::DAC_OVERRIDE) // and is removed with the twin
-    .union(CapabilitySet::FOWNER)
+/// What keeps twins apart by uid; without any of these there are no uids. A twin's folder is its own
+/// user's, so it is taken back (and not passed by) before it is looked at or removed.
+pub(crate) const NEEDED: CapabilitySet = CapabilitySet::CHOWN // a twin's folder is its uid's
     .union(CapabilitySet::KILL) // ends what is stuck
     .union(CapabilitySet::SETGID) // the child uses these to become its own user,
-    .union(CapabilitySet::SETPCAP)
     .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SYS_CHROOT); // below its own root
-
-/// What keeps twins apart by uid; without any of these there are no uids.
-pub(crate) const NEEDED: CapabilitySet = CapabilitySet::CHOWN
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::KILL)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SYS_CHROOT);
+    .union(CapabilitySet::SYS_CHROOT) // below its own root,
+    .union(CapabilitySet::SETPCAP); // and so that it can never have any of these again
 
 fn shut_files(reach: &Reach<'_>) -> Result<bool, Error> {
     let step = "landlock";
@@ -178,7 +172,10 @@ mod tests {
 
     use rustix::io::Errno;
     use rustix::process::Uid;
-    use rustix::thread::{set_thread_res_uid, set_thread_uid};
+    use rustix::thread::{
+        configure_capability_in_ambient_set, set_keep_capabilities, set_thread_res_uid,
+        set_thread_uid,
+    };
 
     use super::*;
 
@@ -187,41 +184,69 @@ mod tests {
     }
 
     /// Everything but the marks on descriptors holds for one thread only, so a test can have it.
-    fn shut_in(data: &Path, test: impl FnOnce(Entered) + Send) {
+    fn shut_in(data: &Path, before: fn(), test: impl FnOnce(Entered) + Send) {
         let uids = Some(3_000_000..3_065_536);
         let reach = Reach { data, read: &[], groups: None, uids };
         std::thread::scope(|scope| {
-            let shut = scope.spawn(|| test(enter_executor(&reach).unwrap()));
+            let shut = scope.spawn(|| {
+                before();
+                test(enter_executor(&reach).unwrap());
+            });
             shut.join().unwrap();
         });
+    }
+
+    /// As a service manager starts it: an ordinary user with just these capabilities. Holds for this
+    /// thread only.
+    fn become_service_user() {
+        let user = uid(65_534);
+        set_keep_capabilities(true).unwrap();
+        set_thread_res_uid(user, user, user).unwrap();
+        let sets = CapabilitySets { effective: NEEDED, permitted: NEEDED, inheritable: NEEDED };
+        set_capabilities(None, sets).unwrap();
+        for one in NEEDED.iter() {
+            configure_capability_in_ambient_set(one, true).unwrap();
+        }
+    }
+
+    /// Tries to become others, inside and outside the range.
+    fn becomes_nobody_outside(may: bool) {
+        let has = capabilities(None).unwrap();
+        assert!(NEEDED.contains(has.permitted) && NEEDED.contains(has.effective));
+        let inside = uid(3_000_007);
+        for outside in [0, 1000, 2_999_999, 3_065_536, u32::MAX - 1] {
+            let outside = uid(outside);
+            for (real, effective, saved) in [
+                (outside, outside, outside),
+                (inside, inside, outside),
+                (inside, outside, inside),
+                (outside, inside, inside),
+            ] {
+                let became = set_thread_res_uid(real, effective, saved);
+                assert_eq!(became, Err(Errno::PERM), "{real:?} {effective:?} {saved:?}");
+            }
+        }
+        assert_eq!(set_thread_uid(inside), Err(Errno::PERM), "a way that leaves a way back");
+        // Who may, may here: what was refused above was refused by the wall.
+        let own = set_thread_res_uid(inside, inside, inside);
+        assert_eq!(own.is_ok(), may, "{own:?}");
     }
 
     #[test]
     fn it_becomes_nobody_outside_the_range() {
         let is_root = rustix::process::geteuid().is_root();
         let data = tempfile::tempdir().unwrap();
-        shut_in(data.path(), |entered| {
-            assert!(entered.seccomp);
-            let has = capabilities(None).unwrap();
-            assert!(KEPT.contains(has.permitted) && KEPT.contains(has.effective));
-            let inside = uid(3_000_007);
-            for outside in [0, 1000, 2_999_999, 3_065_536, u32::MAX - 1] {
-                let outside = uid(outside);
-                for (real, effective, saved) in [
-                    (outside, outside, outside),
-                    (inside, inside, outside),
-                    (inside, outside, inside),
-                    (outside, inside, inside),
-                ] {
-                    let became = set_thread_res_uid(real, effective, saved);
-                    assert_eq!(became, Err(Errno::PERM), "{real:?} {effective:?} {saved:?}");
-                }
-            }
-            assert_eq!(set_thread_uid(inside), Err(Errno::PERM), "a way that leaves a way back");
-            // As root it may: what was refused above was refused by the wall.
-            let own = set_thread_res_uid(inside, inside, inside);
-            assert_eq!(own.is_ok(), is_root, "{own:?}");
-        });
+        shut_in(
+            data.path(),
+            || {},
+            |entered| {
+                assert!(entered.seccomp);
+                becomes_nobody_outside(is_root);
+            },
+        );
+        if is_root {
+            shut_in(data.path(), become_service_user, |_| becomes_nobody_outside(true));
+        }
     }
 
     #[test]
@@ -234,18 +259,22 @@ mod tests {
             Command::new(program).arg("--list").stdout(Stdio::null()).status().map(|s| s.success())
         };
         assert!(start("/bin/true").unwrap(), "without the wall it starts");
-        shut_in(data.path(), |entered| {
-            fs::write(data.path().join("file"), "own").unwrap();
-            assert!(start("/proc/self/exe").unwrap(), "its own program");
-            if !entered.landlock {
-                return;
-            }
-            assert!(fs::read(other.path().join("secret")).is_err());
-            assert!(fs::write(other.path().join("planted"), "").is_err());
-            assert!(fs::read("/etc/passwd").is_err());
-            assert!(start("/bin/true").is_err());
-            let connected = std::net::TcpStream::connect(listener.local_addr().unwrap());
-            assert!(connected.is_err(), "Landlock 4 and later guard TCP");
-        });
+        shut_in(
+            data.path(),
+            || {},
+            |entered| {
+                fs::write(data.path().join("file"), "own").unwrap();
+                assert!(start("/proc/self/exe").unwrap(), "its own program");
+                if !entered.landlock {
+                    return;
+                }
+                assert!(fs::read(other.path().join("secret")).is_err());
+                assert!(fs::write(other.path().join("planted"), "").is_err());
+                assert!(fs::read("/etc/passwd").is_err());
+                assert!(start("/bin/true").is_err());
+                let connected = std::net::TcpStream::connect(listener.local_addr().unwrap());
+                assert!(connected.is_err(), "Landlock 4 and later guard TCP");
+            },
+        );
     }
 }

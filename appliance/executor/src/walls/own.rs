@@ -58,15 +58,7 @@ pub(super) fn become_own(given: Given) -> Result<(), Error> {
         // Nothing of the host is below this root, and no path leads past it. What is open stays open.
         rustix::process::chroot(".").map_err(Error::at("the own folder as root"))?;
         rustix::process::chdir("/").map_err(Error::at("the own folder as root"))?;
-        for bit in 0..64 {
-            // Ends at the first that this kernel doesn't know; without the right to, they stay, and
-            // no_new_privs keeps them from ever being gained.
-            if remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit))
-                .is_err()
-            {
-                break;
-            }
-        }
+        bound(CapabilitySet::empty());
         let (user, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
         set_thread_groups(&[]).map_err(Error::at("no groups"))?;
         set_thread_res_gid(group, group, group).map_err(Error::at("the own group"))?;
@@ -76,6 +68,18 @@ pub(super) fn become_own(given: Given) -> Result<(), Error> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
     set_capabilities(None, sets).map_err(Error::at("no capabilities"))
+}
+
+/// Takes all but these from what this process and its children can ever have.
+pub(super) fn bound(kept: CapabilitySet) {
+    for bit in 0..64 {
+        let one = CapabilitySet::from_bits_retain(1 << bit);
+        // Ends at the first that this kernel doesn't know; without the right to, they stay, and
+        // no_new_privs keeps them from ever being gained.
+        if !kept.contains(one) && remove_capability_from_bounding_set(one).is_err() {
+            break;
+        }
+    }
 }
 
 /// Sets what it may use at most, without a way to raise it again.
