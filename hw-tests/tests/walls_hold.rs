@@ -62,14 +62,17 @@ const SURELY: &[&str] = &[
     "machine_faults",
     "machine_shared_memory",
     "share_memory",
+    "share_memory_shared",
+    "share_memory_stack",
     "share_descriptors",
 ];
 
 fn red_team_as(who: As) -> Result<()> {
     let ground = Ground::new()?;
-    for program in ["twin", "gateway"] {
+    for program in ["twin", "gateway", "worker"] {
         let stopped = ground.all_fail(program, who)?;
-        let sure = SURELY.iter().filter(|name| program == "twin" || **name != "share_descriptors");
+        let sure =
+            SURELY.iter().filter(|name| program != "gateway" || **name != "share_descriptors");
         let missing: Vec<_> = sure.filter(|name| !stopped.contains_key(**name)).collect();
         assert!(missing.is_empty(), "{who:?} {program}: fails without the wall too: {missing:?}");
     }
@@ -287,6 +290,46 @@ fn a_taken_gateway_is_replaced() {
             .unwrap();
     }
     taken.ann_is_well(Duration::from_secs(1)).unwrap();
+}
+
+#[test]
+fn a_taken_worker_hurts_nobody_and_is_never_waited_for() {
+    let data = tempfile::tempdir().unwrap();
+    fs::write(data.path().join("node.toml"), "[worker]\nmemory_mib = 64\ncpu_s = 1\n").unwrap();
+    let taken = Taken::start_on(Options::people(&["ann", "bob"]).data(data.path())).unwrap();
+    let file = data.path().join("foreign.txt");
+    fs::write(&file, "some words").unwrap();
+    let file = file.to_str().unwrap();
+    let text = || taken.node.verb(&["text", file]).unwrap();
+    assert_eq!(text().json()["text"], "some words\n");
+    for (order, code, why) in [
+        ("garbage", 9, "stopped"),
+        ("memory", 9, "stopped"),
+        ("mounts", 9, "stopped"),
+        ("writes", 9, "stopped"),
+        ("spins", 9, "too_slow"),
+        ("silent", 9, "too_slow"),
+        // What it says is taken for what it is: its own word for its own job, once.
+        ("smuggles", 0, ""),
+        ("answers", 0, ""),
+    ] {
+        fs::write(taken.orders(), format!("worker: {order}\n")).unwrap();
+        let said = text();
+        assert_eq!(
+            (said.code, said.json()["why"].as_str()),
+            (code, Some(why).filter(|w| !w.is_empty())),
+            "{order}: {said:?}"
+        );
+        taken.ann_is_well(Duration::ZERO).unwrap();
+    }
+    fs::remove_file(taken.orders()).unwrap();
+    assert_eq!(text().json()["text"], "some words\n");
+    // None of them is left.
+    until("the end of all workers", Duration::from_secs(20), || {
+        let status = taken.node.verb(&["status"])?.json();
+        Ok((status["workers"] == json!([])).then_some(()))
+    })
+    .unwrap();
 }
 
 #[test]

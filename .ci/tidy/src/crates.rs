@@ -53,6 +53,7 @@ const BANNED: &[(&str, &str)] = &[
 const TWICE: &[(&str, &str)] = &[
     ("embedded-io", "postcard takes both for its optional readers"),
     ("getrandom", "ring still takes 0.2"),
+    ("miniz_oxide", "png takes 0.8 beside flate2, which has moved on"),
     ("rand", "phf_generator, behind a build-time table, still takes 0.8"),
     ("rand_core", "comes with both rand"),
     ("syn", "derive macros are moving from 2 to 3; build time only"),

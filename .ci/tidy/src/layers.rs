@@ -32,8 +32,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("executor", &["handover"]),
     ("gateway", &["handover", "link"]),
     ("twin", &["capability", "handover", "link", "store"]),
+    ("worker", &["handover"]),
     // The one program file.
-    ("hometwin", &["executor", "gateway", "twin", "handover"]),
+    ("hometwin", &["executor", "gateway", "twin", "handover", "worker"]),
     // Tests see the product from outside.
     ("hw-tests", &["capability"]),
     // An intruder sees it from inside: it is the product, with one process that does as it likes.

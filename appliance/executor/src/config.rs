@@ -29,6 +29,8 @@ pub struct Config {
     pub first_uid: u32,
     /// What one twin may use.
     pub limits: Limits,
+    /// What the node's workers may use.
+    pub workers: WorkerLimits,
     /// Whether the log is JSON lines: those of children are written into it.
     pub json_log: bool,
     /// The only variables that the node's other processes see: how to log.
@@ -57,6 +59,24 @@ impl Default for Limits {
     }
 }
 
+/// What workers may use: each does one job with one foreign file and is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct WorkerLimits {
+    /// Bytes of memory of each.
+    pub memory: u64,
+    /// Seconds of the processor for one job; three times that by the clock on the wall.
+    pub cpu_s: u64,
+    /// Workers that run at once.
+    pub at_once: usize,
+}
+
+impl Default for WorkerLimits {
+    fn default() -> Self {
+        // A photo of 50 million pixels takes 150 MiB as such, and as much again while it is read.
+        Self { memory: 512 * MIB, cpu_s: 20, at_once: 2 }
+    }
+}
+
 const MIB: u64 = 1 << 20;
 
 impl Default for Config {
@@ -69,6 +89,7 @@ impl Default for Config {
             experiences: Vec::new(),
             first_uid: 3_000_000,
             limits: Limits::default(),
+            workers: WorkerLimits::default(),
             json_log: false,
             environment: Vec::new(),
         }
@@ -84,6 +105,7 @@ struct Written {
     sleep_after_s: Option<u64>,
     first_uid: Option<u64>,
     twin: Option<WrittenTwin>,
+    worker: Option<WrittenWorker>,
 }
 
 /// The table `[twin]`: what each may use.
@@ -95,6 +117,15 @@ struct WrittenTwin {
     cpu_weight: Option<u64>,
     /// 0: no limit but the disk itself.
     disk_mib: Option<u64>,
+}
+
+/// The table `[worker]`: what each may use, and how many there may be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenWorker {
+    memory_mib: Option<u64>,
+    cpu_s: Option<u64>,
+    at_once: Option<u64>,
 }
 
 impl Config {
@@ -164,6 +195,17 @@ impl Config {
             limits.share.disk = (disk > 0).then_some(disk * MIB);
         }
         config.limits = limits;
+        let (worker, mut workers) = (written.worker.unwrap_or_default(), WorkerLimits::default());
+        if let Some(memory) = within("memory_mib", worker.memory_mib, 16..=65_536)? {
+            workers.memory = memory * MIB;
+        }
+        if let Some(seconds) = within("cpu_s", worker.cpu_s, 1..=600)? {
+            workers.cpu_s = seconds;
+        }
+        if let Some(count) = within("at_once", worker.at_once, 1..=64)? {
+            workers.at_once = usize::try_from(count).unwrap_or(workers.at_once);
+        }
+        config.workers = workers;
         Ok(config)
     }
 }
@@ -201,6 +243,9 @@ mod tests {
         let disk = |text: &str| read(&format!("[twin]\n{text}")).unwrap().limits.share.disk;
         assert_eq!((disk(""), disk("disk_mib = 0")), (Some(10 << 30), None));
         assert_eq!(disk("disk_mib = 3"), Some(3 << 20));
+        let config = read("[worker]\nmemory_mib = 64\ncpu_s = 3\nat_once = 4\n").unwrap();
+        let workers = WorkerLimits { memory: 64 << 20, cpu_s: 3, at_once: 4 };
+        assert_eq!(config.workers, workers);
     }
 
     #[test]
@@ -215,6 +260,7 @@ mod tests {
             ("[twin]\ncpu_weight = 0\n", "node.toml, line 2: `cpu_weight` is from 1"),
             ("[twin]\ndisk_mib = 99999999\n", "node.toml, line 2: `disk_mib` is from 0"),
             ("[twin]\ndisk_mib = -1\n", "node.toml, line 2: "),
+            ("[worker]\nat_once = 0\n", "node.toml, line 2: `at_once` is from 1"),
             ("[twin]\nmemory = 1\n", "node.toml, line 2: unknown field `memory`"),
         ] {
             let error = read(text).unwrap_err();

@@ -2,19 +2,25 @@
 //!
 //! One request line of JSON, one answer line. Both ends come from the same program file. A request
 //! is bounded in size and time; it never carries a secret, an answer only the one-time code that
-//! was asked for.
+//! was asked for. Files that a verb is about come as open descriptors with its line: the asker opens
+//! them, as who they are, and the node only passes them on.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use handover::Refusal;
+use handover::{Cannot, Made, Refusal, Task};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
+};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -71,6 +77,12 @@ pub enum Verb {
         /// Its name.
         name: String,
     },
+    /// Make something of a foreign file, in a worker. +fd the file, open to read; +fd an empty one,
+    /// open to write.
+    Work {
+        /// What to make.
+        task: Task,
+    },
 }
 
 /// What is answered.
@@ -102,10 +114,20 @@ pub enum Answer {
         /// In the order in which they were made.
         twins: Vec<Listed>,
     },
+    /// It is made and in its file. Whoever uses it believes it no more than what it was made of.
+    Made {
+        /// What.
+        made: Made,
+    },
     /// The new token for the node's metrics.
     MetricsToken {
         /// Shown once.
         token: String,
+    },
+    /// Nothing was made of a foreign file.
+    NotMade {
+        /// Why.
+        why: Cannot,
     },
     /// The one-time address.
     Pair {
@@ -141,6 +163,8 @@ pub enum Answer {
         listen: std::net::SocketAddr,
         /// Who started it, and how.
         started: Started,
+        /// Process ids of workers that are at a job.
+        workers: Vec<u32>,
     },
     /// The journal and the tables agree.
     Verified {
@@ -179,6 +203,18 @@ pub struct Listed {
 /// # Errors
 /// When the node runs and its answer can't be had.
 pub fn ask(folder: &Path, verb: &Verb) -> Result<Option<Answer>, Error> {
+    ask_with(folder, verb, &[])
+}
+
+/// The same, with files that the verb is about.
+///
+/// # Errors
+/// When the node runs and its answer can't be had.
+pub fn ask_with(
+    folder: &Path,
+    verb: &Verb,
+    files: &[BorrowedFd<'_>],
+) -> Result<Option<Answer>, Error> {
     let path = control_socket(folder);
     let stream = match short(&path).and_then(|(_open, path)| StdStream::connect(path)) {
         Ok(stream) => stream,
@@ -192,21 +228,37 @@ pub fn ask(folder: &Path, verb: &Verb) -> Result<Option<Answer>, Error> {
         }
         Err(error) => return Err(file_error(path)(error)),
     };
-    exchange(stream, verb).map(Some).map_err(file_error(path))
+    exchange(stream, verb, files).map(Some).map_err(file_error(path))
 }
 
-fn exchange(mut stream: StdStream, verb: &Verb) -> io::Result<Answer> {
+fn exchange(stream: StdStream, verb: &Verb, files: &[BorrowedFd<'_>]) -> io::Result<Answer> {
     let mut line = serde_json::to_vec(verb)?;
     line.push(b'\n');
-    stream.write_all(&line)?;
+    send(&stream, &line, files)?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;
     Ok(serde_json::from_str(&answer)?)
 }
 
+/// Sends all of it, the files with its first byte.
+fn send(stream: &StdStream, mut bytes: &[u8], mut files: &[BorrowedFd<'_>]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let parts = [IoSlice::new(bytes)];
+        let sent = rustix::net::sendmsg(stream, &parts, &mut control, SendFlags::NOSIGNAL)?;
+        (bytes, files) = (bytes.get(sent..).unwrap_or_default(), &[]);
+    }
+    Ok(())
+}
+
 /// A verb on its way to the node's loop.
 pub(crate) struct Asked {
     pub(crate) verb: Verb,
+    pub(crate) files: Vec<OwnedFd>,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
@@ -240,25 +292,68 @@ pub(crate) fn serve(folder: &Path, hear: impl Fn(Asked) + Clone + 'static) -> Re
 }
 
 async fn answer(mut stream: UnixStream, hear: impl Fn(Asked)) {
-    let mut line = String::new();
-    let (reader, mut writer) = stream.split();
-    let mut reader = tokio::io::BufReader::new(reader.take(MAX_REQUEST));
-    let read = tokio::time::timeout(READ_WITHIN, reader.read_line(&mut line)).await;
-    if !matches!(read, Ok(Ok(_))) {
-        return;
-    }
-    let answer = match serde_json::from_str(&line) {
+    let read = tokio::time::timeout(READ_WITHIN, read(&stream)).await;
+    let Ok(Ok((line, files))) = read else { return };
+    let answer = match serde_json::from_slice(&line) {
         Ok(verb) => {
             let (answer, answered) = oneshot::channel();
-            hear(Asked { verb, answer });
+            hear(Asked { verb, files, answer });
             let stopping = || Answer::Failed { text: "the node is stopping".to_owned() };
-            answered.await.unwrap_or_else(|_| stopping())
+            tokio::select! {
+                answer = answered => answer.unwrap_or_else(|_| stopping()),
+                // Who asked has gone; what has begun goes on, what waits for a place does not.
+                () = gone(&stream) => return,
+            }
         }
         Err(error) => Answer::Failed { text: format!("not a verb: {error}") },
     };
     if let Ok(mut line) = serde_json::to_vec(&answer) {
         line.push(b'\n');
-        let _ = writer.write_all(&line).await;
+        let _ = stream.write_all(&line).await;
+    }
+}
+
+/// Reads a line, and the files that come with it.
+async fn read(stream: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let (mut line, mut files) = (Vec::new(), Vec::new());
+    while !line.ends_with(b"\n") {
+        let more = stream
+            .async_io(Interest::READABLE, || receive(stream.as_fd(), &mut line, &mut files))
+            .await?;
+        if more == 0 || line.len() > MAX_REQUEST || files.len() > FILES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+    Ok((line, files))
+}
+
+fn receive(from: BorrowedFd<'_>, to: &mut Vec<u8>, files: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    let mut bytes = [0; 4096];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut bytes)];
+    let message = rustix::net::recvmsg(from, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    for item in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = item {
+            files.extend(rights);
+        }
+    }
+    if message.flags.intersects(ReturnFlags::CTRUNC) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    to.extend_from_slice(bytes.get(..message.bytes).unwrap_or_default());
+    Ok(message.bytes)
+}
+
+/// Resolves when the other end is closed; what it still says is nothing that was asked for.
+async fn gone(stream: &UnixStream) {
+    let mut bytes = [0; 256];
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut bytes) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => return,
+        }
     }
 }
 
@@ -274,7 +369,9 @@ fn short(path: &Path) -> io::Result<(Option<File>, PathBuf)> {
     }
 }
 
-const MAX_REQUEST: u64 = 64 * 1024;
+const MAX_REQUEST: usize = 64 * 1024;
+/// The most files that come with a verb.
+const FILES: usize = 2;
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -287,6 +384,42 @@ mod tests {
         assert_eq!(ask(folder.path(), &Verb::List).unwrap(), None);
         drop(std::os::unix::net::UnixListener::bind(control_socket(folder.path())));
         assert_eq!(ask(folder.path(), &Verb::List).unwrap(), None, "a dead node's socket");
+    }
+
+    #[test]
+    fn files_come_with_their_verb_and_no_more_than_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            serve(&path, |asked: Asked| {
+                let [from, to] = asked.files.try_into().unwrap();
+                let text = io::read_to_string(File::from(from)).unwrap();
+                io::Write::write_all(&mut File::from(to), text.as_bytes()).unwrap();
+                asked.answer.send(Answer::Repaired).unwrap();
+            })
+            .unwrap();
+            let asking = tokio::task::spawn_blocking(move || {
+                std::fs::write(path.join("from"), "foreign").unwrap();
+                let from = File::open(path.join("from")).unwrap();
+                let to = File::create(path.join("to")).unwrap();
+                let verb = Verb::Work { task: Task::Text };
+                let answer = ask_with(&path, &verb, &[from.as_fd(), to.as_fd()]).unwrap();
+                assert_eq!(answer, Some(Answer::Repaired));
+                assert_eq!(std::fs::read_to_string(path.join("to")).unwrap(), "foreign");
+                // Past what our own sender would send: nobody hears it.
+                let stream = StdStream::connect(control_socket(&path)).unwrap();
+                let three = [from.as_fd(); 3];
+                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+                let mut control = SendAncillaryBuffer::new(&mut space);
+                assert!(control.push(SendAncillaryMessage::ScmRights(&three)));
+                let line = [IoSlice::new(b"{\"verb\":\"list\"}\n")];
+                rustix::net::sendmsg(&stream, &line, &mut control, SendFlags::empty()).unwrap();
+                let mut answer = String::new();
+                assert!(BufReader::new(stream).read_line(&mut answer).is_ok_and(|read| read == 0));
+            });
+            asking.await.unwrap();
+        });
     }
 
     #[test]
@@ -306,7 +439,7 @@ mod tests {
                 assert_eq!(answer, Some(Answer::Verified { entries: 7 }));
                 let (_open, path) = short(&control_socket(&folder)).unwrap();
                 let mut stream = StdStream::connect(path).unwrap();
-                stream.write_all(b"{\"verb\":\"destroy\"}\n").unwrap();
+                io::Write::write_all(&mut stream, b"{\"verb\":\"destroy\"}\n").unwrap();
                 let mut line = String::new();
                 BufReader::new(stream).read_line(&mut line).unwrap();
                 assert!(line.contains("not a verb"), "{line}");

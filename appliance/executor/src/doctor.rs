@@ -76,6 +76,7 @@ pub fn examine(
 pub(crate) fn ground(config: &Config, users: bool, groups: bool) -> Vec<Finding> {
     let memory = ("mib", (config.limits.memory >> 20).to_string());
     let threads = ("threads", config.limits.threads.to_string());
+    let workers = config.workers;
     vec![
         files(),
         if ground::seccomp() {
@@ -99,6 +100,14 @@ pub(crate) fn ground(config: &Config, users: bool, groups: bool) -> Vec<Finding>
             (true, _) => Finding::holding("groups", "own"),
             (false, Err(NoGroups::NoControllers)) => Finding::missing("groups", "no_controllers"),
             (false, _) => Finding::missing("groups", "not_own"),
+        },
+        // The wall of a worker is mostly this one.
+        if ground::seccomp() {
+            Finding::holding("workers", "limit")
+                .with(("mib", (workers.memory >> 20).to_string()))
+                .with(("seconds", workers.cpu_s.to_string()))
+        } else {
+            Finding::missing("workers", "open")
         },
     ]
 }
@@ -164,7 +173,8 @@ fn process(process: &Running) -> Finding {
 fn is_in_group(pid: u32) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let own = groups.lines().filter_map(|line| line.strip_prefix("0::"));
-    own.into_iter().any(|path| path.ends_with("/gateway") || path.contains("/twin-"))
+    own.into_iter()
+        .any(|path| ["/gateway", "/twin-", "/worker-"].iter().any(|own| path.contains(own)))
 }
 
 impl Finding {
@@ -215,4 +225,6 @@ pub const SENTENCES: &[&str] = &[
     "doctor.users.unmapped",
     "doctor.watchdog.unwatched",
     "doctor.watchdog.watched",
+    "doctor.workers.limit",
+    "doctor.workers.open",
 ];

@@ -151,7 +151,7 @@ mod tests {
         let read = |file: &str| fs::read_to_string(tree.path().join(file)).unwrap();
         assert_eq!(read("cgroup.subtree_control"), "+cpu +memory +pids");
         assert_eq!(read("executor/cgroup.procs"), std::process::id().to_string());
-        let given = Given { uid: None, memory: 1 << 20, processes: 9 };
+        let given = Given { uid: None, memory: 1 << 20, processes: 9, job: None };
         groups.take_in("twin-3", 77, given, 50).unwrap();
         groups.take_in("twin-3", 78, given, 50).unwrap();
         let limits = ["memory.max", "pids.max", "cpu.weight", "cgroup.procs"];

@@ -164,6 +164,10 @@ impl Node {
             say(Metric::DiskFree, free);
             say(Metric::DiskSize, size);
         }
+        for (outcome, value) in self.workers.counts.each() {
+            let label = Some(outcome.to_owned());
+            samples.push(Sample { metric: Metric::Jobs, label, value });
+        }
         let troubles = self.troubles();
         for problem in PROBLEMS {
             let count = troubles.iter().filter(|one| one.problem == *problem).count();

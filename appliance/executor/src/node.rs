@@ -1,18 +1,24 @@
 //! The node's loop: one event at a time, and never a wait for another process.
 //!
-//! What becomes of the gateway is in `node/gateway.rs`, of the twins in `node/twins.rs`.
+//! What becomes of the gateway is in `node/gateway.rs`, of the twins in `node/twins.rs`, of workers in
+//! `node/workers.rs`.
 
 mod gateway;
 mod twins;
+mod workers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime};
 
-use handover::{FromGateway, FromTwinExecutor, Number, Place, ToGateway, ToTwinExecutor};
+use handover::{
+    FromGateway, FromTwinExecutor, FromWorker, Number, Place, ToGateway, ToTwinExecutor,
+};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::{AbortHandle, spawn_local};
 
+pub(crate) use self::workers::Job;
+use self::workers::Workers;
 use crate::control::{self, Asked};
 use crate::groups::Groups;
 use crate::health::Remembered;
@@ -43,6 +49,10 @@ pub(crate) enum Event {
     Stop,
     Twin(u64, FromTwinExecutor),
     TwinEnded(u64, End),
+    Worker(u64, FromWorker),
+    WorkerEnded(u64, End),
+    /// A worker's time is over.
+    WorkerLate(u64),
 }
 
 /// The node's state; everything in it belongs to the loop.
@@ -57,6 +67,7 @@ pub(crate) struct Node {
     groups: Option<Groups>,
     pub(crate) twins: BTreeMap<Number, Twin>,
     pub(crate) asks: HashMap<u64, Ask>,
+    pub(crate) workers: Workers,
     pub(crate) welcome: Option<Welcome>,
     pub(crate) remembered: Remembered,
     /// What this machine and this user give to keep the node's processes apart.
@@ -153,6 +164,7 @@ impl Node {
             groups: None,
             twins,
             asks: HashMap::new(),
+            workers: Workers::default(),
             welcome: None,
             next: 0,
             notify,
@@ -235,6 +247,9 @@ impl Node {
                     self.twin_ended(twin, end);
                 }
             }
+            Event::Worker(instance, said) => self.hear_worker(instance, said),
+            Event::WorkerEnded(instance, end) => self.worker_ended(instance, end),
+            Event::WorkerLate(instance) => self.worker_late(instance),
         }
         Ok(())
     }

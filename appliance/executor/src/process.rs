@@ -57,6 +57,8 @@ pub(crate) enum End {
     Clean,
     /// By itself or by somebody's signal.
     Failed,
+    /// By the kernel: it used up its time of the processor.
+    Spent,
     /// By its wall: it did what no program of the node ever does.
     Walled,
 }
@@ -102,7 +104,10 @@ impl<H: Serialize + 'static> Process<H> {
         drop(command);
         let pid = child.id().unwrap_or_default();
         if let Some(groups) = birth.groups {
-            groups.take_in(&birth.name, pid, birth.given, birth.config.limits.cpu_weight)?;
+            let usual = birth.config.limits.cpu_weight;
+            // What people wait for goes before a job.
+            let weight = if birth.given.job.is_some() { usual.div_ceil(JOB) } else { usual };
+            groups.take_in(&birth.name, pid, birth.given, weight)?;
         }
         spawn_local(log::follow(read, birth.name, birth.config.json_log));
         let channel = Rc::new(Channel::from_fd(ours)?);
@@ -134,9 +139,11 @@ async fn follow<R: DeserializeOwned + 'static, E: 'static>(
 ) {
     let events = ears.events.clone();
     let mut listening = spawn_local(listen(channel, kill.clone(), instance, ears.heard, events));
+    let mut killed = false;
     let status = tokio::select! {
         status = child.wait() => status,
         () = kill.notified() => {
+            killed = true;
             let _ = child.start_kill();
             child.wait().await
         }
@@ -148,8 +155,10 @@ async fn follow<R: DeserializeOwned + 'static, E: 'static>(
     let end = match status {
         Ok(status) if status.success() => End::Clean,
         Ok(status) if status.signal() == Some(libc::SIGSYS) => End::Walled,
+        Ok(status) if status.signal() == Some(libc::SIGXCPU) => End::Spent,
         Ok(status) => {
-            if let Some(signal) = status.signal() {
+            // Who has it ended says why.
+            if let Some(signal) = status.signal().filter(|_| !killed) {
                 tracing::warn!(instance, signal, "a process was killed");
             }
             End::Failed
@@ -196,6 +205,8 @@ async fn listen<R: DeserializeOwned, E>(
     }
 }
 
+/// A job's share of the processor is so many times smaller than a twin's, when there is not enough.
+const JOB: u64 = 5;
 /// How many headers of one process are heard in a second.
 const HEADERS_A_SECOND: u32 = 500;
 /// How often a process may say how it opened; nobody is renamed more often while awake.

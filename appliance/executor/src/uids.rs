@@ -1,7 +1,7 @@
 //! A user number of its own for every process of the node, where the node's user may give them.
 //!
-//! Twin 7 is user `first + 7`; the gateway has the last number of the range. Never uses a number
-//! outside of it, never changes what belongs to an ordinary user.
+//! Twin 7 is user `first + 7`; the gateway has the last number of the range, workers take turns with
+//! those before it. Never uses a number outside of it, never changes what belongs to an ordinary user.
 
 use std::fs::{self, Permissions};
 use std::ops::Range;
@@ -62,7 +62,15 @@ impl Uids {
     pub fn twin(self, twin: Number) -> u32 {
         // A node whose ten thousands of twins came and went runs into the end: all later ones share
         // a number, and are kept apart by the other walls.
-        self.first + twin.0.min(COUNT - 2)
+        self.first + twin.0.min(COUNT - 2 - WORKERS)
+    }
+
+    /// The one for the job of this number. It comes round after a thousand jobs, of which only a few
+    /// run at once, and leaves nothing behind: a worker owns no file.
+    #[must_use]
+    pub fn worker(self, job: u64) -> u32 {
+        let turn = u32::try_from(job % u64::from(WORKERS)).unwrap_or_default();
+        self.first + (COUNT - 1 - WORKERS) + turn
     }
 
     /// The gateway's.
@@ -140,8 +148,9 @@ fn covers(line: &str, range: &Range<u32>) -> bool {
     inside <= u64::from(range.start) && u64::from(range.end) <= inside + count
 }
 
-/// How many numbers a node takes: 65 534 twins, the node's own and the gateway.
+/// How many numbers a node takes: for twins, for the node's own, for workers and for the gateway.
 const COUNT: u32 = 65_536;
+const WORKERS: u32 = 1_024;
 /// So many files of one twin are looked at, so deep: a hostile twin can't keep the executor busy.
 const MOST: u32 = 20_000;
 const DEPTH: u32 = 16;
@@ -157,7 +166,11 @@ mod tests {
         let uids = Uids { first: 3_000_000 };
         assert_eq!(uids.twin(Number::NODE), 3_000_000);
         assert_eq!(uids.twin(Number(7)), 3_000_007);
-        assert_eq!(uids.twin(Number(u32::MAX)), 3_065_534);
+        assert_eq!(uids.twin(Number(u32::MAX)), 3_064_510);
+        let workers: std::collections::BTreeSet<_> =
+            (0..3_000).map(|job| uids.worker(job)).collect();
+        assert_eq!(workers.first().zip(workers.last()), Some((&3_064_511, &3_065_534)));
+        assert_eq!(workers.len(), 1_024);
         assert_eq!(uids.gateway(), 3_065_535);
         assert!(uids.range().contains(&uids.gateway()));
     }

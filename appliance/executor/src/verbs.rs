@@ -8,11 +8,11 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use handover::{Number, Refusal, ToGateway, ToTwinExecutor};
+use handover::{Cannot, Number, Refusal, ToGateway, ToTwinExecutor};
 use tokio::sync::oneshot;
 
 use crate::control::{Answer, Asked, Listed, Verb};
-use crate::node::{Node, Twin};
+use crate::node::{Job, Node, Twin};
 use crate::welcome::{Tried, Welcome};
 use crate::{Error, Notice};
 
@@ -44,8 +44,8 @@ impl Ask {
 }
 
 impl Node {
-    pub(crate) fn asked(&mut self, Asked { verb, answer }: Asked) {
-        match self.verb(verb, answer) {
+    pub(crate) fn asked(&mut self, Asked { verb, files, answer }: Asked) {
+        match self.verb(verb, files, answer) {
             Ok(()) => {}
             Err((error, answer)) => {
                 let refused = if let Error::Refused(refusal) = error {
@@ -61,6 +61,7 @@ impl Node {
     fn verb(
         &mut self,
         verb: Verb,
+        files: Vec<OwnedFd>,
         answer: oneshot::Sender<Answer>,
     ) -> Result<(), (Error, oneshot::Sender<Answer>)> {
         let done = match verb {
@@ -73,6 +74,7 @@ impl Node {
                 gateway: self.gateway.as_ref().map(|gateway| gateway.pid),
                 listen: self.place.listen,
                 started: self.started,
+                workers: self.working(),
             }),
             Verb::Rename { name, to } => {
                 self.rename(&name, &to).map(|()| Answer::Renamed { address: self.address(&to) })
@@ -89,6 +91,13 @@ impl Node {
                 crate::scrape::new_token(&self.folder).map(|token| Answer::MetricsToken { token })
             }
             Verb::Remove { name } => return self.remove(&name, answer),
+            Verb::Work { task } => match <[OwnedFd; 2]>::try_from(files) {
+                Ok([input, output]) => {
+                    self.work(Job { task, input, output, answer });
+                    return Ok(());
+                }
+                Err(_) => Ok(Answer::NotMade { why: Cannot::Unreadable }),
+            },
         };
         match done {
             Ok(done) => {

@@ -1,7 +1,7 @@
 //! The walls around the node's processes: what each program may do, and how it is shut in.
 //!
 //! ```text
-//! walls/twin.rs, gateway.rs, executor.rs   the policies: one file per program, closed but for what it lists
+//! walls/{twin,gateway,worker,executor}.rs  the policies: one file per program, closed but for its lists
 //! walls/calls.rs                           lists of system calls that several programs need
 //! walls/build.rs                           from a policy to Landlock rules and seccomp filters
 //! walls/own.rs, inherited.rs               uid, capabilities, limits; descriptors from outside
@@ -20,12 +20,13 @@ pub mod ground;
 mod inherited;
 mod own;
 mod twin;
+mod worker;
 
 use std::io;
 
 pub(crate) use self::executor::{NEEDED, Reach, enter_executor};
 pub(crate) use self::inherited::adopt;
-pub use self::own::Given;
+pub use self::own::{ForJob, Given};
 
 /// A program that is shut in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +35,8 @@ pub enum Program {
     Gateway,
     /// One twin.
     Twin,
+    /// One job with one foreign file.
+    Worker,
 }
 
 /// What a program may do; all else is refused.
@@ -84,12 +87,13 @@ impl Program {
         match self {
             Self::Gateway => gateway::POLICY,
             Self::Twin => twin::POLICY,
+            Self::Worker => worker::POLICY,
         }
     }
 }
 
 /// Shuts this process in for good. Call it while there is one thread only; for a twin with its
-/// folder as the current one, for the gateway with an empty one.
+/// folder as the current one, for the others with an empty one.
 ///
 /// # Errors
 /// When a wall that this kernel has can't be built: the process must end then.

@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::channel::decode;
-use crate::{FromGateway, FromTwin, FromTwinExecutor, ToGateway, ToTwin, ToTwinExecutor};
+use crate::{
+    FromGateway, FromTwin, FromTwinExecutor, FromWorker, ToGateway, ToTwin, ToTwinExecutor,
+    ToWorker,
+};
 
 /// Reads the bytes as a header of each direction: whatever is accepted can be written again.
 pub fn headers(bytes: &[u8]) {
@@ -14,6 +17,8 @@ pub fn headers(bytes: &[u8]) {
     one::<FromTwin>(bytes);
     one::<ToTwinExecutor>(bytes);
     one::<FromTwinExecutor>(bytes);
+    one::<ToWorker>(bytes);
+    one::<FromWorker>(bytes);
 }
 
 fn one<T: DeserializeOwned + Serialize>(bytes: &[u8]) {

@@ -115,6 +115,8 @@ pub enum Metric {
     DiskSize,
     /// Times that the gateway was started, since the node was.
     GatewayStarts,
+    /// Jobs of workers since the node was started, by what came of them.
+    Jobs,
     /// Problems that somebody should do something about, by name.
     Problems,
     /// Seconds since 1970 at which the node was started.

@@ -13,8 +13,10 @@ pub mod fuzz;
 mod headers;
 mod health;
 mod pace;
+mod work;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
 pub use headers::*;
 pub use health::*;
 pub use pace::Pace;
+pub use work::*;

@@ -3,9 +3,11 @@
 //! Nothing here reads a file or decides anything for the node.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use handover::Task;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short, Value};
 
@@ -30,6 +32,9 @@ pub(crate) enum Command {
     Twin(Vec<String>),
     Verb(Verb),
     Version,
+    Work(Work),
+    /// Started by the executor only, with what it is given.
+    Worker(Vec<String>),
 }
 
 /// `hometwin run`.
@@ -59,6 +64,17 @@ pub(crate) struct Verb {
     pub(crate) data: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) what: What,
+}
+
+/// `hometwin preview FILE` and `hometwin text FILE`.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) file: PathBuf,
+    /// Where the result goes; a text without it is shown.
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) task: Task,
 }
 
 /// Which verb.
@@ -114,6 +130,15 @@ impl Arguments {
             [] | ["run"] => Command::Run(Box::new(typed.run())),
             ["help"] => Command::Help,
             ["gateway-process", ref given @ ..] => Command::Gateway(owned(given)),
+            ["worker-process", ref given @ ..] => Command::Worker(owned(given)),
+            ["preview", file] => {
+                // A picture goes to a file: nobody wants its bytes on a terminal.
+                let out = typed.out.clone().ok_or(missing("--out FILE"))?;
+                let task = Task::Preview { side: typed.size.unwrap_or(SIZE) };
+                Command::Work(typed.work(file, Some(out), task))
+            }
+            ["text", file] => Command::Work(typed.work(file, typed.out.clone(), Task::Text)),
+            ["preview" | "text"] => return Err(missing("FILE")),
             ["node", "doctor"] => {
                 Command::Doctor(Doctor { data: typed.data.clone(), json: typed.json })
             }
@@ -144,7 +169,7 @@ impl Arguments {
                 Command::Verb(typed.verb(what))
             }
             ["twin", "create" | "pair" | "remove" | "rename" | "verify"] => {
-                return Err(lexopt::Error::MissingValue { option: Some("NAME".to_owned()) });
+                return Err(missing("NAME"));
             }
             [.., last] => return Err(unexpected(last)),
         };
@@ -164,7 +189,9 @@ struct Typed {
     json: bool,
     listen: Option<SocketAddr>,
     logging: Logging,
+    out: Option<PathBuf>,
     people: Vec<String>,
+    size: Option<u16>,
     sleep_after: Option<Option<Duration>>,
     version: bool,
     zone: Option<String>,
@@ -184,10 +211,12 @@ impl Typed {
                 Long("json") => typed.json = true,
                 Long("listen") => typed.listen = Some(parser.value()?.parse()?),
                 Long("log") => typed.logging.format = parser.value()?.parse_with(str::parse)?,
+                Long("out") => typed.out = Some(parser.value()?.into()),
                 Long("people") => {
                     let names = parser.value()?.string()?;
                     typed.people.extend(names.split(',').map(str::to_owned));
                 }
+                Long("size") => typed.size = Some(parser.value()?.parse_with(size)?),
                 Long("sleep-after") => {
                     typed.sleep_after = Some(parser.value()?.parse_with(duration)?);
                 }
@@ -212,10 +241,24 @@ impl Typed {
         }
     }
 
+    fn work(&self, file: &str, out: Option<PathBuf>, task: Task) -> Work {
+        Work { data: self.data.clone(), json: self.json, file: file.into(), out, task }
+    }
+
     fn verb(&self, what: What) -> Verb {
         Verb { data: self.data.clone(), json: self.json, what }
     }
 }
+
+/// A preview's longer side.
+fn size(text: &str) -> Result<u16, String> {
+    let size = text.parse().ok().filter(|size| SIZES.contains(size));
+    size.ok_or(format!("{text}: {} to {}", SIZES.start(), SIZES.end()))
+}
+
+const SIZES: RangeInclusive<u16> = 16..=4096;
+/// Unless something else is typed.
+const SIZE: u16 = 512;
 
 /// `90s`, `500ms`, `5m`, or `off`.
 fn duration(text: &str) -> Result<Option<Duration>, String> {
@@ -233,6 +276,10 @@ fn duration(text: &str) -> Result<Option<Duration>, String> {
 
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn missing(what: &str) -> lexopt::Error {
+    lexopt::Error::MissingValue { option: Some(what.to_owned()) }
 }
 
 fn unexpected(word: &str) -> lexopt::Error {
@@ -289,7 +336,20 @@ mod tests {
             read("node doctor --json"),
             Ok(Command::Doctor(Doctor { json: true, .. }))
         ));
+        let preview = read("preview a.jpg --out b.jpg --size 100");
+        let Ok(Command::Work(Work { task: Task::Preview { side: 100 }, out, .. })) = preview else {
+            panic!("{preview:?}")
+        };
+        assert_eq!(out, Some("b.jpg".into()));
+        assert!(matches!(
+            read("text a.pdf"),
+            Ok(Command::Work(Work { task: Task::Text, out: None, .. }))
+        ));
         for wrong in [
+            "preview",
+            "preview a.jpg",
+            "preview a.jpg --out b --size 5",
+            "text a b",
             "node",
             "node fly",
             "twin",

@@ -18,11 +18,16 @@ pub(crate) fn doctor(asked: Doctor, say: &Say) -> Result<ExitCode, Failure> {
     let config = Config::load(&folder)?;
     let mut running = Vec::new();
     let mut how = None;
-    if let Some(Answer::Status { executor, gateway, started, .. }) =
+    if let Some(Answer::Status { executor, gateway, started, workers, .. }) =
         control::ask(&folder, &control::Verb::Status)?
     {
         how = Some(started);
         running.push(Running { pid: executor, name: "executor".to_owned(), child: false });
+        running.extend(workers.into_iter().map(|pid| Running {
+            pid,
+            name: "worker".to_owned(),
+            child: true,
+        }));
         running.extend(gateway.map(|pid| Running { pid, name: "gateway".to_owned(), child: true }));
     }
     if let Some(Answer::List { twins }) = control::ask(&folder, &control::Verb::List)? {

@@ -1,7 +1,7 @@
 //! The home twin's one program file: it reads what was asked, and starts that part.
 //!
-//! It never does the work itself: `run` is the executor's, `gateway-process` and `twin-process` are
-//! what the executor starts, the other verbs go to the running node. A library only so that the red
+//! It never does the work itself: `run` is the executor's, `gateway-process`, `twin-process` and
+//! `worker-process` are what the executor starts, the other verbs go to the running node. A library only so that the red
 //! team can be this program with one process taken over.
 
 mod arguments;
@@ -12,6 +12,7 @@ mod processes;
 mod run;
 mod say;
 mod verbs;
+mod work;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ pub fn main() -> ExitCode {
         Command::Twin(given) => processes::twin(&given, &arguments.logging),
         Command::Run(run) => run::run(*run, &arguments.logging, &say),
         Command::Verb(verb) => verbs::verb(verb, &say),
+        Command::Work(work) => work::work(work, &say),
+        Command::Worker(given) => processes::worker(&given, &arguments.logging),
     };
     match done {
         Ok(code) => code,

@@ -24,6 +24,13 @@ pub(crate) fn twin(given: &[String], logging: &Logging) -> Result<ExitCode, Fail
     })
 }
 
+/// One job with one foreign file.
+pub(crate) fn worker(given: &[String], logging: &Logging) -> Result<ExitCode, Failure> {
+    child(Program::Worker, given, logging, |channel| async {
+        worker::run(channel).await.map_err(Failure::inside)
+    })
+}
+
 fn child<F: Future<Output = Result<(), Failure>>>(
     program: Program,
     given: &[String],

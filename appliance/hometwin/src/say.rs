@@ -4,9 +4,10 @@
 //! data is one JSON object a line, whose names are stable.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::health;
+use crate::{health, work};
 use executor::control::Answer;
 use executor::doctor::Finding;
 use executor::{Notice, Refusal};
@@ -38,6 +39,11 @@ impl Failure {
     /// Something that nobody can do anything about but the operator.
     pub(crate) fn inside(error: impl std::error::Error) -> Self {
         Self::Inside(chain(&error))
+    }
+
+    /// A file that was named can't be used.
+    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        |source| Self::Executor(executor::Error::File { path: path.to_owned(), source })
     }
 }
 
@@ -119,6 +125,9 @@ impl Say {
                 let hint = [("address", "/metrics")];
                 self.complain(&language.fill("metrics_token_hint", &hint));
             }
+            // Said where its files are.
+            Answer::Made { .. } => {}
+            Answer::NotMade { why } => self.complain(self.language().text(&work::cannot(*why).0)),
             Answer::Repaired => self.print(language.text("repaired")),
             Answer::List { twins } if twins.is_empty() => self.print(language.text("no_twins")),
             Answer::List { twins } => {
@@ -327,15 +336,18 @@ fn refused(refusal: Refusal) -> Sentence {
 
 /// Exit codes are part of the help text: 0 done, 1 failed, 2 typed wrong, 3 refused, 4 no such
 /// twin, 5 the node runs or does not run, 6 a twin's journal and tables differ, 7 the doctor found
-/// something that could protect and doesn't, or something is wrong with the node now.
+/// something that could protect and doesn't, or something is wrong with the node now, 8 nothing can be
+/// made of that file, 9 its worker was stopped.
 fn code_of(answer: &Answer) -> ExitCode {
     match answer {
         Answer::Differs { .. } => ExitCode::from(6),
         Answer::Failed { .. } => ExitCode::from(1),
         Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
         Answer::Health { troubles } => health::code(troubles),
+        Answer::NotMade { why } => ExitCode::from(work::cannot(*why).1),
         Answer::Created { .. }
         | Answer::List { .. }
+        | Answer::Made { .. }
         | Answer::MetricsToken { .. }
         | Answer::Repaired
         | Answer::Pair { .. }

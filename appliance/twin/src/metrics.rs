@@ -52,6 +52,11 @@ fn about(metric: Metric) -> About {
         Metric::GatewayStarts => {
             ("hometwin_gateway_starts_total", "counter", "Starts of the gateway, since the start.")
         }
+        Metric::Jobs => (
+            "hometwin_worker_jobs_total",
+            "counter",
+            "Foreign files that workers were given, since the start.",
+        ),
         Metric::Problems => {
             ("hometwin_health_problems", "gauge", "Problems as `hometwin node health` lists them.")
         }
@@ -66,7 +71,8 @@ fn about(metric: Metric) -> About {
             ("hometwin_twin_starts_total", "counter", "Starts of twins, since the start.")
         }
     };
-    About { name, kind, help, label: "problem" }
+    let label = if metric == Metric::Jobs { "outcome" } else { "problem" };
+    About { name, kind, help, label }
 }
 
 fn plain(label: &str) -> String {

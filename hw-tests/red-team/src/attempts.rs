@@ -144,6 +144,9 @@ const ALL: &[(&str, Attempt)] = &[
     ("machine_old_entry", old_entry),
     // More than its share.
     ("share_memory", || map_and_touch(512 << 20)),
+    // Memory that the limit of memory does not count.
+    ("share_memory_shared", || reserve(libc::MAP_SHARED)),
+    ("share_memory_stack", || reserve(libc::MAP_PRIVATE | libc::MAP_GROWSDOWN)),
     ("share_descriptors", descriptors),
     ("share_threads", threads),
 ];
@@ -230,6 +233,11 @@ fn clone3() -> Got {
 fn map(rights: c_int) -> Got {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     call!(libc::SYS_mmap, 0, 4096, rights, flags, -1, 0)
+}
+
+fn reserve(kind: c_int) -> Got {
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    call!(libc::SYS_mmap, 0, 512_usize << 20, rights, kind | libc::MAP_ANONYMOUS, -1, 0)
 }
 
 fn changed_code() -> Got {

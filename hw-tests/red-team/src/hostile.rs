@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use executor::walls::{self, Given, Program};
 use handover::{
-    Channel, FromGateway, FromTwin, FromTwinExecutor, HandOver, Id, Number, ToGateway, ToTwin,
-    ToTwinExecutor,
+    Cannot, Channel, FromGateway, FromTwin, FromTwinExecutor, FromWorker, HandOver, Id, Kind, Made,
+    Number, ToGateway, ToTwin, ToTwinExecutor, ToWorker,
 };
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
 /// What this process is to do, if anybody took it over.
 pub(crate) fn order(who: &str) -> Option<String> {
-    // Both programs start in a folder two levels below the data folder.
+    // All programs start in a folder two levels below the data folder.
     let orders = std::fs::read_to_string("../../orders").ok()?;
     let mine = |line: &str| Some(line.strip_prefix(who)?.strip_prefix(": ")?.to_owned());
     orders.lines().find_map(mine)
@@ -39,6 +39,7 @@ pub(crate) fn process(program: Program, order: &str, given: &[&str]) -> ExitCode
         match program {
             Program::Gateway => gateway(&channel, &raw, order).await,
             Program::Twin => twin(&channel, &raw, order).await,
+            Program::Worker => worker(&channel, &raw, order).await,
         }
     });
     ExitCode::SUCCESS
@@ -97,7 +98,38 @@ async fn twin(channel: &Channel, raw: &OwnedFd, order: &str) {
     for_ever().await;
 }
 
-/// What both programs could be made to do.
+async fn worker(channel: &Channel, raw: &OwnedFd, order: &str) {
+    let Ok(Some((ToWorker::Do { .. }, files))) = channel.recv().await else { return };
+    let done = |bytes| {
+        let (of, kind) = (Kind::Png, Kind::Jpeg);
+        FromWorker::Done(Made { of, kind, bytes, size: None, cut: false })
+    };
+    match order {
+        "garbage" => garbage(raw),
+        "smuggles" => {
+            let out = std::io::stdout();
+            let all = [out.as_fd(), files[0].as_fd(), files[1].as_fd(), out.as_fd()];
+            let _ = channel.send(&done(1), &all).await;
+            many(raw);
+        }
+        // Answers for everybody, for ever, and would like another job.
+        "answers" => loop {
+            let _ = channel.send(&done(7), &[]).await;
+            let _ = channel.send(&FromWorker::Failed(Cannot::Damaged), &[]).await;
+        },
+        "spins" => spin(),
+        "writes" => {
+            let Some(output) = files.into_iter().nth(1) else { return };
+            let mut output = std::fs::File::from(output);
+            while output.write_all(&[b'x'; 1 << 16]).is_ok() {}
+            let _ = channel.send(&done(1 << 40), &[]).await;
+        }
+        other => either(other),
+    }
+    for_ever().await;
+}
+
+/// What all programs could be made to do.
 fn either(order: &str) {
     match order {
         "logs" => loop {
@@ -143,7 +175,8 @@ fn either(order: &str) {
 /// No header, headers of nothing, and far too much of it.
 fn garbage(raw: &OwnedFd) {
     for bytes in [&b"\xff\xff\xff\xff\xff"[..], &[0; 4096], &[0x80; 100_000], b"{}"] {
-        let _ = rustix::net::send(raw, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        let (mut none, flags) = (SendAncillaryBuffer::default(), SendFlags::DONTWAIT);
+        let _ = rustix::net::sendmsg(raw, &[std::io::IoSlice::new(bytes)], &mut none, flags);
     }
 }
 

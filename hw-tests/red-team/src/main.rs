@@ -1,8 +1,8 @@
 //! The product with one of its processes taken over, for `hw-tests/tests/walls_hold.rs`.
 //!
 //! ```text
-//! red-team attempts twin|gateway                   their names, one a line
-//! red-team attempt twin|gateway NAME wall|open WORDS..   tries one thing, behind the wall or without
+//! red-team attempts twin|gateway|worker            their names, one a line
+//! red-team attempt twin|gateway|worker NAME wall|open WORDS..   tries one thing, behind the wall or not
 //! red-team run ...                                 a whole node: `hometwin`, but for who has orders
 //! ```
 //!
@@ -38,6 +38,10 @@ fn main() -> ExitCode {
             Some(order) => hostile::process(Program::Gateway, &order, given),
             None => hometwin::main(),
         },
+        ["worker-process", ref given @ ..] => match hostile::order("worker") {
+            Some(order) => hostile::process(Program::Worker, &order, given),
+            None => hometwin::main(),
+        },
         _ => hometwin::main(),
     }
 }
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
 fn attempt(program: &str, name: &str, wall: &str, given: &[&str]) -> ExitCode {
     let walled = match program {
         "gateway" => Program::Gateway,
+        "worker" => Program::Worker,
         _ => Program::Twin,
     };
     if wall == "wall" {

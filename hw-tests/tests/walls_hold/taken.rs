@@ -16,7 +16,11 @@ pub(crate) struct Taken {
 
 impl Taken {
     pub(crate) fn start() -> Result<Self> {
-        let options = Options { program: Some(red_team()?), ..Options::people(&["ann", "bob"]) };
+        Self::start_on(Options::people(&["ann", "bob"]))
+    }
+
+    pub(crate) fn start_on(options: Options) -> Result<Self> {
+        let options = Options { program: Some(red_team()?), ..options };
         let node = Node::start(&options)?;
         let (ann, bob) = (node.pair("ann")?, node.pair("bob")?);
         for (person, text) in [(&ann, "ann's note"), (&bob, "bob's note")] {
@@ -45,11 +49,14 @@ impl Taken {
     /// Ann notices nothing for some time.
     pub(crate) fn ann_is_well(&self, time: Duration) -> Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < time {
+        loop {
             let asked = Instant::now();
             write(&self.ann, "still here")?;
             let took = asked.elapsed();
             assert!(took < Duration::from_secs(8), "a note took {took:?}");
+            if begin.elapsed() >= time {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
         assert!(self.node.executor().alive());

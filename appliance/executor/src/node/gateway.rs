@@ -37,6 +37,7 @@ impl Node {
                 uid: self.folder.uids().map(crate::Uids::gateway),
                 memory: limits.memory,
                 processes: limits.threads,
+                job: None,
             },
             home: &home,
             config: &self.config,

@@ -56,6 +56,7 @@ impl Node {
                 uid: self.folder.uids().map(|uids| uids.twin(twin)),
                 memory: limits.memory,
                 processes: limits.threads,
+                job: None,
             },
             home: &home,
             config: &self.config,

@@ -7,23 +7,29 @@ use super::{Call, Rule};
 use Call::{Any, If};
 use Rule::{Is, Me, Null, With, Without};
 
-/// Memory, none of which can become code.
+/// Memory, none of which can become code. Shared only with files, and none that grows like a stack:
+/// the limit counts neither memory that is shared with nobody nor such stacks.
 pub(super) const MEMORY: &[Call] = &[
     Any(libc::SYS_brk),
     Any(libc::SYS_madvise),
-    If(libc::SYS_mmap, &[Without(2, libc::PROT_EXEC as u32)]),
-    If(libc::SYS_mprotect, &[Without(2, libc::PROT_EXEC as u32)]),
+    If(libc::SYS_mmap, &[NO_CODE, Without(3, (libc::MAP_SHARED | libc::MAP_GROWSDOWN) as u32)]),
+    If(libc::SYS_mmap, &[NO_CODE, Without(3, (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN) as u32)]),
+    If(libc::SYS_mprotect, &[NO_CODE]),
     Any(libc::SYS_mremap),
     Any(libc::SYS_munmap),
 ];
 
-/// Threads of the same process, and waiting for each other.
+/// New threads of the same process.
 pub(super) const THREADS: &[Call] = &[
     // Only what starts a thread; the flags of a new namespace are refused even there.
     If(libc::SYS_clone, &[With(0, THREAD), Without(0, NAMESPACES)]),
     // Answers ENOSYS by a filter of its own, see `build`: its flags lie in memory, where no filter
     // can read them, and the C library then falls back to `clone`.
     Any(libc::SYS_clone3),
+];
+
+/// Waiting for each other, signals to itself, and the end.
+pub(super) const WAITING: &[Call] = &[
     Any(libc::SYS_exit),
     Any(libc::SYS_exit_group),
     Any(libc::SYS_futex),
@@ -195,6 +201,9 @@ pub(super) const HOSTILE: &[i64] = &[
     libc::SYS_unshare,
     libc::SYS_userfaultfd,
 ];
+
+/// Of a map or a change of one.
+pub(super) const NO_CODE: Rule = Without(2, libc::PROT_EXEC as u32);
 
 const THREAD: u32 = (libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND) as u32;
 

@@ -9,6 +9,7 @@ pub(super) const POLICY: Policy = Policy {
     calls: &[
         calls::MEMORY,
         calls::THREADS,
+        calls::WAITING,
         calls::TIME,
         calls::SELF,
         calls::DESCRIPTORS,

@@ -23,6 +23,17 @@ pub struct Given {
     pub memory: u64,
     /// Threads and processes its uid may have; counts only with a uid of its own.
     pub processes: u64,
+    /// What ends with one job may use no more than this.
+    pub job: Option<ForJob>,
+}
+
+/// What one job may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ForJob {
+    /// Seconds of the processor.
+    pub cpu_s: u64,
+    /// Bytes of the file that it writes.
+    pub output: u64,
 }
 
 impl Given {
@@ -32,6 +43,9 @@ impl Given {
         let mut words =
             vec![format!("memory={}", self.memory), format!("processes={}", self.processes)];
         words.extend(self.uid.map(|uid| format!("uid={uid}")));
+        if let Some(job) = self.job {
+            words.extend([format!("cpu_s={}", job.cpu_s), format!("output={}", job.output)]);
+        }
         words
     }
 
@@ -39,16 +53,24 @@ impl Given {
     #[must_use]
     pub fn read<'a>(words: impl Iterator<Item = &'a str>) -> Option<Self> {
         let (mut uid, mut memory, mut processes) = (None, None, None);
+        let (mut cpu_s, mut output) = (None, None);
         for word in words {
             let (key, value) = word.split_once('=')?;
             match key {
                 "memory" => memory = Some(value.parse().ok()?),
                 "processes" => processes = Some(value.parse().ok()?),
+                "cpu_s" => cpu_s = Some(value.parse().ok()?),
+                "output" => output = Some(value.parse().ok()?),
                 "uid" => uid = Some(value.parse().ok().filter(|uid| *uid > 0)?),
                 _ => return None,
             }
         }
-        Some(Self { uid, memory: memory?, processes: processes? })
+        let job = match (cpu_s, output) {
+            (Some(cpu_s), Some(output)) => Some(ForJob { cpu_s, output }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        Some(Self { uid, memory: memory?, processes: processes?, job })
     }
 }
 
@@ -96,12 +118,26 @@ pub(super) fn limit(given: Given, descriptors: u64) -> Result<(), Error> {
     // Counted per uid: with the node's own it would count everything that its person runs.
     let own = given.uid.map(|_| (Resource::Nproc, given.processes));
     for (resource, most) in limits.into_iter().chain(own) {
-        let most = getrlimit(resource).maximum.map_or(most, |before| before.min(most));
-        let both = Rlimit { current: Some(most), maximum: Some(most) };
-        setrlimit(resource, both).map_err(Error::at("limits"))?;
+        set_limit(resource, most, most)?;
+    }
+    if let Some(job) = given.job {
+        // The first ends it by a signal that says why, the second in any case.
+        set_limit(Resource::Cpu, job.cpu_s, job.cpu_s + 1)?;
+        set_limit(Resource::Fsize, job.output, job.output)?;
+        // A picture can wait; what people wait for goes first. Where it can't be set it isn't needed.
+        let _ = rustix::process::nice(NICE);
     }
     Ok(())
 }
+
+fn set_limit(resource: Resource, current: u64, maximum: u64) -> Result<(), Error> {
+    let before = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let limit = Rlimit { current: Some(current.min(before)), maximum: Some(maximum.min(before)) };
+    setrlimit(resource, limit).map_err(Error::at("limits"))
+}
+
+/// How far a job stands back when there is not enough of the processor for all.
+const NICE: i32 = 10;
 
 /// Can gain nothing by starting a program, can't be looked into, and dies with the executor. After
 /// the change of uid, which would undo the last. Had the executor died before this, its end of the
@@ -118,14 +154,20 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_were_written() {
-        for uid in [None, Some(3_000_007)] {
-            let given = Given { uid, memory: 1 << 28, processes: 64 };
+        let job = Some(ForJob { cpu_s: 9, output: 1 << 20 });
+        for (uid, job) in [(None, None), (Some(3_000_007), None), (None, job)] {
+            let given = Given { uid, memory: 1 << 28, processes: 64, job };
             let words = given.words();
             assert_eq!(Given::read(words.iter().map(String::as_str)), Some(given));
         }
-        for wrong in
-            ["", "uid=0", "memory=1", "memory=1 processes=1 uid=0", "memory=1 processes=-1"]
-        {
+        for wrong in [
+            "",
+            "uid=0",
+            "memory=1",
+            "memory=1 processes=1 uid=0",
+            "memory=1 processes=-1",
+            "memory=1 processes=1 cpu_s=1",
+        ] {
             assert_eq!(Given::read(wrong.split_whitespace()), None, "{wrong}");
         }
     }

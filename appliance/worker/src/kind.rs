@@ -1,0 +1,19 @@
+//! What a file is, by its first bytes; its name and what anybody says of it count for nothing.
+
+use handover::Kind;
+
+use crate::{html, plain};
+
+/// `None` for anything that nothing can be made of.
+pub(crate) fn of(bytes: &[u8]) -> Option<Kind> {
+    let begins = |with: &[u8]| bytes.starts_with(with);
+    match () {
+        () if begins(b"\x89PNG\r\n\x1a\n") => Some(Kind::Png),
+        () if begins(b"\xff\xd8\xff") => Some(Kind::Jpeg),
+        () if begins(b"GIF87a") || begins(b"GIF89a") => Some(Kind::Gif),
+        () if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => Some(Kind::Webp),
+        () if html::is_html(bytes) => Some(Kind::Html),
+        () if plain::is_text(bytes) => Some(Kind::Text),
+        () => None,
+    }
+}

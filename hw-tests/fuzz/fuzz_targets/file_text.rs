@@ -1,0 +1,6 @@
+//! Fuzzes texts and documents that strangers made; never touches a file or a socket.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    worker::fuzz::text(bytes);
+});
