@@ -26,6 +26,10 @@ pub(crate) struct Queued {
 pub(crate) trait Job: Send {
     /// Makes the change. `false`: roll it back.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
+    /// Whether it can be made again after it was rolled back.
+    fn repeats(&self) -> bool;
+    /// Whether it was made, or has yet to be: `run` never said `false`.
+    fn stands(&self) -> bool;
     /// Tells the caller; `failed` is why the commit of the whole group failed.
     fn answer(self: Box<Self>, failed: Option<&heed::Error>);
     /// Tells the caller that the change was not even tried.
@@ -34,38 +38,83 @@ pub(crate) trait Job: Send {
 
 /// A change as a caller's closure, and where its result goes.
 pub(crate) struct Change<F, R, T, E> {
-    make: Option<F>,
+    make: F,
     result: Option<Result<T, E>>,
     reply: R,
 }
 
 impl<F, R, T, E> Change<F, R, T, E> {
     pub(crate) fn new(make: F, reply: R) -> Self {
-        Self { make: Some(make), result: None, reply }
+        Self { make, result: None, reply }
+    }
+}
+
+/// Makes a change, as often as it can be made.
+pub(crate) trait Make<T, E>: Send {
+    /// `None`: it can't be made any more.
+    fn make(&mut self, writer: &mut Writer<'_>) -> Option<Result<T, E>>;
+    fn repeats(&self) -> bool;
+}
+
+/// Made once, and then gone.
+pub(crate) struct Once<F>(pub(crate) Option<F>);
+
+/// Made as often as it takes.
+pub(crate) struct Again<F>(pub(crate) F);
+
+impl<F, T, E> Make<T, E> for Once<F>
+where
+    F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send,
+{
+    fn make(&mut self, writer: &mut Writer<'_>) -> Option<Result<T, E>> {
+        self.0.take().map(|make| make(writer))
+    }
+
+    fn repeats(&self) -> bool {
+        false
+    }
+}
+
+impl<F, T, E> Make<T, E> for Again<F>
+where
+    F: Fn(&mut Writer<'_>) -> Result<T, E> + Send,
+{
+    fn make(&mut self, writer: &mut Writer<'_>) -> Option<Result<T, E>> {
+        Some((self.0)(writer))
+    }
+
+    fn repeats(&self) -> bool {
+        true
     }
 }
 
 impl<F, R, T, E> Job for Change<F, R, T, E>
 where
-    F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send,
+    F: Make<T, E>,
     R: FnOnce(Result<T, E>) + Send,
     T: Send,
     E: From<Error> + Send,
 {
     fn run(&mut self, writer: &mut Writer<'_>) -> bool {
-        let Some(make) = self.make.take() else {
-            return false;
-        };
         // A panic unwinds only in tests and development; the transaction is dropped by our
         // caller, so nothing half-made is seen by anyone.
-        let result = match catch_unwind(AssertUnwindSafe(|| make(writer))) {
-            Ok(Ok(_)) if writer.spoiled() => Err(Error::Spoiled.into()),
-            Ok(result) => result,
+        let result = match catch_unwind(AssertUnwindSafe(|| self.make.make(writer))) {
+            Ok(Some(Ok(_))) if writer.spoiled() => Err(Error::Spoiled.into()),
+            Ok(Some(result)) => result,
+            Ok(None) => return false,
             Err(panic) => Err(Error::Panicked { what: panic_text(panic.as_ref()) }.into()),
         };
         let keep = result.is_ok();
         self.result = Some(result);
         keep
+    }
+
+    fn repeats(&self) -> bool {
+        self.make.repeats()
+    }
+
+    fn stands(&self) -> bool {
+        !matches!(self.result, Some(Err(_)))
     }
 
     fn answer(self: Box<Self>, failed: Option<&heed::Error>) {
@@ -132,21 +181,50 @@ fn gather(queue: &Receiver<Queued>) -> Option<Vec<Box<dyn Job>>> {
 
 fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
     let mut made: Option<RwTxn<'_>> = None;
-    for job in jobs {
-        let Some(txn) = &mut made else {
-            // Nothing is lost when this one fails: the next begins anew.
-            let mut writer = Writer::new(&core.handles, core.fold.as_ref(), core.env.write_txn()?);
-            made = job.run(&mut writer).then(|| writer.into_txn());
+    // Whether everything that was made so far could be made again.
+    let mut repeats = true;
+    for index in 0..jobs.len() {
+        let (before, rest) = jobs.split_at_mut(index);
+        let Some(job) = rest.first_mut() else { break };
+        if let Some(txn) = made.as_mut().filter(|_| !repeats) {
+            // A transaction inside the group's: a change that fails is rolled back alone.
+            let nested = core.env.nested_write_txn(txn)?;
+            let mut writer = Writer::new(&core.handles, core.fold.as_ref(), nested);
+            if job.run(&mut writer) {
+                writer.into_txn().commit()?;
+            }
             continue;
-        };
-        // A transaction inside the group's: a change that fails is rolled back alone.
-        let nested = core.env.nested_write_txn(txn)?;
-        let mut writer = Writer::new(&core.handles, core.fold.as_ref(), nested);
+        }
+        // An inner transaction costs more than most changes. Without one a failure undoes what
+        // came before as well, which can be made again.
+        let txn = made.take().map_or_else(|| core.env.write_txn(), Ok)?;
+        let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
         if job.run(&mut writer) {
-            writer.into_txn().commit()?;
+            repeats = job.repeats();
+            made = Some(writer.into_txn());
+        } else {
+            drop(writer);
+            made = again(core, before)?;
         }
     }
     made.map_or(Ok(()), |txn| finish(core, txn))
+}
+
+/// Makes the changes that stand once more, in a new transaction.
+fn again<'c>(core: &'c Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<Option<RwTxn<'c>>> {
+    'anew: loop {
+        let mut made = None;
+        for job in jobs.iter_mut().filter(|job| job.stands()) {
+            let txn = made.take().map_or_else(|| core.env.write_txn(), Ok)?;
+            let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
+            if !job.run(&mut writer) {
+                // One less stands.
+                continue 'anew;
+            }
+            made = Some(writer.into_txn());
+        }
+        return Ok(made);
+    }
 }
 
 fn finish(core: &Core, txn: RwTxn<'_>) -> heed::Result<()> {

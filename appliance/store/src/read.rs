@@ -177,6 +177,21 @@ pub trait ReadAll: ReadTables {
         self.vault_page(prefix, None, usize::MAX, Direction::Forward)
     }
 
+    /// How many values of the vault have a key that starts with `prefix`, counted up to `limit`.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn vault_count(&self, prefix: &[u8], limit: usize) -> Result<usize, Error> {
+        let Reader { handles, txn } = self.state();
+        let scan = Scan { prefix, from: None, cut: 0, limit, direction: Direction::Forward };
+        let mut count = 0;
+        scan.each(handles.vault, txn, |_, _| {
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
     /// As [`ReadTables::page`], of the vault.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::commit::{self, Change, Queued};
+use crate::commit::{self, Again, Change, Make, Once, Queued};
 use crate::entry::{EntryRow, Head};
 use crate::env::{self, AloneProof, Env, Files, Lock, Mode, Opened};
 use crate::error::engine;
@@ -134,13 +134,13 @@ impl Store {
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.ask(None, change)?.await.map_err(|_| Error::Closed)?
+        self.ask(None, Once(Some(change)))?.await.map_err(|_| Error::Closed)?
     }
 
     /// As [`Store::write`], for a change that need not be durable at once: it waits until another
     /// one commits, so that both share what a commit costs, but no longer than `wait`. It is
     /// queued by the call itself and keeps its place there; closing the store makes it, only a
-    /// killed process loses it.
+    /// killed process loses it. It may be made more than once before one of them is kept.
     ///
     /// # Errors
     /// As there.
@@ -152,9 +152,9 @@ impl Store {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+        F: Fn(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
     {
-        let answer = self.ask(Instant::now().checked_add(wait), change);
+        let answer = self.ask(Instant::now().checked_add(wait), Again(change));
         async move { answer?.await.map_err(|_| Error::Closed)? }
     }
 
@@ -172,7 +172,7 @@ impl Store {
             return Err(Error::Nested.into());
         }
         let (reply, answer) = mpsc::sync_channel(1);
-        self.queue(None, change, move |result| drop(reply.send(result)))?;
+        self.queue(None, Once(Some(change)), move |result| drop(reply.send(result)))?;
         answer.recv().map_err(|_| Error::Closed)?
     }
 
@@ -208,7 +208,7 @@ impl Store {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+        F: Make<T, E> + 'static,
     {
         let (reply, answer) = oneshot::channel();
         self.queue(until, change, move |result| drop(reply.send(result)))?;
@@ -219,7 +219,7 @@ impl Store {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
+        F: Make<T, E> + 'static,
         R: FnOnce(Result<T, E>) + Send + 'static,
     {
         let mut writer = self.shared.writer();

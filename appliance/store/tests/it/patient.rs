@@ -86,3 +86,39 @@ async fn one_that_fails_takes_no_other_with_it() {
     assert_eq!(value(&store), None);
     assert_eq!(add(&store, "b", "y"), 2);
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_failing_change_of_another_takes_none_of_them_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let put = |key: &'static [u8], value: &'static [u8]| {
+        store.write_within(LONG, move |w| w.vault_put(key, value))
+    };
+    let (first, second) = (put(b"key", b"first"), put(b"other", b"second"));
+    // Fails by itself, between them and what comes after.
+    let broken = store.write_within(LONG, |w| {
+        w.vault_put(b"key", b"broken")?;
+        Err::<(), _>(Error::NoEntry { seq: 1 })
+    });
+    let failing = store.write(|w| {
+        assert_eq!(w.vault_get(b"key")?.as_deref(), Some(b"first".as_slice()));
+        w.vault_put(b"other", b"gone")?;
+        w.append(entry("note.add", "gone", None))?;
+        Err::<(), _>(Error::NoEntry { seq: 2 })
+    });
+    let last = store.write(|w| {
+        let seen = w.vault_get(b"other")?;
+        w.append(entry("note.add", "a", None))?;
+        Ok::<_, Error>(seen)
+    });
+    let (first, second, broken, failing, last) = tokio::join!(first, second, broken, failing, last);
+    first.unwrap();
+    second.unwrap();
+    assert!(matches!(broken, Err(Error::NoEntry { seq: 1 })));
+    assert!(matches!(failing, Err(Error::NoEntry { seq: 2 })));
+    assert_eq!(last.unwrap().as_deref(), Some(b"second".as_slice()));
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(value(&store).as_deref(), Some(b"first".as_slice()));
+    assert_eq!(store.head().seq, 1);
+}

@@ -9,22 +9,19 @@ pub(crate) const PSEUDONYMS: &[u8] = b"life/pseudonyms";
 /// All of [`once`].
 pub(crate) const ONCE: &[u8] = b"life/once/";
 
-/// The answer to a write that was done.
-pub(crate) fn once(id: [u8; 16]) -> Vec<u8> {
-    [ONCE, &id[..]].concat()
+/// The answer to a write that was done, on the shelf of its time.
+pub(crate) fn once(caller: &str, shelf: u64, id: [u8; 16]) -> Vec<u8> {
+    [&once_shelf(caller, shelf)[..], &id].concat()
 }
 
-/// First and next number of [`once_nth`] of a caller, two big-endian numbers. The person is the
-/// caller without a name.
-pub(crate) fn once_range(caller: &str) -> Vec<u8> {
-    [b"life/once-range", caller.as_bytes()].concat()
+/// All of one shelf of a caller.
+pub(crate) fn once_shelf(caller: &str, shelf: u64) -> Vec<u8> {
+    [&once_of(caller)[..], &shelf.to_be_bytes()].concat()
 }
 
-/// The id of the n-th write of a caller, for forgetting the oldest. Of names, and a name is a plain
-/// word, no start is another.
-pub(crate) fn once_nth(caller: &str, n: u64) -> Vec<u8> {
-    let end: &[u8] = if caller.is_empty() { b"" } else { b"/" };
-    [b"life/once-nth/", caller.as_bytes(), end, &n.to_be_bytes()].concat()
+/// All of a caller. The person is the one without a name; a name is a plain word.
+pub(crate) fn once_of(caller: &str) -> Vec<u8> {
+    [ONCE, caller.as_bytes(), b"/"].concat()
 }
 
 /// How far one's own message has come; nothing once it is delivered.

@@ -1,19 +1,24 @@
 //! Every write is done once: its id and its answer are kept in the same transaction, and the same
 //! id sent again gets the same answer. Only the newest answers are kept, for each caller its own:
 //! none can push out another's.
+//!
+//! Answers lie on shelves, each full before the next begins, and the oldest shelf goes as a whole:
+//! what is written at about the same time lies on the same pages of the disk.
 
 use capability::wire::WriteId;
 use serde::Deserialize;
 use serde_json::Value;
-use store::{ReadAll as _, Writer};
+use store::{Direction, ReadAll as _, Writer};
 
 use super::{Call, Caller, Context, names};
 use crate::life::Fault;
 
-/// Answers that are kept for the person, and for each experience: more than any of their pages has
-/// waiting.
-const KEPT: u64 = 1024;
-const KEPT_OF_EXPERIENCE: u64 = 256;
+/// Full shelves that are kept beside the one that is being filled.
+const SHELVES: u64 = 8;
+/// Answers on a shelf of the person, and of an experience: all of them are more than any of their
+/// pages has waiting.
+const SHELF: usize = 128;
+const SHELF_OF_EXPERIENCE: usize = 32;
 
 /// Runs `act` unless a write of this id was done already.
 pub(super) fn only(
@@ -27,14 +32,17 @@ pub(super) fn only(
     let scope = scope(&context.caller);
     let key = key(scope, &id);
     let print = fingerprint(scope, call, &request);
-    if let Some(known) = w.vault_get(&names::once(key))? {
+    let newest = newest(w, scope)?;
+    for shelf in newest.saturating_sub(SHELVES)..=newest {
+        let Some(known) = w.vault_get(&names::once(scope, shelf, key))? else { continue };
         return match known.split_first_chunk::<16>() {
             Some((same, answer)) if *same == print && !answer.is_empty() => Ok(answer.to_vec()),
             _ => Err(Fault::id_taken()),
         };
     }
     let answer = act(w)?;
-    keep(w, scope, key, &[&print[..], &answer].concat())?;
+    let shelf = room(w, scope, newest)?;
+    w.vault_put(&names::once(scope, shelf, key), &[&print[..], &answer].concat())?;
     Ok(answer)
 }
 
@@ -83,28 +91,25 @@ fn first16(hasher: &blake3::Hasher) -> [u8; 16] {
     first
 }
 
-fn keep(w: &mut Writer<'_>, scope: &str, key: [u8; 16], answer: &[u8]) -> Result<(), Fault> {
-    let most = if scope.is_empty() { KEPT } else { KEPT_OF_EXPERIENCE };
-    let range = w.vault_get(&names::once_range(scope))?;
-    let (mut first, next) = range.as_deref().and_then(numbers).unwrap_or_default();
-    w.vault_put(&names::once(key), answer)?;
-    w.vault_put(&names::once_nth(scope, next), &key)?;
-    if next - first >= most {
-        let nth = names::once_nth(scope, first);
-        let oldest = w.vault_get(&nth)?;
-        if let Some(oldest) = oldest.and_then(|key| key.try_into().ok()) {
-            w.vault_delete(&names::once(oldest))?;
-        }
-        w.vault_delete(&nth)?;
-        first += 1;
-    }
-    let range = [first.to_be_bytes(), (next + 1).to_be_bytes()].concat();
-    Ok(w.vault_put(&names::once_range(scope), &range)?)
+/// The shelf that is being filled.
+fn newest(w: &Writer<'_>, scope: &str) -> Result<u64, Fault> {
+    let all = names::once_of(scope);
+    let last = w.vault_page(&all, None, 1, Direction::Backward)?;
+    let number = last.first().and_then(|(key, _)| key.get(all.len()..)?.first_chunk());
+    Ok(number.map_or(0, |number| u64::from_be_bytes(*number)))
 }
 
-fn numbers(range: &[u8]) -> Option<(u64, u64)> {
-    let (first, next) = range.split_first_chunk::<8>()?;
-    let next = u64::from_be_bytes(next.try_into().ok()?);
-    let first = u64::from_be_bytes(*first);
-    (first <= next).then_some((first, next))
+/// A shelf with room for one more.
+fn room(w: &mut Writer<'_>, scope: &str, newest: u64) -> Result<u64, Fault> {
+    let most = if scope.is_empty() { SHELF } else { SHELF_OF_EXPERIENCE };
+    if w.vault_count(&names::once_shelf(scope, newest), most)? < most {
+        return Ok(newest);
+    }
+    let next = newest.saturating_add(1);
+    if let Some(oldest) = next.checked_sub(SHELVES + 1) {
+        for (key, _) in w.vault_prefix(&names::once_shelf(scope, oldest))? {
+            w.vault_delete(&key)?;
+        }
+    }
+    Ok(next)
 }

@@ -285,10 +285,11 @@ impl Delivery<'_> {
         let apply = self.peers.0.apply.clone();
         // It need not be durable at once: were it lost, the receiver would answer once more.
         self.clearing.push(self.peers.0.store.write_within(CLEAR_WITHIN, move |w| {
-            for flying in done {
+            for flying in &done {
                 let letter = outbox::clear(w, &to, flying.counter)?;
-                if let Some(about) = letter.and_then(|l| l.about).or(flying.about) {
-                    apply.delivered(w, &to, &about, how, now_ms)?;
+                let about = letter.and_then(|letter| letter.about);
+                if let Some(about) = about.as_ref().or(flying.about.as_ref()) {
+                    apply.delivered(w, &to, about, how, now_ms)?;
                 }
             }
             Ok::<_, store::Error>(())
