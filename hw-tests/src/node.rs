@@ -1,9 +1,10 @@
 //! A node that runs for one test: started, spoken to, stopped, and gone with everything it started.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,6 +31,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// The program file; the built one if `None`.
     pub program: Option<PathBuf>,
+    /// What `node.toml` says; left as it is if `None`.
+    pub settings: Option<String>,
     /// The user it runs as, which only root can choose; this test's own if `None`.
     pub user: Option<u32>,
     /// A listener that the program finds as its standard input.
@@ -47,6 +50,13 @@ impl Options {
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|text| (*text).to_owned()));
+        self
+    }
+
+    /// Writes these settings before it starts.
+    #[must_use]
+    pub fn settings(mut self, text: &str) -> Self {
+        self.settings = Some(text.to_owned());
         self
     }
 
@@ -73,6 +83,7 @@ impl Default for Options {
             listen: "127.0.0.1:0".to_owned(),
             arguments: Vec::new(),
             program: None,
+            settings: None,
             user: None,
             given: None,
         }
@@ -138,6 +149,11 @@ impl Node {
             (None, Some(folder)) => folder.path().join("data"),
             (None, None) => return Err("a node needs a data folder".into()),
         };
+        if let Some(text) = &options.settings {
+            std::fs::create_dir_all(&data)?;
+            std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;
+            std::fs::write(data.join("node.toml"), text)?;
+        }
         let log_folder = tempfile::tempdir()?;
         let log = log_folder.path().join("log");
         let program = options.program.clone().map_or_else(program, Ok)?;

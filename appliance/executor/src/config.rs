@@ -2,14 +2,16 @@
 //!
 //! A broken file stops the start: settings are never silently replaced by defaults.
 
+mod limits;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use handover::Share;
 use serde::Deserialize;
 
+pub use self::limits::Limits;
 use crate::{Error, file_error};
 
 /// What a node runs with; every field is checked.
@@ -35,28 +37,6 @@ pub struct Config {
     pub json_log: bool,
     /// The only variables that the node's other processes see: how to log.
     pub environment: Vec<(String, String)>,
-}
-
-/// What one twin may use at most.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Bytes of memory for its own things.
-    pub memory: u64,
-    /// Threads.
-    pub threads: u64,
-    /// Its share of the processor when there is not enough for all; 100 is usual.
-    pub cpu_weight: u64,
-    /// What it counts itself.
-    pub share: Share,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        // An awake twin uses some megabytes; a large export or a rebuild of its tables some tens.
-        // Texts of a life take some hundred; what one twin takes is missing for all others.
-        let share = Share { disk: Some(10_240 * MIB) };
-        Self { memory: 256 * MIB, threads: 64, cpu_weight: 100, share }
-    }
 }
 
 /// What workers may use: each does one job with one foreign file and is ended.
@@ -104,19 +84,8 @@ struct Written {
     zone: Option<String>,
     sleep_after_s: Option<u64>,
     first_uid: Option<u64>,
-    twin: Option<WrittenTwin>,
+    twin: Option<limits::Written>,
     worker: Option<WrittenWorker>,
-}
-
-/// The table `[twin]`: what each may use.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTwin {
-    memory_mib: Option<u64>,
-    threads: Option<u64>,
-    cpu_weight: Option<u64>,
-    /// 0: no limit but the disk itself.
-    disk_mib: Option<u64>,
 }
 
 /// The table `[worker]`: what each may use, and how many there may be.
@@ -152,9 +121,12 @@ impl Config {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             broken(1 + text[..at].matches('\n').count(), error.message())
         })?;
-        let line_of = |key: &str| {
-            let at = text.lines().position(|line| line.trim_start().starts_with(key));
-            1 + at.unwrap_or(0)
+        let line_of = |table: &str, key: &str| {
+            let mut lines = text.lines().map(str::trim_start).enumerate();
+            let header = format!("[{table}]");
+            let is_in = table.is_empty() || lines.any(|(_, line)| line.starts_with(&header));
+            let line = lines.find(|(_, line)| is_in && line.starts_with(key));
+            1 + line.map_or(0, |(at, _)| at)
         };
         let mut config = Self::default();
         if let Some(listen) = written.listen {
@@ -162,7 +134,7 @@ impl Config {
         }
         if let Some(zone) = written.zone {
             if !is_zone(&zone) {
-                return Err(broken(line_of("zone"), "`zone` is not a DNS name"));
+                return Err(broken(line_of("", "zone"), "`zone` is not a DNS name"));
             }
             config.zone = zone;
         }
@@ -170,39 +142,27 @@ impl Config {
             config.sleep_after = (seconds > 0).then(|| Duration::from_secs(seconds));
         }
         let twin = written.twin.unwrap_or_default();
-        let within = |key: &str, value: Option<u64>, range: RangeInclusive<u64>| match value {
-            Some(value) if !range.contains(&value) => {
-                let (from, to) = range.into_inner();
-                Err(broken(line_of(key), &format!("`{key}` is from {from} to {to}")))
-            }
-            value => Ok(value),
-        };
+        let within =
+            |table: &str, key: &str, value: Option<u64>, range: RangeInclusive<u64>| match value {
+                Some(value) if !range.contains(&value) => {
+                    let (from, to) = range.into_inner();
+                    Err(broken(line_of(table, key), &format!("`{key}` is from {from} to {to}")))
+                }
+                value => Ok(value),
+            };
         // Below are the machine's own users; above, the last number of the range must exist.
-        if let Some(first) = within("first_uid", written.first_uid, 100_000..=4_294_000_000)? {
+        if let Some(first) = within("", "first_uid", written.first_uid, 100_000..=4_294_000_000)? {
             config.first_uid = u32::try_from(first).unwrap_or(config.first_uid);
         }
-        let mut limits = Limits::default();
-        if let Some(memory) = within("memory_mib", twin.memory_mib, 64..=65_536)? {
-            limits.memory = memory * MIB;
-        }
-        if let Some(threads) = within("threads", twin.threads, 8..=4096)? {
-            limits.threads = threads;
-        }
-        if let Some(weight) = within("cpu_weight", twin.cpu_weight, 1..=10_000)? {
-            limits.cpu_weight = weight;
-        }
-        if let Some(disk) = within("disk_mib", twin.disk_mib, 0..=16_777_216)? {
-            limits.share.disk = (disk > 0).then_some(disk * MIB);
-        }
-        config.limits = limits;
+        config.limits = Limits::read(&twin, |key, value, range| within("twin", key, value, range))?;
         let (worker, mut workers) = (written.worker.unwrap_or_default(), WorkerLimits::default());
-        if let Some(memory) = within("memory_mib", worker.memory_mib, 16..=65_536)? {
+        if let Some(memory) = within("worker", "memory_mib", worker.memory_mib, 16..=65_536)? {
             workers.memory = memory * MIB;
         }
-        if let Some(seconds) = within("cpu_s", worker.cpu_s, 1..=600)? {
+        if let Some(seconds) = within("worker", "cpu_s", worker.cpu_s, 1..=600)? {
             workers.cpu_s = seconds;
         }
-        if let Some(count) = within("at_once", worker.at_once, 1..=64)? {
+        if let Some(count) = within("worker", "at_once", worker.at_once, 1..=64)? {
             workers.at_once = usize::try_from(count).unwrap_or(workers.at_once);
         }
         config.workers = workers;
@@ -220,6 +180,8 @@ fn is_zone(zone: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use handover::Rate;
+
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
@@ -246,6 +208,11 @@ mod tests {
         let config = read("[worker]\nmemory_mib = 64\ncpu_s = 3\nat_once = 4\n").unwrap();
         let workers = WorkerLimits { memory: 64 << 20, cpu_s: 3, at_once: 4 };
         assert_eq!(config.workers, workers);
+        let text = "[twin]\nconnections = 9\nrequests_at_once = 7\nrequests_per_second = 2\n\
+                    wakes_at_once = 5\nwakes_per_minute = 1\n";
+        let Limits { share, wakes, .. } = read(text).unwrap().limits;
+        assert_eq!((share.connections, wakes), (9, Rate { at_once: 5, per_minute: 1 }));
+        assert_eq!(share.requests, Rate { at_once: 7, per_minute: 120 });
     }
 
     #[test]
@@ -259,7 +226,20 @@ mod tests {
             ("[twin]\nmemory_mib = 1\n", "node.toml, line 2: `memory_mib` is from 64"),
             ("[twin]\ncpu_weight = 0\n", "node.toml, line 2: `cpu_weight` is from 1"),
             ("[twin]\ndisk_mib = 99999999\n", "node.toml, line 2: `disk_mib` is from 0"),
+            ("[twin]\n\nconnections = 0\n", "node.toml, line 3: `connections` is from 1 to 512"),
+            ("[twin]\nrequests_per_second = 0\n", "node.toml, line 2: `requests_per_second` is"),
+            (
+                "[twin]\nrequests_per_second = 100001\n",
+                "node.toml, line 2: `requests_per_second` is",
+            ),
+            ("[twin]\nrequests_at_once = 0\n", "node.toml, line 2: `requests_at_once` is from 1"),
+            ("[twin]\nwakes_per_minute = 0\n", "node.toml, line 2: `wakes_per_minute` is from 1"),
+            ("[twin]\nwakes_at_once = 1.5\n", "node.toml, line 2: "),
             ("[twin]\ndisk_mib = -1\n", "node.toml, line 2: "),
+            (
+                "[twin]\nmemory_mib = 64\n[worker]\nmemory_mib = 1\n",
+                "node.toml, line 4: `memory_mib` is from 16",
+            ),
             ("[worker]\nat_once = 0\n", "node.toml, line 2: `at_once` is from 1"),
             ("[twin]\nmemory = 1\n", "node.toml, line 2: unknown field `memory`"),
         ] {

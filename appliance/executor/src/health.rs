@@ -11,6 +11,7 @@ mod data_broken;
 mod disk_short;
 mod disk_worn;
 mod gateway_down;
+mod knocked_often;
 mod of_twin;
 mod remembered;
 mod wall_missing;
@@ -36,7 +37,9 @@ pub const PROBLEMS: &[&str] = &[
     disk_worn::ERRORS,
     disk_worn::WORN,
     gateway_down::NAME,
+    knocked_often::NAME,
     wall_missing::NAME,
+    "twin_asked_too_much",
     "twin_certificate_old",
     "twin_clock_wrong",
     "twin_compaction_due",
@@ -79,6 +82,7 @@ impl Node {
         found.extend(gateway_down::find(self, now));
         found.extend(crash_loop::find(self, now));
         found.extend(data_broken::find(self));
+        found.extend(knocked_often::find(self, now));
         found.extend(of_twin::find(&self.remembered, &self.registry));
         sorted(found)
     }

@@ -9,7 +9,7 @@ mod workers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::TcpListener;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use handover::{
     FromGateway, FromTwinExecutor, FromWorker, Number, Place, ToGateway, ToTwinExecutor,
@@ -92,6 +92,8 @@ pub(crate) struct Twin {
     pub(crate) restart: Restart,
     /// It said that it can't open its data.
     pub(crate) broken: bool,
+    /// When so many strangers came that it was not woken for all of them.
+    pub(crate) knocked: Option<Instant>,
     /// Start it again as soon as the process that is ending is gone.
     wanted: bool,
     /// When it wants to be woken, in milliseconds since 1970.

@@ -6,34 +6,60 @@
 //! than [`MAX_SOURCES`] sources, never uses a timer.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use handover::Number;
+use handover::{Bucket, Number, Rate, network};
 
 /// The buckets of all sources and twins.
-#[derive(Default)]
 pub(crate) struct Budget {
+    /// Wake-ups that a source or a twin has.
+    wakes: Rate,
     sources: HashMap<IpAddr, Bucket>,
     twins: HashMap<Number, Bucket>,
     /// By the twin that opens.
     links: HashMap<Number, Bucket>,
     waking_links: HashMap<Number, Bucket>,
+    /// When it was last said that a twin is short.
+    told: HashMap<Number, Instant>,
 }
 
 impl Budget {
+    pub(crate) fn new(wakes: Rate) -> Self {
+        let (sources, twins, told) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (links, waking_links) = (HashMap::new(), HashMap::new());
+        Self { wakes, sources, twins, links, waking_links, told }
+    }
+
     /// Takes one wake-up of this twin by this source, if there is one left.
-    pub(crate) fn take(&mut self, source: IpAddr, twin: Number, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, from: IpAddr, twin: Number, now: Instant) -> Result<(), Short> {
         if self.sources.len() >= MAX_SOURCES {
             self.sources.retain(|_, bucket| !bucket.is_full(now));
             if self.sources.len() >= MAX_SOURCES {
-                return false;
+                return Err(Short::Source);
             }
         }
-        let full = || Bucket::full(WAKE_UPS, now);
-        let source = self.sources.entry(network(source)).or_insert_with(full);
-        let twin = self.twins.entry(twin).or_insert_with(full);
-        source.has(now) && twin.has(now) && source.take() && twin.take()
+        let full = || Bucket::full(self.wakes, now);
+        let source = self.sources.entry(network(from)).or_insert_with(full);
+        let its = self.twins.entry(twin).or_insert_with(full);
+        if !source.has(now) {
+            return Err(Short::Source);
+        }
+        if !its.has(now) {
+            return Err(Short::Twin { news: self.is_news(twin, now) });
+        }
+        source.take(1);
+        its.take(1);
+        Ok(())
+    }
+
+    fn is_news(&mut self, twin: Number, now: Instant) -> bool {
+        let before = self.told.get(&twin);
+        let is_news = before.is_none_or(|at| now.saturating_duration_since(*at) >= TOLD_EVERY);
+        if is_news {
+            self.told.insert(twin, now);
+        }
+        is_news
     }
 
     /// Gives one back: the source proved to be known to the twin.
@@ -50,8 +76,13 @@ impl Budget {
     pub(crate) fn take_link(&mut self, from: Number, wakes: bool, now: Instant) -> bool {
         let links = self.links.entry(from).or_insert_with(|| Bucket::full(LINKS, now));
         let waking = self.waking_links.entry(from);
-        let waking = waking.or_insert_with(|| Bucket::full(WAKE_UPS, now));
-        links.has(now) && (!wakes || waking.has(now)) && links.take() && (!wakes || waking.take())
+        let waking = waking.or_insert_with(|| Bucket::full(self.wakes, now));
+        let may = links.has(now) && (!wakes || waking.has(now));
+        if may {
+            links.take(1);
+            waking.take(u32::from(wakes));
+        }
+        may
     }
 
     /// Gives the wake-up by a link back: the one that was woken knows who opened it.
@@ -66,68 +97,27 @@ impl Budget {
         self.twins.remove(&twin);
         self.links.remove(&twin);
         self.waking_links.remove(&twin);
+        self.told.remove(&twin);
     }
 }
 
-/// So many at once, and one more in each such time.
-#[derive(Clone, Copy)]
-struct Rate {
-    burst: f64,
-    one_per: Duration,
+/// Why somebody may not wake a twin now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Short {
+    /// The source has woken too many.
+    Source,
+    /// The twin was woken too often.
+    Twin {
+        /// Whether that is to be told.
+        news: bool,
+    },
 }
 
-struct Bucket {
-    left: f64,
-    at: Instant,
-    rate: Rate,
-}
-
-impl Bucket {
-    fn full(rate: Rate, now: Instant) -> Self {
-        Self { left: rate.burst, at: now, rate }
-    }
-
-    fn give_back(&mut self) {
-        self.left = (self.left + 1.0).min(self.rate.burst);
-    }
-
-    fn has(&mut self, now: Instant) -> bool {
-        self.left = self.left_at(now);
-        self.at = now;
-        self.left >= 1.0
-    }
-
-    fn take(&mut self) -> bool {
-        self.left -= 1.0;
-        true
-    }
-
-    fn is_full(&self, now: Instant) -> bool {
-        self.left_at(now) >= self.rate.burst
-    }
-
-    fn left_at(&self, now: Instant) -> f64 {
-        let waited = now.saturating_duration_since(self.at).as_secs_f64();
-        (self.left + waited / self.rate.one_per.as_secs_f64()).min(self.rate.burst)
-    }
-}
-
-/// A home has a /64 of its own (RFC 6177), so IPv6 sources are counted by network.
-fn network(source: IpAddr) -> IpAddr {
-    match source {
-        IpAddr::V4(_) => source,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.into(),
-            None => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        },
-    }
-}
-
-/// Wake-ups that a source or a twin has.
-const WAKE_UPS: Rate = Rate { burst: 20.0, one_per: Duration::from_secs(15) };
 /// Links that a twin may open: one each to many contacts after its start.
-const LINKS: Rate = Rate { burst: 64.0, one_per: Duration::from_millis(500) };
+const LINKS: Rate = Rate { at_once: 64, per_minute: 120 };
 const MAX_SOURCES: usize = 4096;
+/// A twin that is short of wake-ups is told of once in this time.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -135,46 +125,52 @@ mod tests {
 
     const TWIN: Number = Number(1);
 
+    fn budget() -> Budget {
+        Budget::new(Rate { at_once: 20, per_minute: 4 })
+    }
+
     #[test]
     fn a_scanner_runs_dry_and_others_do_not() {
-        let (mut budget, now) = (Budget::default(), Instant::now());
+        let (mut budget, now) = (budget(), Instant::now());
         let scanner: IpAddr = [192, 0, 2, 1].into();
-        let woken = (0..1000).filter(|&n| budget.take(scanner, Number(n), now)).count();
+        let woken = (0..1000).filter(|&n| budget.take(scanner, Number(n), now).is_ok()).count();
         assert_eq!(woken, 20);
-        assert!(budget.take([192, 0, 2, 2].into(), TWIN, now));
-        let later = now + WAKE_UPS.one_per;
-        assert!(budget.take(scanner, TWIN, later));
-        assert!(!budget.take(scanner, TWIN, later));
+        assert_eq!(budget.take([192, 0, 2, 2].into(), TWIN, now), Ok(()));
+        let later = now + Duration::from_secs(15);
+        assert_eq!(budget.take(scanner, TWIN, later), Ok(()));
+        assert_eq!(budget.take(scanner, TWIN, later), Err(Short::Source));
     }
 
     #[test]
     fn many_sources_run_dry_on_one_twin() {
-        let (mut budget, now) = (Budget::default(), Instant::now());
-        let sources = (0..100).map(|n| IpAddr::from([192, 0, 2, n]));
-        assert_eq!(sources.filter(|&s| budget.take(s, TWIN, now)).count(), 20);
-    }
-
-    #[test]
-    fn one_home_is_one_source() {
-        let (mut budget, now) = (Budget::default(), Instant::now());
-        let address = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) | n));
-        let woken = (0..100).filter(|&n| budget.take(address(n), Number(n as u32), now)).count();
-        assert_eq!(woken, 20);
+        let (mut budget, now) = (budget(), Instant::now());
+        let mut sources = (0..100).map(|n| IpAddr::from([192, 0, 2, n]));
+        assert_eq!(
+            sources.by_ref().take(20).filter_map(|s| budget.take(s, TWIN, now).ok()).count(),
+            20
+        );
+        let short: Vec<_> = sources.map(|s| budget.take(s, TWIN, now)).collect();
+        assert_eq!(short[0], Err(Short::Twin { news: true }));
+        assert!(short[1..].iter().all(|one| *one == Err(Short::Twin { news: false })));
+        let later = now + TOLD_EVERY;
+        let taken: Vec<_> =
+            (0..5).map(|n| budget.take([192, 0, 3, n].into(), TWIN, later)).collect();
+        assert_eq!(taken[4], Err(Short::Twin { news: true }));
     }
 
     #[test]
     fn the_known_get_theirs_back() {
-        let (mut budget, now) = (Budget::default(), Instant::now());
+        let (mut budget, now) = (budget(), Instant::now());
         let phone: IpAddr = [192, 0, 2, 1].into();
         for _ in 0..1000 {
-            assert!(budget.take(phone, TWIN, now));
+            assert_eq!(budget.take(phone, TWIN, now), Ok(()));
             budget.give_back(phone, TWIN);
         }
     }
 
     #[test]
     fn a_twin_can_neither_drown_nor_wake_its_neighbours_for_ever() {
-        let (mut budget, now) = (Budget::default(), Instant::now());
+        let (mut budget, now) = (budget(), Instant::now());
         let opened = (0..1000).filter(|_| budget.take_link(TWIN, false, now)).count();
         assert_eq!(opened, 64);
         assert!(budget.take_link(Number(2), true, now), "another twin's links are its own");
@@ -187,9 +183,9 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let (mut budget, now) = (Budget::default(), Instant::now());
+        let (mut budget, now) = (budget(), Instant::now());
         for n in 0..10_000_u32 {
-            budget.take(IpAddr::from(n.to_be_bytes()), Number(n), now);
+            let _ = budget.take(IpAddr::from(n.to_be_bytes()), Number(n), now);
         }
         assert!(budget.sources.len() <= MAX_SOURCES);
     }

@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handover::{Channel, FromGateway, Place, Reason, ToGateway};
+use handover::{Channel, FromGateway, Place, Rate, Reason, ToGateway};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{LocalSet, spawn_local};
@@ -57,8 +57,8 @@ pub async fn run(channel: Channel) -> Result<(), Error> {
 }
 
 async fn serve(channel: Channel) -> Result<(), Error> {
-    let (place, listener) = start(&channel).await?;
-    let routes = Routes::new(Rc::new(channel));
+    let (place, wakes, listener) = start(&channel).await?;
+    let routes = Routes::new(Rc::new(channel), wakes);
     let complete = Rc::new(Notify::new());
     let (told, served) = (complete.clone(), routes.clone());
     let accepting = spawn_local(async move {
@@ -71,14 +71,14 @@ async fn serve(channel: Channel) -> Result<(), Error> {
     ended
 }
 
-async fn start(channel: &Channel) -> Result<(Place, TcpListener), Error> {
+async fn start(channel: &Channel) -> Result<(Place, Rate, TcpListener), Error> {
     let first = channel.recv::<ToGateway>().await.map_err(Error::Executor)?;
-    let Some((ToGateway::Start { place }, mut descriptors)) = first else {
+    let Some((ToGateway::Start { place, wakes }, mut descriptors)) = first else {
         return Err(Error::NoListener);
     };
     let listener = StdListener::from(descriptors.pop().ok_or(Error::NoListener)?);
     listener.set_nonblocking(true).map_err(Error::Listener)?;
-    Ok((place, TcpListener::from_std(listener).map_err(Error::Listener)?))
+    Ok((place, wakes, TcpListener::from_std(listener).map_err(Error::Listener)?))
 }
 
 async fn follow_executor(routes: &Routes, complete: &Notify) -> Result<(), Error> {

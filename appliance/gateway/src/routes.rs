@@ -10,13 +10,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use handover::{
-    Channel, FromGateway, FromTwin, HandOver, Id, Number, Pace, Reason, TAKEN_WITHIN_MS, ToTwin,
+    Channel, FromGateway, FromTwin, HandOver, Id, Number, Pace, Rate, Reason, TAKEN_WITHIN_MS,
+    ToTwin,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_local};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Short};
 
 /// The routing table; clones share it.
 #[derive(Clone)]
@@ -35,7 +36,6 @@ pub(crate) enum Target {
     Twin(Number),
 }
 
-#[derive(Default)]
 struct Table {
     names: HashMap<String, Number>,
     ids: HashMap<Id, Number>,
@@ -93,7 +93,7 @@ enum Outgoing {
 }
 
 impl Routes {
-    pub(crate) fn new(executor: Rc<Channel>) -> Self {
+    pub(crate) fn new(executor: Rc<Channel>, wakes: Rate) -> Self {
         let (tell, mut told) = mpsc::unbounded_channel();
         let channel = executor.clone();
         spawn_local(async move {
@@ -103,7 +103,8 @@ impl Routes {
                 }
             }
         });
-        Self { executor, tell, table: Rc::default() }
+        let table = Rc::new(RefCell::new(Table::new(wakes)));
+        Self { executor, tell, table }
     }
 
     pub(crate) fn executor(&self) -> Rc<Channel> {
@@ -152,10 +153,10 @@ impl Routes {
         let mut table = self.table.borrow_mut();
         let (twin, reason) = match target {
             Target::Node => (Number::NODE, reason),
-            Target::Twin(twin) if table.may_reach(twin, peer) => (twin, None),
+            Target::Twin(twin) if self.may_reach(&mut table, twin, peer) => (twin, None),
             Target::Twin(_) => (Number::NODE, Some(Reason::TooOften)),
         };
-        if twin == Number::NODE && !table.may_reach(twin, peer) {
+        if twin == Number::NODE && !self.may_reach(&mut table, twin, peer) {
             return tracing::debug!("a source over its budget found the node twin asleep");
         }
         let woke = !table.is_awake(twin);
@@ -165,6 +166,20 @@ impl Routes {
         };
         if woke {
             table.charge(hand_over, twin, Source::Address(peer));
+        }
+    }
+
+    fn may_reach(&self, table: &mut Table, twin: Number, peer: SocketAddr) -> bool {
+        if table.is_awake(twin) {
+            return true;
+        }
+        match table.budget.take(peer.ip(), twin, Instant::now()) {
+            Ok(()) => true,
+            Err(Short::Source | Short::Twin { news: false }) => false,
+            Err(Short::Twin { news: true }) => {
+                self.tell_executor(FromGateway::TooOften { twin });
+                false
+            }
         }
     }
 
@@ -380,6 +395,17 @@ impl Routes {
 }
 
 impl Table {
+    fn new(wakes: Rate) -> Self {
+        Self {
+            names: HashMap::new(),
+            ids: HashMap::new(),
+            twins: HashMap::new(),
+            budget: Budget::new(wakes),
+            charged: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
     /// Whether what comes now needs no start of its own. Who finds a twin on its way out wants a new
     /// one, unless somebody before them does already.
     fn is_awake(&self, twin: Number) -> bool {
@@ -388,10 +414,6 @@ impl Table {
             State::Leaving => !route.untaken.is_empty(),
             State::Awake(_) | State::Waking => true,
         })
-    }
-
-    fn may_reach(&mut self, twin: Number, peer: SocketAddr) -> bool {
-        self.is_awake(twin) || self.budget.take(peer.ip(), twin, Instant::now())
     }
 
     fn charge(&mut self, hand_over: HandOver, twin: Number, source: Source) {

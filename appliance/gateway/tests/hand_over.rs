@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use handover::{Channel, FromGateway, FromTwin, Number, Place, Reason, ToGateway, ToTwin};
+use handover::{Channel, FromGateway, FromTwin, Number, Place, Rate, Reason, ToGateway, ToTwin};
 use tokio::task::{LocalSet, spawn_local};
 
 const ANN: Number = Number(1);
@@ -38,7 +38,8 @@ impl Executor {
         let address = listener.local_addr().unwrap();
         let channel = Channel::from_fd(ours).unwrap();
         let place = Place { zone: "localhost".to_owned(), listen: address };
-        channel.send(&ToGateway::Start { place }, &[listener.as_fd()]).await.unwrap();
+        let wakes = Rate { at_once: 20, per_minute: 4 };
+        channel.send(&ToGateway::Start { place, wakes }, &[listener.as_fd()]).await.unwrap();
         for (twin, name) in [(Number::NODE, "node"), (ANN, "ann"), (BOB, "bob")] {
             let id = Some([twin.0 as u8; 32]);
             channel.send(&ToGateway::Name { twin, name: name.to_owned(), id }, &[]).await.unwrap();

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Rate;
 use crate::health::{Sample, Trouble, TwinProblem};
 
 /// A twin's number on this node: it never changes, whatever the twin is called. 0 is the node twin.
@@ -68,6 +69,8 @@ pub enum ToGateway {
     Start {
         /// Zone and address.
         place: Place,
+        /// How often a source may wake twins, and how often a twin may be woken, by strangers.
+        wakes: Rate,
     },
     /// A twin can be reached under this name from now on (also sent after a rename).
     Name {
@@ -113,6 +116,11 @@ pub enum FromGateway {
     Ready,
     /// Somebody wants this twin and there is no channel to it.
     Wake {
+        /// The twin.
+        twin: Number,
+    },
+    /// So many strangers woke this twin that the next have to wait. Said once a minute at most.
+    TooOften {
         /// The twin.
         twin: Number,
     },
@@ -211,10 +219,23 @@ pub enum Reason {
 }
 
 /// What one twin may use of what it counts itself. The kernel counts the rest.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Share {
     /// Bytes on the disk; `None`: what there is.
     pub disk: Option<u64>,
+    /// Browsers' connections at a time.
+    pub connections: u32,
+    /// Requests of one browser's person; of their experiences together, and of strangers.
+    pub requests: Rate,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        // Texts of a life take some hundred MiB; what one twin takes is missing for all others. A
+        // household's browsers need a few dozen connections, and a page some fifty files at once.
+        let requests = Rate { at_once: 1_000, per_minute: 12_000 };
+        Self { disk: Some(10 << 30), connections: 256, requests }
+    }
 }
 
 /// Executor to twin.

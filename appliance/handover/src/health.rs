@@ -78,6 +78,8 @@ impl Trouble {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TwinProblem {
+    /// It was asked so much that many requests were refused.
+    AskedTooMuch,
     /// Its certificate ends soon.
     CertificateOld,
     /// Its newest entry is from a time that has not come yet.
@@ -95,6 +97,7 @@ impl TwinProblem {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::AskedTooMuch => "asked_too_much",
             Self::CertificateOld => "certificate_old",
             Self::ClockWrong => "clock_wrong",
             Self::CompactionDue => "compaction_due",

@@ -13,10 +13,12 @@ pub mod fuzz;
 mod headers;
 mod health;
 mod pace;
+mod rate;
 mod work;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
 pub use headers::*;
 pub use health::*;
 pub use pace::Pace;
+pub use rate::{Bucket, Rate, network};
 pub use work::*;

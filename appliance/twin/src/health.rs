@@ -4,6 +4,7 @@
 //! Looked for at the start, when data turn out to differ, and when somebody asks; never by a timer.
 //! The node is told kinds and no more. Sentences are in the message files, under `health.<problem>`.
 
+mod asked_too_much;
 mod certificate_old;
 mod clock_wrong;
 mod compaction_due;
@@ -12,6 +13,8 @@ mod one_copy_only;
 mod quota_near;
 mod say;
 mod verify_failed;
+
+use std::time::Instant;
 
 use capability::health::v1::{Health, Weight};
 use handover::{Figure, FromTwinExecutor, TwinProblem};
@@ -22,6 +25,7 @@ pub(crate) use say::{node as of_node, repaired};
 use crate::day::DAY_MS;
 use crate::http::problem::Trouble;
 use crate::life::Condition;
+use crate::limits::Refused;
 use crate::messages::Language;
 use crate::site::{Person, Site};
 use crate::{clock_ms, tls};
@@ -29,6 +33,7 @@ use crate::{clock_ms, tls};
 /// Every problem there can be.
 #[cfg(test)]
 pub(crate) const PROBLEMS: &[&str] = &[
+    asked_too_much::NAME,
     certificate_old::NAME,
     clock_wrong::NAME,
     compaction_due::NAME,
@@ -52,6 +57,10 @@ pub(crate) struct Looked {
     condition: Condition,
     /// Bytes left for this twin, and of how many.
     room: Option<(u64, u64)>,
+    /// What was asked too fast lately.
+    refused: Option<Refused>,
+    /// The name under which the twin is served.
+    host: String,
 }
 
 /// A problem that was found.
@@ -97,6 +106,7 @@ impl Found {
 /// All problems, the most pressing first.
 fn find(looked: &Looked) -> Vec<Found> {
     let finders = [
+        asked_too_much::find,
         certificate_old::find,
         clock_wrong::find,
         compaction_due::find,
@@ -118,6 +128,8 @@ pub(crate) fn look(site: &Site, person: &Person) -> Result<Vec<Found>, Trouble> 
         certificate_until_ms: until,
         condition: person.life.condition()?,
         room: room(&person.folder),
+        refused: site.limits.refused(Instant::now()),
+        host: site.host(),
     };
     let found = find(&looked);
     let problems: Vec<_> = found.iter().filter_map(|one| one.told).collect();

@@ -23,6 +23,7 @@ mod events;
 mod frames;
 mod http;
 mod idle;
+mod limits;
 mod metrics;
 mod node;
 mod room;

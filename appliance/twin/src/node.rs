@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use capability::node::v1::{Claim, Claimed};
 use capability::wire::Retry;
-use handover::{FromTwinExecutor, Place, Reason, Refusal, Sample};
+use handover::{FromTwinExecutor, Place, Reason, Refusal, Sample, network};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -23,6 +23,7 @@ use crate::asks::Asks;
 use crate::http::head::{self, Authority};
 use crate::http::problem::Trouble;
 use crate::http::{Answer, body, files, headers, page, person};
+use crate::limits::Who;
 use crate::messages::Language;
 use crate::metrics;
 use crate::site::{Arrival, Site, Speaker};
@@ -93,6 +94,8 @@ impl Node {
         body: Incoming,
     ) -> Result<Answer, Trouble> {
         let at = Authority::of(head, arrival)?;
+        let who = Who::Stranger(network(arrival.peer.ip()));
+        site.limits.take(&who, Instant::now()).map_err(Trouble::too_fast)?;
         let path = head.uri.path();
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         if let Some(reason) = arrival.reason {

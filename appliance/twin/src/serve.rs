@@ -25,6 +25,7 @@ use crate::frames::Frames;
 use crate::http::shelf::Shelf;
 use crate::idle::Idle;
 use crate::life::Life;
+use crate::limits::Limits;
 use crate::node::Node;
 use crate::session::Sessions;
 use crate::site::{Kind, Person, Site, Speaker, Wish};
@@ -149,11 +150,12 @@ async fn open(
         name: RefCell::new(name.clone()),
         place,
         idle: Idle::new(sleep_after.unwrap_or_default()),
+        limits: Limits::new(share.requests),
         tags: Default::default(),
         closing: watch::Sender::new(false),
         kind,
     });
-    let connections = Connections::new(site.clone(), door, gateway.clone());
+    let connections = Connections::new(site.clone(), door, gateway.clone(), share.connections);
     // Everywhere but on loopback the first connection needs it, and the executor prints it.
     let fingerprint = if site.place.tls() {
         let certificate = connections.certificate();
@@ -313,15 +315,18 @@ impl Served {
         std::future::pending().await
     }
 
-    /// Looks at the start, whenever writing stops or goes on, and when room gets short.
+    /// Looks at the start, whenever writing stops or goes on, when room gets short and when too much
+    /// was asked.
     async fn follow_health(&self) {
         if let Kind::Person(person) = &self.site.kind {
             let (mut stopped, mut room) = (person.life.watch_stopped(), person.life.watch_room());
+            let mut asked = self.site.limits.watch();
             loop {
                 health::look_and_tell(&self.site, person);
                 let changed = tokio::select! {
                     changed = stopped.changed() => changed,
                     changed = room.changed() => changed,
+                    changed = asked.changed() => changed,
                 };
                 if changed.is_err() {
                     break;

@@ -23,6 +23,7 @@ use crate::http::files::Tags;
 use crate::http::shelf::Shelf;
 use crate::idle::Idle;
 use crate::life::Life;
+use crate::limits::Limits;
 use crate::node::Node;
 use crate::session::Sessions;
 
@@ -34,6 +35,8 @@ pub(crate) struct Site {
     pub place: Place,
     /// When it was last used.
     pub idle: Rc<Idle>,
+    /// How often somebody may ask.
+    pub limits: Limits,
     /// Tags of files.
     pub tags: Tags,
     /// Becomes true when connections shall end.

@@ -58,7 +58,8 @@ pub(crate) fn density(program: &Path) -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     register(&data, size.registered)?;
-    let options = Options { program: Some(program.to_owned()), ..Options::default() };
+    let options = Options::default().settings(super::UNHURRIED);
+    let options = Options { program: Some(program.to_owned()), ..options };
     let options = options.data(&data).with(&["--sleep-after", "30m"]);
     let mut figures = vec![Figure::new(
         "twins registered / awake / with a paired browser",

@@ -31,7 +31,7 @@ const SLOW: u32 = 30;
 const NOTES: u32 = 20_000;
 
 fn node(program: &Path, people: &[&str], arguments: &[&str]) -> Result<Node> {
-    let options = Options::people(people).with(arguments);
+    let options = Options::people(people).with(arguments).settings(super::UNHURRIED);
     Node::start(&Options { program: Some(program.to_owned()), ..options })
 }
 

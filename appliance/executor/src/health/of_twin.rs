@@ -18,7 +18,9 @@ pub(super) fn trouble(name: &str, problem: TwinProblem) -> Trouble {
     let weight = match problem {
         TwinProblem::VerifyFailed => Weight::Now,
         TwinProblem::ClockWrong | TwinProblem::QuotaNear => Weight::Soon,
-        TwinProblem::CertificateOld | TwinProblem::CompactionDue => Weight::Note,
+        TwinProblem::AskedTooMuch | TwinProblem::CertificateOld | TwinProblem::CompactionDue => {
+            Weight::Note
+        }
     };
     Trouble::new(&format!("twin_{}", problem.name()), weight).about(name)
 }

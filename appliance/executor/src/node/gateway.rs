@@ -45,7 +45,8 @@ impl Node {
         };
         let gateway = Process::start(&self.folder, birth, self.next, ears).map_err(start_error)?;
         let listener = self.listener.try_clone().map_err(start_error)?;
-        gateway.tell(ToGateway::Start { place: self.place.clone() }, vec![listener.into()]);
+        let (place, wakes) = (self.place.clone(), limits.wakes);
+        gateway.tell(ToGateway::Start { place, wakes }, vec![listener.into()]);
         self.gateway = Some(gateway);
         self.remembered.gateway_starts += 1;
         self.gateway_asked = None;
@@ -112,6 +113,11 @@ impl Node {
             }
             FromGateway::Here => self.gateway_asked = None,
             FromGateway::Wake { twin } => self.wake(twin),
+            FromGateway::TooOften { twin } => {
+                if let Some(known) = self.twins.get_mut(&twin) {
+                    known.knocked = Some(Instant::now());
+                }
+            }
             FromGateway::Stuck { twin } => {
                 if let Some(process) = self.twins.get(&twin).and_then(|t| t.process.as_ref()) {
                     tracing::warn!(%twin, "a twin is stuck and is ended");

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capability::wire::{ClientMessage, SUBSCRIPTIONS_MAX, ServerMessage, True};
 use futures_util::{SinkExt, StreamExt};
@@ -22,6 +22,7 @@ use super::{Place, read_message};
 use crate::frames::Frame;
 use crate::http::problem::Trouble;
 use crate::life::{Caller, Delta, Subscription};
+use crate::limits::Who;
 use crate::messages::Language;
 use crate::session::Session;
 use crate::site::{Kind, Site};
@@ -152,15 +153,17 @@ impl Talk {
         }
         let Kind::Person(person) = &self.site.kind else { return Err(Trouble::not_found()) };
         let session = self.session.id.clone();
-        let (caller, frame) = match frame {
-            None => (Caller::Person { session }, None),
+        let (caller, who, frame) = match frame {
+            None => (Caller::Person { session: session.clone() }, Who::Person(session), None),
             Some(token) => {
                 let frame = person.frames.of_token(&session, token);
                 let frame = frame.ok_or_else(Trouble::frame_closed)?;
                 let name = frame.experience.clone();
-                (Caller::Experience { name, session }, Some(Rc::downgrade(&frame)))
+                let (who, weak) = (Who::of(&frame), Rc::downgrade(&frame));
+                (Caller::Experience { name, session }, who, Some(weak))
             }
         };
+        self.site.limits.take(&who, Instant::now()).map_err(Trouble::too_fast)?;
         let Wish { capability, major, topic, at } = wish;
         let subscription = person.life.subscribe(&caller, capability, major, topic, at)?;
         self.started += 1;

@@ -4,6 +4,7 @@ use handover::Trouble;
 use store::{Part, Stopped, Usage};
 
 use super::*;
+use crate::limits::{Limits, Who};
 use crate::messages::Messages;
 
 const NOW: i64 = 1_800_000_000_000;
@@ -17,6 +18,8 @@ fn well() -> Looked {
         certificate_until_ms: Some(NOW + 90 * DAY_MS),
         condition: Condition { stopped: None, usage, newest_ms: Some(NOW - 1), kept_bytes: 0 },
         room: Some((50 * GIB, 100 * GIB)),
+        refused: None,
+        host: "ann.localhost".to_owned(),
     }
 }
 
@@ -33,6 +36,14 @@ fn found(change: impl FnOnce(&mut Looked)) -> Vec<(&'static str, Weight)> {
 
 fn stopped(part: Part) -> Option<Stopped> {
     Some(Stopped { since_ms: NOW, part, found: "the chain breaks at journal entry 7".to_owned() })
+}
+
+/// So many requests of an experience, refused.
+fn refused(count: usize) -> Option<Refused> {
+    let limits = Limits::new(handover::Rate { at_once: 1, per_minute: 1 });
+    let who = Who::Experience { name: "chat".to_owned(), session: "s".to_owned() };
+    (0..count).for_each(|_| limits.note(&who, Instant::now()));
+    limits.refused(Instant::now())
 }
 
 #[test]
@@ -69,6 +80,10 @@ fn each_problem_is_found_by_its_own_sign() {
     assert_eq!(of_share(Some(3_300_000)), [(quota_near::NAME, Weight::Soon)]);
     assert_eq!(of_share(Some(3 << 20)), [(quota_near::NAME, Weight::Now)]);
     assert_eq!(of_share(None), []);
+
+    let asked = [(asked_too_much::NAME, Weight::Soon)];
+    assert_eq!(found(|l| l.refused = refused(99)), []);
+    assert_eq!(found(|l| l.refused = refused(100)), asked);
 
     let failed = [(verify_failed::NAME, Weight::Now)];
     assert_eq!(found(|l| l.condition.stopped = stopped(Part::Journal)), failed);
@@ -107,6 +122,7 @@ fn every_problem_and_repair_has_words_without_holes() {
     looked.condition.usage.free = 3 << 20;
     looked.room = Some((GIB - 1, 100 * GIB));
     looked.condition.kept_bytes = 5_000_000;
+    looked.refused = refused(100);
     all.extend(find(&looked));
     looked.condition.stopped = stopped(Part::Tables);
     all.extend(find(&looked).into_iter().filter(|one| one.name == verify_failed::NAME));

@@ -8,7 +8,7 @@ use capability::identity::v1 as identity;
 use capability::wire::{BATCH_MAX, Batch, BatchResults, Nothing, SessionId};
 use handover::FromTwinExecutor;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderName, USER_AGENT};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -54,6 +54,8 @@ pub(crate) async fn batch(visit: &Visit<'_>, body: Incoming) -> Result<Answer, T
     if calls.is_empty() || calls.len() > BATCH_MAX {
         return Err(Trouble::malformed());
     }
+    let more = u32::try_from(calls.len() - 1).unwrap_or(u32::MAX);
+    visit.site.limits.take_more(&visit.who(), more);
     for (call, number) in calls.iter().zip(0_u16..) {
         if Own::find(call.capability.as_str(), call.major, call.method.as_str()).is_some() {
             let mut trouble = Trouble::not_in_batch();
@@ -90,13 +92,18 @@ fn check_sender(visit: &Visit<'_>) -> Result<(), Trouble> {
 
 /// Who calls: the person's own pages, or an experience on whose behalf they do.
 fn caller(visit: &Visit<'_>, session: &Session) -> Result<Caller, Trouble> {
-    let mut tokens = visit.head.headers.get_all(EXPERIENCE).iter();
-    let Some(token) = tokens.next() else {
-        return Ok(Caller::Person { session: session.id.clone() });
-    };
-    // Never falls back to the person: an unreadable token is nobody's.
-    let token = token.to_str().ok().filter(|_| tokens.next().is_none());
-    experience(visit, session, token.unwrap_or_default())
+    match token(&visit.head.headers) {
+        None => Ok(Caller::Person { session: session.id.clone() }),
+        // Never falls back to the person: an unreadable token is nobody's.
+        Some(token) => experience(visit, session, token.unwrap_or_default()),
+    }
+}
+
+/// The token of an experience, if there is one; an error if it can't be read.
+pub(crate) fn token(headers: &HeaderMap) -> Option<Result<&str, ()>> {
+    let mut tokens = headers.get_all(EXPERIENCE).iter();
+    let token = tokens.next()?.to_str().ok().filter(|_| tokens.next().is_none());
+    Some(token.ok_or(()))
 }
 
 /// The experience of a frame's token.

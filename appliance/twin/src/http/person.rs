@@ -3,8 +3,10 @@
 //! Never answers under a name that is not the twin's, and never looks at cookies under `/x/`.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use handover::network;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
@@ -16,6 +18,7 @@ use super::problem::Trouble;
 use super::route::{Route, route};
 use super::{Answer, api, files, headers, page};
 use crate::idle::Hold;
+use crate::limits::Who;
 use crate::messages::Language;
 use crate::session::Session;
 use crate::site::{Arrival, Person, Site};
@@ -55,6 +58,9 @@ pub(crate) async fn answer(
     };
     let upgrade = head.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let visit = Visit { site, person, arrival, head: &head, at, language };
+    if let Err(wait) = site.limits.take(&visit.who(), Instant::now()) {
+        return visit.too_fast(wait);
+    }
     match route(&head.method, head.uri.path()) {
         Ok(Route::Shell(path)) => visit.page(files::shell(path).or_else(|| other_page(path))),
         Ok(Route::Sdk(path)) => visit.page(files::sdk(path)),
@@ -89,6 +95,37 @@ impl Visit<'_> {
         let session = self.person.sessions.of_token(token).ok_or_else(Trouble::signed_out)?;
         self.person.sessions.used(&session, clock_ms());
         Ok((session, self.used()))
+    }
+
+    /// Whose share of requests this is. Below `/x/` the address says it, and no cookie is looked at.
+    pub(crate) fn who(&self) -> Who {
+        let stranger = || Who::Stranger(network(self.arrival.peer.ip()));
+        let frame = match route(&self.head.method, self.head.uri.path()) {
+            Ok(Route::Frame { id, .. }) => match self.person.frames.find(id) {
+                Some(frame) => Some(frame),
+                None => return stranger(),
+            },
+            Ok(_) | Err(_) => None,
+        };
+        let session = || self.person.sessions.of_token(head::token(&self.head.headers)?);
+        match (frame, api::token(&self.head.headers)) {
+            (Some(frame), _) => Who::of(&frame),
+            (None, Some(token)) => {
+                let frame = session()
+                    .and_then(|session| self.person.frames.of_token(&session.id, token.ok()?));
+                frame.map_or_else(stranger, |frame| Who::of(&frame))
+            }
+            (None, None) => session().map_or_else(stranger, |one| Who::Person(one.id.clone())),
+        }
+    }
+
+    fn too_fast(&self, wait: Duration) -> Answer {
+        let trouble = Trouble::too_fast(wait);
+        if self.head.uri.path().starts_with("/x/") {
+            dressed(trouble.response(self.language), headers::no_frame)
+        } else {
+            self.problem(&trouble)
+        }
     }
 
     /// Whoever asks is known.

@@ -2,6 +2,8 @@
 //!
 //! Never carries anything of the request but the path of a field and what was wrong with it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use capability::Problem;
 use capability::wire::{FieldProblem, Retry};
@@ -32,6 +34,8 @@ pub(crate) struct Trouble {
     pub close: bool,
     /// With 405: what is allowed.
     pub allow: Option<&'static str>,
+    /// With 429: seconds until there is a point in asking again.
+    pub after_s: Option<u64>,
 }
 
 macro_rules! troubles {
@@ -85,6 +89,8 @@ troubles! {
     not_a_socket = "not_a_socket" 426 No;
     /// Too many tries.
     too_often = "too_often" 429 Later;
+    /// More requests than one may make.
+    slow_down = "slow_down" 429 Later;
     /// Too many subscriptions on one socket.
     too_many_subscriptions = "too_many_subscriptions" 429 No;
     /// A subscription with this number exists.
@@ -105,6 +111,7 @@ impl Trouble {
             call: None,
             close: false,
             allow: None,
+            after_s: None,
         }
     }
 
@@ -112,6 +119,13 @@ impl Trouble {
     pub(crate) fn closing(mut self) -> Self {
         self.close = true;
         self
+    }
+
+    /// More requests than one may make, for so long.
+    pub(crate) fn too_fast(wait: Duration) -> Self {
+        let mut trouble = Self::slow_down();
+        trouble.after_s = Some(wait.as_secs() + 1);
+        trouble
     }
 
     /// A body that could not be read as the request it should be.
@@ -160,7 +174,7 @@ impl Trouble {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         if self.retry == Retry::Later {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            headers.insert(RETRY_AFTER, self.after_s.unwrap_or(10).into());
         }
         response
     }

@@ -4,12 +4,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use handover::{FromTwin, HandOver, Reason};
+use handover::{FromTwin, HandOver, Reason, network};
 use rustix::net::sockopt;
 use store::Door;
 use tokio::net::TcpStream;
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use crate::http;
+use crate::limits::Who;
 use crate::site::{Arrival, Site, Speaker};
 use crate::tls::{self, Certificate};
 
@@ -27,6 +28,8 @@ pub(crate) struct Connections {
     gateway: Speaker<FromTwin>,
     certificate: RefCell<Option<Certificate>>,
     open: Rc<Open>,
+    /// How many there may be.
+    most: usize,
 }
 
 /// Those that have not ended, the oldest first.
@@ -40,6 +43,7 @@ struct Open {
 struct Entry {
     evict: Rc<Notify>,
     known: Rc<Cell<bool>>,
+    source: IpAddr,
 }
 
 /// One connection's place in the list, free again when dropped.
@@ -49,9 +53,14 @@ struct Place {
 }
 
 impl Connections {
-    pub(crate) fn new(site: Rc<Site>, door: Rc<Door>, gateway: Speaker<FromTwin>) -> Self {
-        let open = Rc::default();
-        Self { site, door, gateway, certificate: RefCell::default(), open }
+    pub(crate) fn new(
+        site: Rc<Site>,
+        door: Rc<Door>,
+        gateway: Speaker<FromTwin>,
+        most: u32,
+    ) -> Self {
+        let (open, most) = (Rc::default(), usize::try_from(most).unwrap_or(usize::MAX));
+        Self { site, door, gateway, certificate: RefCell::default(), open, most }
     }
 
     /// Takes one over; it is served in a task of its own.
@@ -76,7 +85,12 @@ impl Connections {
             }
         };
         let (evict, known) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
-        let place = self.open.enter(Entry { evict: evict.clone(), known: known.clone() });
+        let entry =
+            Entry { evict: evict.clone(), known: known.clone(), source: network(peer.ip()) };
+        let (place, evicted) = self.open.enter(entry, self.most);
+        if let Some(source) = evicted {
+            self.site.limits.note(&Who::Stranger(source), Instant::now());
+        }
         let (site, gateway) = (self.site.clone(), self.gateway.clone());
         let leave = evict.clone();
         let mut arrival = Arrival { hand_over, peer, tls, sni: None, reason, known, gateway };
@@ -148,18 +162,21 @@ async fn shake_hands(
 }
 
 impl Open {
-    fn enter(self: &Rc<Self>, entry: Entry) -> Place {
+    /// Whose place it is now, and from where the one came that has to leave for it.
+    fn enter(self: &Rc<Self>, entry: Entry, most: usize) -> (Place, Option<IpAddr>) {
         let number = self.next.get();
         self.next.set(number + 1);
         let mut list = self.list.borrow_mut();
-        if list.len() >= MAX_CONNECTIONS {
+        let mut evicted = None;
+        if list.len() >= most {
             let stranger = list.values().find(|one| !one.known.get());
             if let Some(one) = stranger.or_else(|| list.values().next()) {
                 one.evict.notify_one();
+                evicted = Some(one.source);
             }
         }
         list.insert(number, entry);
-        Place { open: self.clone(), number }
+        (Place { open: self.clone(), number }, evicted)
     }
 }
 
@@ -193,6 +210,4 @@ fn tune(stream: &std::net::TcpStream) -> rustix::io::Result<()> {
     sockopt::set_tcp_user_timeout(stream, 60_000)
 }
 
-/// A household's browsers need a few dozen.
-const MAX_CONNECTIONS: usize = 256;
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
