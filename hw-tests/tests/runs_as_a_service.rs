@@ -2,7 +2,10 @@
 //! starts it again when it doesn't.
 //!
 //! The manager here is this test, by the protocols of sd_listen_fds(3) and sd_notify(3): what it gives
-//! is what systemd gives to the units in `image-build/units`.
+//! is what systemd gives to the units in `image-build/recipe/units`.
+
+#[path = "runs_as_a_service/units.rs"]
+mod units;
 
 use std::fs;
 use std::io::{Read, Write};

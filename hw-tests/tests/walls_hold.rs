@@ -50,6 +50,7 @@ const SURELY: &[&str] = &[
     "socket_kernel",
     "socket_abstract",
     "socket_path",
+    "steward_ask",
     "right_dumpable",
     "right_outlive",
     "right_filter",

@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use crate::folder::control_socket;
+use crate::node::Quotas;
 use crate::service::Started;
 use crate::{Error, file_error};
 
@@ -165,6 +166,8 @@ pub enum Answer {
         started: Started,
         /// Process ids of workers that are at a job.
         workers: Vec<u32>,
+        /// Whether the kernel keeps twins within their room.
+        quotas: Quotas,
     },
     /// The journal and the tables agree.
     Verified {

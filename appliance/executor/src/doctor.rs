@@ -9,11 +9,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::Config;
 use crate::groups::{Groups, NoGroups};
+use crate::node::Quotas;
 use crate::service::Started;
 use crate::uids::{NoUids, Uids};
 use crate::walls::ground::{self, Landlock};
+use crate::{Config, steward as helper};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,26 +40,34 @@ pub struct Running {
     pub child: bool,
 }
 
-/// Looks at this machine, at the data folder and at the processes that run; `started` is how they
-/// were, if they do.
+/// Looks at this machine, at the data folder and at the processes that run; `how` is what the node
+/// says of itself, if it does.
 #[must_use]
 pub fn examine(
     config: &Config,
     folder: &Path,
     running: &[Running],
-    started: Option<Started>,
+    how: Option<(Started, Quotas)>,
 ) -> Vec<Finding> {
     let groups = running.iter().filter(|process| process.child).map(|process| process.pid);
     let in_groups = groups.clone().count() > 0 && groups.clone().all(is_in_group);
     let users = Uids::available(config.first_uid).is_ok();
     let mut findings = ground(config, users, in_groups || Groups::possible().is_ok());
     findings.push(match config.limits.share.disk {
-        Some(disk) => Finding::missing("room", "own_count").with(("mib", (disk >> 20).to_string())),
+        Some(disk) => {
+            let kept = matches!(how, Some((_, Quotas::Kept)));
+            let mib = ("mib", (disk >> 20).to_string());
+            match kept {
+                true => Finding::holding("room", "quota").with(mib),
+                false => Finding::missing("room", "own_count").with(mib),
+            }
+        }
         None => Finding::missing("room", "no_quota"),
     });
     findings.push(Finding::missing("rest", "not_encrypted"));
     findings.push(data(folder));
-    if let Some(started) = started {
+    if let Some((started, quotas)) = how {
+        findings.push(steward(quotas));
         findings.push(service(started));
         findings.push(match started.watchdog_s {
             Some(s) => Finding::holding("watchdog", "watched").with(("seconds", s.to_string())),
@@ -139,6 +148,15 @@ fn data(folder: &Path) -> Finding {
     }
 }
 
+fn steward(quotas: Quotas) -> Finding {
+    match quotas {
+        _ if !Path::new(helper::SOCKET).exists() => Finding::missing("steward", "none"),
+        Quotas::Kept | Quotas::Unasked => Finding::holding("steward", "there"),
+        Quotas::Unsupported => Finding::missing("steward", "no_quotas"),
+        Quotas::Failed => Finding::missing("steward", "failed"),
+    }
+}
+
 fn service(started: Started) -> Finding {
     match (started.managed, started.socket) {
         (true, true) => Finding::holding("service", "socket"),
@@ -215,9 +233,14 @@ pub const SENTENCES: &[&str] = &[
     "doctor.rest.not_encrypted",
     "doctor.room.no_quota",
     "doctor.room.own_count",
+    "doctor.room.quota",
     "doctor.service.by_hand",
     "doctor.service.managed",
     "doctor.service.socket",
+    "doctor.steward.failed",
+    "doctor.steward.no_quotas",
+    "doctor.steward.none",
+    "doctor.steward.there",
     "doctor.threads.limit",
     "doctor.threads.memory_only",
     "doctor.users.ordinary",

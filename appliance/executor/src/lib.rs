@@ -24,6 +24,7 @@ mod registry;
 mod restart;
 pub mod scrape;
 pub mod service;
+pub mod steward;
 pub mod uids;
 mod verbs;
 pub mod walls;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 
 pub use crate::config::Config;
 pub use crate::folder::DataFolder;
+pub use crate::node::Quotas;
 pub use crate::registry::{Entry, Registry, check_name};
 pub use crate::service::Service;
 pub use crate::uids::{NoUids, Uids};

@@ -4,6 +4,7 @@
 //! `node/workers.rs`.
 
 mod gateway;
+mod helped;
 mod twins;
 mod workers;
 
@@ -30,6 +31,8 @@ use crate::walls::{self, Reach};
 use crate::welcome::Welcome;
 use crate::{Config, DataFolder, Error, Notice, Registry, Uids, doctor};
 
+pub use helped::Quotas;
+
 /// Everything that can happen to a node.
 pub(crate) enum Event {
     Asked(Asked),
@@ -45,6 +48,8 @@ pub(crate) enum Event {
     GatewaySilent(u64),
     /// An ending process was given time; is it gone?
     Overdue(Number, u64),
+    /// What came of asking the kernel to keep twins within their room.
+    Quotas(Quotas),
     StartGateway,
     Stop,
     Twin(u64, FromTwinExecutor),
@@ -76,6 +81,7 @@ pub(crate) struct Node {
     notify: Box<dyn Fn(&Notice)>,
     pub(crate) service: Service,
     pub(crate) started: Started,
+    pub(crate) quotas: Quotas,
     listener: TcpListener,
     events: UnboundedSender<Event>,
     pub(crate) gateway_restart: Restart,
@@ -117,6 +123,7 @@ pub(crate) async fn run(
     node.start_gateway()?;
     node.watch_listener().map_err(|source| Error::Start { what: "watch", source })?;
     node.announce()?;
+    node.keep_within(node.twins.keys().copied().collect());
     node.keep_beating();
     tokio::pin!(shutdown);
     loop {
@@ -172,6 +179,7 @@ impl Node {
             notify,
             service,
             started,
+            quotas: Quotas::default(),
             listener,
             events,
             gateway_restart: Restart::default(),
@@ -237,6 +245,7 @@ impl Node {
             Event::GatewayEnded(instance, end) => self.gateway_ended(instance, end),
             Event::GatewaySilent(instance) => self.gateway_silent(instance),
             Event::Overdue(twin, instance) => self.overdue(twin, instance),
+            Event::Quotas(heard) => self.hear_quotas(heard),
             Event::StartGateway => self.start_gateway()?,
             Event::Stop => {}
             Event::Twin(instance, header) => {

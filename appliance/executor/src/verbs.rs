@@ -75,6 +75,7 @@ impl Node {
                 listen: self.place.listen,
                 started: self.started,
                 workers: self.working(),
+                quotas: self.quotas,
             }),
             Verb::Rename { name, to } => {
                 self.rename(&name, &to).map(|()| Answer::Renamed { address: self.address(&to) })
@@ -116,6 +117,7 @@ impl Node {
             self.folder.give_experience(twin, experience)?;
         }
         self.twins.insert(twin, Twin::default());
+        self.keep_within(vec![twin]);
         self.welcome = None;
         self.name(twin);
         // Where TLS is spoken it is told with the certificate's fingerprint, after the first start.

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::channel::decode;
 use crate::{
-    FromGateway, FromTwin, FromTwinExecutor, FromWorker, ToGateway, ToTwin, ToTwinExecutor,
-    ToWorker,
+    FromGateway, FromSteward, FromTwin, FromTwinExecutor, FromWorker, ToGateway, ToSteward, ToTwin,
+    ToTwinExecutor, ToWorker,
 };
 
 /// Reads the bytes as a header of each direction: whatever is accepted can be written again.
@@ -19,6 +19,8 @@ pub fn headers(bytes: &[u8]) {
     one::<FromTwinExecutor>(bytes);
     one::<ToWorker>(bytes);
     one::<FromWorker>(bytes);
+    one::<ToSteward>(bytes);
+    one::<FromSteward>(bytes);
 }
 
 fn one<T: DeserializeOwned + Serialize>(bytes: &[u8]) {

@@ -14,6 +14,7 @@ mod headers;
 mod health;
 mod pace;
 mod rate;
+mod steward;
 mod work;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
@@ -21,4 +22,5 @@ pub use headers::*;
 pub use health::*;
 pub use pace::Pace;
 pub use rate::{Bucket, Rate, network};
+pub use steward::*;
 pub use work::*;

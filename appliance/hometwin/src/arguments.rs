@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Gateway(Vec<String>),
     Help,
     Run(Box<Run>),
+    /// Started by the service manager only, for one connection; with the node's data folder.
+    Steward(PathBuf),
     /// Started by the executor only, with what it is given.
     Twin(Vec<String>),
     Verb(Verb),
@@ -141,6 +143,11 @@ impl Arguments {
             ["preview" | "text"] => return Err(missing("FILE")),
             ["node", "doctor"] => {
                 Command::Doctor(Doctor { data: typed.data.clone(), json: typed.json })
+            }
+            ["steward"] => {
+                // Whose data it serves is no guess: without a word it is the service's.
+                let usual = || PathBuf::from("/var/lib/hometwin");
+                Command::Steward(typed.data.clone().unwrap_or_else(usual))
             }
             ["twin-process", _number, ref given @ ..] => Command::Twin(owned(given)),
             ["status"] => Command::Verb(typed.verb(What::Status)),

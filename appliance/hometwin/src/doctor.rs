@@ -18,10 +18,10 @@ pub(crate) fn doctor(asked: Doctor, say: &Say) -> Result<ExitCode, Failure> {
     let config = Config::load(&folder)?;
     let mut running = Vec::new();
     let mut how = None;
-    if let Some(Answer::Status { executor, gateway, started, workers, .. }) =
+    if let Some(Answer::Status { executor, gateway, started, workers, quotas, .. }) =
         control::ask(&folder, &control::Verb::Status)?
     {
-        how = Some(started);
+        how = Some((started, quotas));
         running.push(Running { pid: executor, name: "executor".to_owned(), child: false });
         running.extend(workers.into_iter().map(|pid| Running {
             pid,

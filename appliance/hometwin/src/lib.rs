@@ -33,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor::doctor(doctor, &say),
         Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
         Command::Twin(given) => processes::twin(&given, &arguments.logging),
+        Command::Steward(data) => processes::steward(&data, &arguments.logging),
         Command::Run(run) => run::run(*run, &arguments.logging, &say),
         Command::Verb(verb) => verbs::verb(verb, &say),
         Command::Work(work) => work::work(work, &say),

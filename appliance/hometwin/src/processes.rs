@@ -1,7 +1,9 @@
-//! The processes that only the executor starts; started by hand they say so and end.
+//! The processes that only the executor or the service manager starts; started by hand they say so
+//! and end.
 //!
 //! Each shuts itself in before it hears anything, while it has one thread and nothing of anybody's.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use executor::walls::{self, Given, Program};
@@ -29,6 +31,15 @@ pub(crate) fn worker(given: &[String], logging: &Logging) -> Result<ExitCode, Fa
     child(Program::Worker, given, logging, |channel| async {
         worker::run(channel).await.map_err(Failure::inside)
     })
+}
+
+/// The root helper; for one connection, which the service manager has accepted.
+pub(crate) fn steward(data: &Path, logging: &Logging) -> Result<ExitCode, Failure> {
+    let connection = Channel::take_stdin().map_err(|_| Failure::StartedByHand)?;
+    logging.start();
+    let runtime = crate::run::runtime()?;
+    executor::steward::run(connection, data, &runtime).map_err(Failure::inside)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn child<F: Future<Output = Result<(), Failure>>>(

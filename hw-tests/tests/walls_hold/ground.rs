@@ -10,7 +10,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
 use hw_tests::{Result, fresh_id, red_team};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket, socketpair,
+};
 use serde_json::Value;
 
 /// What an attempt came to.
@@ -38,6 +40,7 @@ pub(crate) struct Ground {
     folder: tempfile::TempDir,
     abstract_name: String,
     _listeners: [UnixListener; 2],
+    _steward: OwnedFd,
 }
 
 impl Ground {
@@ -53,8 +56,13 @@ impl Ground {
         let abstract_name = format!("red-team-{}", fresh_id());
         let address = SocketAddr::from_abstract_name(&abstract_name)?;
         let listeners = [UnixListener::bind_addr(&address)?, UnixListener::bind(at("socket"))?];
-        fs::set_permissions(at("socket"), fs::Permissions::from_mode(0o777))?;
-        Ok(Self { folder, abstract_name, _listeners: listeners })
+        let steward = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)?;
+        bind(&steward, &SocketAddrUnix::new(at("steward.sock"))?)?;
+        listen(&steward, 8)?;
+        for name in ["socket", "steward.sock"] {
+            fs::set_permissions(at(name), fs::Permissions::from_mode(0o777))?;
+        }
+        Ok(Self { folder, abstract_name, _listeners: listeners, _steward: steward })
     }
 
     fn attempt(&self, program: &str, name: &str, wall: bool, who: As) -> Result<Came> {
@@ -71,6 +79,7 @@ impl Ground {
             .env("RED_TEAM_OTHER_FILE", at("other/secret"))
             .env("RED_TEAM_ABSTRACT", &self.abstract_name)
             .env("RED_TEAM_SOCKET", at("socket"))
+            .env("RED_TEAM_STEWARD", at("steward.sock"))
             .stdin(Stdio::from(stdin))
             .stderr(Stdio::null());
         if program == "worker" {

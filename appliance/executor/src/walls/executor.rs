@@ -91,7 +91,8 @@ fn shut_files(reach: &Reach<'_>) -> Result<bool, Error> {
         rules = rule(rules, folder, read)?;
     }
     if let Some(groups) = reach.groups {
-        let change = read | AccessFs::WriteFile | AccessFs::MakeDir | AccessFs::RemoveDir;
+        let write = AccessFs::WriteFile | AccessFs::Truncate;
+        let change = read | write | AccessFs::MakeDir | AccessFs::RemoveDir;
         rules = rule(rules, groups, change)?;
     }
     if let Some(parent) = reach.data.parent() {

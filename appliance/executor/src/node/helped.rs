@@ -1,0 +1,93 @@
+//! The node's side of `steward`: what it is asked, where the machine has one.
+//!
+//! The loop never waits for it: an answer comes as an event, and a machine without it is no failure.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use handover::{Channel, FromSteward, Number, ToSteward};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::task::spawn_local;
+
+use super::{Event, Node};
+use crate::steward;
+
+/// What the kernel keeps of a twin's room.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quotas {
+    /// Nobody was asked to, or nobody is there who could.
+    #[default]
+    Unasked,
+    /// Every twin's folder has its limit.
+    Kept,
+    /// The file system has no project quotas.
+    Unsupported,
+    /// Something went wrong; the log says what.
+    Failed,
+}
+
+impl Node {
+    /// Has the kernel keep these twins' folders within their room, if there is somebody to ask.
+    pub(crate) fn keep_within(&self, twins: Vec<Number>) {
+        if !Path::new(steward::SOCKET).exists() {
+            return;
+        }
+        // A twin counts its own room and says in time what is used up. This is for one that doesn't,
+        // and leaves space for copies that it makes while it tidies up.
+        let room = self.config.limits.share.disk;
+        let bytes = room.map_or(0, |room| room.saturating_mul(2).saturating_add(ROOM_TO_TIDY));
+        let events = self.events.clone();
+        spawn_local(async move {
+            let quotas = match ask_for_all(&twins, bytes).await {
+                Ok(quotas) => quotas,
+                Err(error) => {
+                    tracing::error!(%error, "steward can't be asked");
+                    Quotas::Failed
+                }
+            };
+            let _ = events.send(Event::Quotas(quotas));
+        });
+    }
+
+    /// What came of it; the worst that was heard stays.
+    pub(super) fn hear_quotas(&mut self, heard: Quotas) {
+        if matches!(self.quotas, Quotas::Unasked | Quotas::Kept) {
+            self.quotas = heard;
+        }
+        tracing::info!(?heard, "quotas");
+    }
+}
+
+async fn ask_for_all(twins: &[Number], bytes: u64) -> Result<Quotas, handover::Error> {
+    let channel = connect()?;
+    for twin in twins {
+        match ask(&channel, ToSteward::SetQuota { twin: *twin, bytes }).await? {
+            FromSteward::Done => {}
+            FromSteward::Unsupported => return Ok(Quotas::Unsupported),
+            FromSteward::Failed { .. } | FromSteward::Energy(_) => return Ok(Quotas::Failed),
+        }
+    }
+    Ok(if bytes == 0 { Quotas::Unasked } else { Quotas::Kept })
+}
+
+fn connect() -> io::Result<Channel> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let kind = SocketType::SEQPACKET;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(steward::SOCKET)?)?;
+    Channel::from_fd(socket)
+}
+
+async fn ask(channel: &Channel, asked: ToSteward) -> Result<FromSteward, handover::Error> {
+    channel.send(&asked, &[]).await?;
+    let answer = tokio::time::timeout(ANSWERED_WITHIN, channel.recv()).await;
+    let gone = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let (answer, _) = answer.map_err(|_| gone())??.ok_or_else(gone)?;
+    Ok(answer)
+}
+
+/// Of a slow machine that is just starting everything.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+const ROOM_TO_TIDY: u64 = 64 << 20;

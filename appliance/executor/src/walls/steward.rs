@@ -1,0 +1,73 @@
+//! What steward may do: read the counters of energy, and set quotas below the twins' folder.
+//!
+//! It runs as root, so this list is what a hole in it could reach: no other file, no socket of its
+//! making, no program, no other user, three capabilities.
+
+use std::path::Path;
+
+use landlock::{AccessFs, PathBeneath, PathFd, RulesetCreatedAttr};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities,
+    set_no_new_privs,
+};
+
+use super::{Call, Entered, Error, Given, Rule, build, calls, own};
+
+const CALLS: &[&[Call]] = &[
+    calls::MEMORY,
+    calls::WAITING,
+    calls::TIME,
+    calls::SELF,
+    calls::DESCRIPTORS,
+    calls::CONVERSATION,
+    // Landlock leaves it only to read.
+    calls::OWN_FILES,
+    MORE,
+];
+
+/// What only steward needs.
+const MORE: &[Call] = &[
+    Call::Any(libc::SYS_quotactl_fd),
+    // The project that a file belongs to: read and set.
+    Call::If(libc::SYS_ioctl, &[Rule::Is(1, 0x801c_581f)]),
+    Call::If(libc::SYS_ioctl, &[Rule::Is(1, 0x401c_5820)]),
+];
+
+/// Quotas are for `SYS_ADMIN`; the folders are others', and may be read and given a project.
+const KEPT: CapabilitySet =
+    CapabilitySet::SYS_ADMIN.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::FOWNER);
+
+/// Shuts steward in for good, before it has heard anything. There is one thread only.
+pub(crate) fn enter_steward(data: &Path) -> Result<Entered, Error> {
+    let has = capabilities(None).map_err(Error::at("capabilities"))?;
+    own::bound(KEPT);
+    clear_ambient_capability_set().map_err(Error::at("no ambient capabilities"))?;
+    let sets = CapabilitySets {
+        effective: has.effective & KEPT,
+        permitted: has.permitted & KEPT,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, sets).map_err(Error::at("capabilities"))?;
+    own::limit(Given { uid: None, memory: 64 << 20, processes: 1, job: None }, 64)?;
+    set_no_new_privs(true).map_err(Error::at("no new privileges"))?;
+    let step = "landlock";
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let twins = data.join("twins");
+    let mut rules = build::ruleset().map_err(Error::of(step))?;
+    for folder in [Path::new("/sys/class/powercap"), Path::new("/sys/devices"), &twins] {
+        // What doesn't exist needs no rule.
+        if let Ok(open) = PathFd::new(folder) {
+            rules = rules.add_rule(PathBeneath::new(open, read)).map_err(Error::of(step))?;
+        }
+    }
+    if let Ok(open) = PathFd::new(data) {
+        rules =
+            rules.add_rule(PathBeneath::new(open, AccessFs::ReadDir)).map_err(Error::of(step))?;
+    }
+    let landlock = build::restrict(rules)?;
+    let seccomp = build::has_seccomp();
+    if seccomp {
+        build::shut_calls(CALLS)?;
+    }
+    Ok(Entered { landlock, seccomp })
+}

@@ -1,0 +1,142 @@
+//! Promise: root's helper knows a few fixed verbs, for the node alone, and is shut in itself.
+//!
+//! It is started here as systemd starts it: one process for one accepted connection.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use hw_tests::{Result, program, skip, until};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
+};
+
+/// One conversation.
+struct Steward {
+    child: Child,
+    connection: OwnedFd,
+}
+
+impl Steward {
+    fn start(data: &Path) -> Result<Self> {
+        let pair =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (connection, theirs) = pair;
+        rustix::net::sockopt::set_socket_timeout(
+            &connection,
+            rustix::net::sockopt::Timeout::Recv,
+            Some(Duration::from_secs(30)),
+        )?;
+        let child = Command::new(program()?)
+            .args(["steward", "--data"])
+            .arg(data)
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { child, connection })
+    }
+
+    /// What is answered; nothing once it is gone.
+    fn ask(&self, request: &[u8]) -> Result<Vec<u8>> {
+        // It may be gone already: then there is no answer either.
+        let _ = send(&self.connection, request, SendFlags::NOSIGNAL);
+        let mut answer = vec![0; 4096];
+        match recv(&self.connection, &mut answer, RecvFlags::empty()) {
+            Ok((length, _)) => answer.truncate(length),
+            Err(rustix::io::Errno::CONNRESET) => answer.clear(),
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(answer)
+    }
+
+    fn status(&self, key: &str) -> String {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let text = text.unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        line.trim_start_matches(':').trim().to_owned()
+    }
+
+    fn end(mut self) -> Result<ExitStatus> {
+        drop(self.connection);
+        until("steward's end", Duration::from_secs(30), || Ok(self.child.try_wait()?))
+    }
+}
+
+/// The verbs' and the answers' numbers on the wire.
+const READ_ENERGY: u8 = 0;
+const SET_QUOTA: u8 = 1;
+const DONE: u8 = 0;
+const ENERGY: u8 = 1;
+const FAILED: u8 = 2;
+const UNSUPPORTED: u8 = 3;
+
+fn data() -> Result<tempfile::TempDir> {
+    let data = tempfile::tempdir()?;
+    fs::create_dir_all(data.path().join("twins/3/life"))?;
+    Ok(data)
+}
+
+#[test]
+fn it_answers_the_node_and_works_on_twins_only() {
+    let data = data().unwrap();
+    let steward = Steward::start(data.path()).unwrap();
+    assert_eq!(steward.ask(&[READ_ENERGY]).unwrap()[0], ENERGY);
+    assert_eq!(steward.status("Seccomp"), "2");
+    assert_eq!(steward.status("NoNewPrivs"), "1");
+    // SYS_ADMIN, DAC_READ_SEARCH and FOWNER, where this test has them to give.
+    let effective = u64::from_str_radix(&steward.status("CapEff"), 16).unwrap();
+    assert_eq!(effective & !(1 << 21 | 1 << 2 | 1 << 3), 0, "{effective:x}");
+    // Twin 3 has a folder, and may get a limit where the file system can; there is no twin 9.
+    let answer = steward.ask(&[SET_QUOTA, 3, 0x80, 0x80, 0x40]).unwrap();
+    match answer[0] {
+        DONE => {}
+        UNSUPPORTED => skip("a quota that holds", "this file system has no project quotas"),
+        FAILED if !rustix::process::geteuid().is_root() => {
+            skip("a quota that holds", "only root can set one");
+        }
+        other => panic!("answer {other}: {}", String::from_utf8_lossy(&answer)),
+    }
+    assert_eq!(steward.ask(&[SET_QUOTA, 9, 1]).unwrap()[0], FAILED);
+    assert!(steward.end().unwrap().success());
+}
+
+#[test]
+fn what_is_no_verb_ends_the_conversation() {
+    let data = data().unwrap();
+    for nonsense in [&[99][..], &[READ_ENERGY, 0], &[SET_QUOTA], &[0xff; 300], b"reboot\n"] {
+        let steward = Steward::start(data.path()).unwrap();
+        assert!(steward.ask(nonsense).unwrap().is_empty(), "{nonsense:?}");
+        assert!(!steward.end().unwrap().success());
+    }
+}
+
+#[test]
+fn nobody_but_the_owner_of_the_data_is_heard() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("steward and a stranger", "only root can give a folder to somebody else");
+    }
+    let data = data().unwrap();
+    chown(data.path(), Some(65_534), Some(65_534)).unwrap();
+    let steward = Steward::start(data.path()).unwrap();
+    let answer = steward.ask(&[READ_ENERGY]).unwrap();
+    assert!(answer.is_empty(), "root itself is a stranger then");
+    assert!(!steward.end().unwrap().success());
+}
+
+#[test]
+fn it_does_not_wait_for_ever() {
+    let data = data().unwrap();
+    let mut steward = Steward::start(data.path()).unwrap();
+    let ended = until("its end", Duration::from_secs(60), || Ok(steward.child.try_wait()?));
+    assert!(ended.unwrap().success());
+}
+
+#[test]
+fn by_hand_it_does_nothing() {
+    let said = Command::new(program().unwrap()).arg("steward").stdin(Stdio::null()).output();
+    assert_eq!(said.unwrap().status.code(), Some(2));
+}
