@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use hw_tests::{Result, program, skip, until};
+use hw_tests::{Node, Options, Result, program, skip, until};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
@@ -102,6 +102,19 @@ fn it_answers_the_node_and_works_on_twins_only() {
     }
     assert_eq!(steward.ask(&[SET_QUOTA, 9, 1]).unwrap()[0], FAILED);
     assert!(steward.end().unwrap().success());
+}
+
+#[test]
+fn a_node_without_it_says_so() {
+    if Path::new("/run/hometwin/steward.sock").exists() {
+        return skip("a node without steward", "this machine has one");
+    }
+    let node = Node::start(&Options::default()).unwrap();
+    let said = node.verb(&["node", "energy"]).unwrap();
+    assert_eq!((said.code, said.json()["answer"].as_str()), (1, Some("no_steward")));
+    let doctor = node.verb(&["node", "doctor"]).unwrap();
+    let about = doctor.out.lines().filter(|line| line.contains("\"part\":\"steward\""));
+    assert_eq!(about.filter(|line| line.contains("\"none\"")).count(), 1, "{doctor:?}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub enum Verb {
         /// Its name.
         name: String,
     },
+    /// What the processor counted of energy.
+    Energy,
     /// What is wrong with the node.
     Health,
     /// All twins.
@@ -100,6 +102,11 @@ pub enum Answer {
         /// Where.
         text: String,
     },
+    /// What the processor counted of energy. The class is `measured-cpu`; its error is not known.
+    Energy {
+        /// None where the machine has none.
+        counters: Vec<handover::EnergyCounter>,
+    },
     /// It went wrong inside; the text is for the operator.
     Failed {
         /// What happened.
@@ -130,6 +137,8 @@ pub enum Answer {
         /// Why.
         why: Cannot,
     },
+    /// This machine has no helper for what only root may do.
+    NoSteward,
     /// The one-time address.
     Pair {
         /// With the code in its fragment.

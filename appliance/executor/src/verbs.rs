@@ -86,6 +86,10 @@ impl Node {
             Verb::Verify { name } => {
                 return self.ask_twin(&name, answer, |request| ToTwinExecutor::Verify { request });
             }
+            Verb::Energy => {
+                Self::energy(answer);
+                return Ok(());
+            }
             Verb::Health => Ok(Answer::Health { troubles: self.troubles() }),
             Verb::Repair { problem, about, repair } => Ok(self.mended(&problem, &about, &repair)),
             Verb::MetricsToken => {

@@ -85,6 +85,8 @@ pub(crate) enum What {
     Create {
         name: String,
     },
+    /// What the processor counted of energy.
+    Energy,
     /// What is wrong with the node.
     Health,
     List,
@@ -151,6 +153,7 @@ impl Arguments {
             }
             ["twin-process", _number, ref given @ ..] => Command::Twin(owned(given)),
             ["status"] => Command::Verb(typed.verb(What::Status)),
+            ["node", "energy"] => Command::Verb(typed.verb(What::Energy)),
             ["node", "health"] => Command::Verb(typed.verb(What::Health)),
             ["node", "metrics-token"] => Command::Verb(typed.verb(What::MetricsToken)),
             ["node", "repair", problem, repair] => {
@@ -337,6 +340,11 @@ mod tests {
             Ok(Command::Verb(Verb { what: What::Repair { about, .. }, .. })) if about == "ann"
         ));
         assert!(matches!(read("node health"), Ok(Command::Verb(Verb { what: What::Health, .. }))));
+        assert!(matches!(read("node energy"), Ok(Command::Verb(Verb { what: What::Energy, .. }))));
+        assert!(matches!(
+            read("steward"),
+            Ok(Command::Steward(data)) if data == std::path::Path::new("/var/lib/hometwin")
+        ));
         let renamed = read("twin rename ann anna");
         assert!(matches!(renamed, Ok(Command::Verb(Verb { what: What::Rename { .. }, .. }))));
         assert!(matches!(

@@ -102,6 +102,10 @@ impl Say {
                 serde_json::json!(twins)
             } else if let Answer::Health { troubles } = answer {
                 health::json(troubles, self.shipped())
+            } else if let Answer::Energy { counters } = answer {
+                // No number about power without its class and its error, which nobody knows here.
+                let class = "measured-cpu";
+                serde_json::json!({ "class": class, "error": null, "counters": counters })
             } else {
                 serde_json::json!(answer)
             };
@@ -116,6 +120,17 @@ impl Say {
             Answer::Differs { text } => {
                 self.complain(&language.fill("differs", &[("name", name), ("text", text)]));
             }
+            Answer::Energy { counters } if counters.is_empty() => {
+                self.print(language.text("energy_none"));
+            }
+            Answer::Energy { counters } => {
+                for counter in counters {
+                    let joules = (counter.microjoules / 1_000_000).to_string();
+                    let values = [("name", counter.name.as_str()), ("joules", &joules)];
+                    self.print(&language.fill("energy", &values));
+                }
+            }
+            Answer::NoSteward => self.complain(language.text("no_steward")),
             Answer::Failed { text } => {
                 self.complain(&language.fill("failed", &[("reason", text)]));
             }
@@ -341,11 +356,12 @@ fn refused(refusal: Refusal) -> Sentence {
 fn code_of(answer: &Answer) -> ExitCode {
     match answer {
         Answer::Differs { .. } => ExitCode::from(6),
-        Answer::Failed { .. } => ExitCode::from(1),
+        Answer::Failed { .. } | Answer::NoSteward => ExitCode::from(1),
         Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
         Answer::Health { troubles } => health::code(troubles),
         Answer::NotMade { why } => ExitCode::from(work::cannot(*why).1),
         Answer::Created { .. }
+        | Answer::Energy { .. }
         | Answer::List { .. }
         | Answer::Made { .. }
         | Answer::MetricsToken { .. }

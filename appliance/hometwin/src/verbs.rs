@@ -38,15 +38,19 @@ impl What {
             | Self::Remove { name, .. }
             | Self::Rename { name, .. }
             | Self::Verify { name } => name,
-            Self::Health | Self::List | Self::MetricsToken | Self::Repair { .. } | Self::Status => {
-                ""
-            }
+            Self::Energy
+            | Self::Health
+            | Self::List
+            | Self::MetricsToken
+            | Self::Repair { .. }
+            | Self::Status => "",
         }
     }
 
     fn asked(&self) -> control::Verb {
         match self.clone() {
             Self::Create { name } => control::Verb::Create { name },
+            Self::Energy => control::Verb::Energy,
             Self::Health => control::Verb::Health,
             Self::List => control::Verb::List,
             Self::MetricsToken => control::Verb::MetricsToken,
@@ -120,7 +124,9 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
         What::MetricsToken => {
             Ok(Answer::MetricsToken { token: executor::scrape::new_token(&folder)? })
         }
-        What::Pair { .. } | What::Repair { .. } | What::Status => Err(Failure::NotRunning),
+        What::Energy | What::Pair { .. } | What::Repair { .. } | What::Status => {
+            Err(Failure::NotRunning)
+        }
     }
 }
 

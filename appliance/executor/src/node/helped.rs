@@ -6,11 +6,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use handover::{Channel, FromSteward, Number, ToSteward};
+use handover::{Channel, EnergyCounter, FromSteward, Number, ToSteward};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::{Event, Node};
+use crate::control::Answer;
 use crate::steward;
 
 /// What the kernel keeps of a twin's room.
@@ -51,6 +53,17 @@ impl Node {
         });
     }
 
+    /// The processor's counters of energy, for whoever may ask this node.
+    pub(crate) fn energy(answer: oneshot::Sender<Answer>) {
+        spawn_local(async move {
+            let _ = answer.send(match read_energy().await {
+                Ok(counters) => Answer::Energy { counters },
+                Err(_) if !Path::new(steward::SOCKET).exists() => Answer::NoSteward,
+                Err(error) => Answer::Failed { text: error.to_string() },
+            });
+        });
+    }
+
     /// What came of it; the worst that was heard stays.
     pub(super) fn hear_quotas(&mut self, heard: Quotas) {
         if matches!(self.quotas, Quotas::Unasked | Quotas::Kept) {
@@ -70,6 +83,15 @@ async fn ask_for_all(twins: &[Number], bytes: u64) -> Result<Quotas, handover::E
         }
     }
     Ok(if bytes == 0 { Quotas::Unasked } else { Quotas::Kept })
+}
+
+async fn read_energy() -> Result<Vec<EnergyCounter>, handover::Error> {
+    match ask(&connect()?, ToSteward::ReadEnergy).await? {
+        FromSteward::Energy(counters) => Ok(counters),
+        FromSteward::Done | FromSteward::Failed { .. } | FromSteward::Unsupported => {
+            Err(io::Error::from(io::ErrorKind::InvalidData).into())
+        }
+    }
 }
 
 fn connect() -> io::Result<Channel> {
