@@ -2,6 +2,7 @@
 //!
 //! Uses a short sleep time; what is measured is whether it sleeps, never how fast the machine is.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hw_tests::{Node, Options, Pair, Person, Process, Result, fresh_id, until};
@@ -59,6 +60,52 @@ fn a_message_wakes_the_one_it_is_for() {
     .unwrap();
     // Nobody asked Bob's twin for anything: the envelope woke it.
     assert_eq!(starts(&node, "bob").unwrap(), before + 1);
+}
+
+#[test]
+fn a_sleeper_with_something_to_deliver_wakes_in_time_also_after_a_restart_of_the_node() {
+    let data = tempfile::tempdir().unwrap();
+    let port = hw_tests::free_port().unwrap();
+    let options = Options::default().data(data.path()).port(port);
+    let options = options.with(&["--sleep-after", "1s"]);
+    let people = vec!["ann".to_owned(), "bob".to_owned()];
+    let mut node = Node::start(&Options { people, ..options.clone() }).unwrap();
+    let pair = Pair::introduce(&node).unwrap();
+    let folder = |name| node.twin(name).unwrap()["folder"].as_str().unwrap().to_owned();
+    let file = Path::new(&folder("bob")).join("life/store.mdb");
+    node.stop().unwrap();
+    // Bob's twin can't be reached: its data can't be opened.
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let mut node = Node::start(&options).unwrap();
+    let id = pair.send(&pair.ann, "as soon as you are back").unwrap();
+    let wakes = data.path().join("node/wakes.json");
+    until("a note of when to wake Ann's twin", Duration::from_secs(60), || {
+        let kept = std::fs::read_to_string(&wakes).unwrap_or_default();
+        Ok((node.awake("ann")?.is_none() && kept.contains(':')).then_some(()))
+    })
+    .unwrap();
+    node.stop().unwrap();
+    drop(node);
+    std::fs::write(&file, &whole).unwrap();
+
+    // Nobody asks Ann's twin for anything.
+    let mut node = Node::start(&options).unwrap();
+    let arrived = pair.wait(&pair.bob, "what Ann wrote", |m| m["message"] == id.as_str());
+    arrived.unwrap();
+    until("a time that is over", Duration::from_secs(60), || {
+        let kept = std::fs::read_to_string(&wakes).unwrap_or_default();
+        Ok((kept == "{}").then_some(()))
+    })
+    .unwrap();
+
+    // What can't be read is said, and the node goes on.
+    node.stop().unwrap();
+    drop(node);
+    std::fs::write(&wakes, "no time").unwrap();
+    let node = Node::start(&options).unwrap();
+    assert!(node.log().contains("woken can't be read"), "{}", node.log());
+    pair.send(&pair.ann, "all is well").unwrap();
 }
 
 #[test]

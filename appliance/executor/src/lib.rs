@@ -27,6 +27,7 @@ pub mod service;
 pub mod steward;
 pub mod uids;
 mod verbs;
+mod wakes;
 pub mod walls;
 mod welcome;
 

@@ -27,6 +27,7 @@ use crate::process::{End, Process};
 use crate::restart::Restart;
 use crate::service::{Service, Started};
 use crate::verbs::Ask;
+use crate::wakes::Wakes;
 use crate::walls::{self, Reach};
 use crate::welcome::Welcome;
 use crate::{Config, DataFolder, Error, Notice, Registry, Uids, doctor};
@@ -75,6 +76,7 @@ pub(crate) struct Node {
     pub(crate) workers: Workers,
     pub(crate) welcome: Option<Welcome>,
     pub(crate) remembered: Remembered,
+    pub(crate) wakes: Wakes,
     /// What this machine and this user give to keep the node's processes apart.
     pub(crate) ground: Vec<doctor::Finding>,
     pub(crate) next: u64,
@@ -124,6 +126,7 @@ pub(crate) async fn run(
     node.watch_listener().map_err(|source| Error::Start { what: "watch", source })?;
     node.announce()?;
     node.keep_within(node.twins.keys().copied().collect());
+    node.set_timers();
     node.keep_beating();
     tokio::pin!(shutdown);
     loop {
@@ -161,11 +164,13 @@ impl Node {
         let twins = numbers.chain([Number::NODE]).map(|twin| (twin, Twin::default())).collect();
         let mut remembered = Remembered::open(&folder);
         remembered.note_time();
+        let wakes = Wakes::open(&folder);
         Ok(Self {
             config,
             folder,
             registry,
             remembered,
+            wakes,
             ground: Vec::new(),
             place,
             gateway: None,
@@ -240,7 +245,7 @@ impl Node {
             Event::Asked(asked) => self.asked(asked),
             Event::Beat => self.service.alive(),
             Event::ConnectionsWait => self.ask_gateway(),
-            Event::Due(twin) => self.wake(twin),
+            Event::Due(twin) => self.due(twin),
             Event::Gateway(header) => self.hear_gateway(&header),
             Event::GatewayEnded(instance, end) => self.gateway_ended(instance, end),
             Event::GatewaySilent(instance) => self.gateway_silent(instance),

@@ -357,6 +357,7 @@ impl Node {
         let removed = self.registry.remove(twin).and_then(|()| {
             self.twins.remove(&twin);
             self.remembered.told(twin, &[]);
+            self.wakes.set(twin, None);
             self.folder.remove_twin(twin)
         });
         let _ = answer.send(match removed {

@@ -10,7 +10,7 @@ use tokio::task::spawn_local;
 use super::{END_WITHIN, Event, Node, hex, now_ms};
 use crate::process::{Birth, Ears, End, Process};
 use crate::walls::Given;
-use crate::{Error, Notice};
+use crate::{Error, Notice, wakes};
 
 impl Node {
     /// Starts a twin, or notes that it is wanted while its last process is still ending.
@@ -31,6 +31,13 @@ impl Node {
         if let Err(error) = self.start_twin(twin) {
             tracing::error!(%twin, %error, "a twin can't be started");
             self.refuse(twin);
+        }
+    }
+
+    /// Its time has come. Whoever was started meanwhile, by somebody else, needs nothing.
+    pub(super) fn due(&mut self, twin: Number) {
+        if self.twins.get(&twin).is_some_and(|known| known.process.is_none()) {
+            self.wake(twin);
         }
     }
 
@@ -107,6 +114,12 @@ impl Node {
         let Some(known) = self.twins.get_mut(&twin) else {
             return;
         };
+        if clean {
+            self.wakes.set(twin, known.wake_at_ms);
+        } else if !known.broken && twin != Number::NODE {
+            // Should the node end before it is back: at its next start.
+            self.wakes.set(twin, Some(now_ms()));
+        }
         let now = Instant::now();
         let mut again = None;
         if clean {
@@ -157,7 +170,16 @@ impl Node {
         let Some(at_ms) = known.wake_at_ms.take() else {
             return;
         };
-        self.wake_in(twin, Duration::from_millis(u64::try_from(at_ms - now_ms()).unwrap_or(0)));
+        self.wake_in(twin, wakes::wait(at_ms, now_ms()));
+    }
+
+    /// At the node's start: what twins said before it ended.
+    pub(super) fn set_timers(&mut self) {
+        for (twin, wait) in self.wakes.waits(now_ms()) {
+            if self.registry.get(twin).is_some() {
+                self.wake_in(twin, wait);
+            }
+        }
     }
 
     fn wake_in(&mut self, twin: Number, wait: Duration) {
