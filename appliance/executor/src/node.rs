@@ -84,6 +84,8 @@ pub(crate) struct Node {
     pub(crate) service: Service,
     pub(crate) started: Started,
     pub(crate) quotas: Quotas,
+    /// Who has the kernel keep twins within their room, once somebody was asked to.
+    asker: Option<UnboundedSender<Vec<Number>>>,
     listener: TcpListener,
     events: UnboundedSender<Event>,
     pub(crate) gateway_restart: Restart,
@@ -185,6 +187,7 @@ impl Node {
             service,
             started,
             quotas: Quotas::default(),
+            asker: None,
             listener,
             events,
             gateway_restart: Restart::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use handover::{Channel, EnergyCounter, FromSteward, Number, ToSteward};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
@@ -32,7 +33,7 @@ pub enum Quotas {
 
 impl Node {
     /// Has the kernel keep these twins' folders within their room, if there is somebody to ask.
-    pub(crate) fn keep_within(&self, twins: Vec<Number>) {
+    pub(crate) fn keep_within(&mut self, twins: Vec<Number>) {
         if !Path::new(steward::SOCKET).exists() {
             return;
         }
@@ -41,16 +42,12 @@ impl Node {
         let room = self.config.limits.share.disk;
         let bytes = room.map_or(0, |room| room.saturating_mul(2).saturating_add(ROOM_TO_TIDY));
         let events = self.events.clone();
-        spawn_local(async move {
-            let quotas = match ask_for_all(&twins, bytes).await {
-                Ok(quotas) => quotas,
-                Err(error) => {
-                    tracing::error!(%error, "steward can't be asked");
-                    Quotas::Failed
-                }
-            };
-            let _ = events.send(Event::Quotas(quotas));
+        let asker = self.asker.get_or_insert_with(|| {
+            let (asker, asked) = mpsc::unbounded_channel();
+            spawn_local(keep_asking(asked, bytes, events));
+            asker
         });
+        let _ = asker.send(twins);
     }
 
     /// The processor's counters of energy, for whoever may ask this node.
@@ -73,13 +70,39 @@ impl Node {
     }
 }
 
-async fn ask_for_all(twins: &[Number], bytes: u64) -> Result<Quotas, handover::Error> {
+/// One conversation at a time, whatever is made at once.
+async fn keep_asking(
+    mut asked: UnboundedReceiver<Vec<Number>>,
+    bytes: u64,
+    events: UnboundedSender<Event>,
+) {
+    while let Some(twins) = asked.recv().await {
+        let quotas = ask_for_all(twins, &mut asked, bytes).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "steward can't be asked");
+            Quotas::Failed
+        });
+        let _ = events.send(Event::Quotas(quotas));
+    }
+}
+
+async fn ask_for_all(
+    mut twins: Vec<Number>,
+    asked: &mut UnboundedReceiver<Vec<Number>>,
+    bytes: u64,
+) -> Result<Quotas, handover::Error> {
     let channel = connect()?;
-    for twin in twins {
-        match ask(&channel, ToSteward::SetQuota { twin: *twin, bytes }).await? {
-            FromSteward::Done => {}
-            FromSteward::Unsupported => return Ok(Quotas::Unsupported),
-            FromSteward::Failed { .. } | FromSteward::Energy(_) => return Ok(Quotas::Failed),
+    loop {
+        for twin in twins {
+            match ask(&channel, ToSteward::SetQuota { twin, bytes }).await? {
+                FromSteward::Done => {}
+                FromSteward::Unsupported => return Ok(Quotas::Unsupported),
+                FromSteward::Failed { .. } | FromSteward::Energy(_) => return Ok(Quotas::Failed),
+            }
+        }
+        // Where many are made, the next is soon.
+        match tokio::time::timeout(MORE_WITHIN, asked.recv()).await {
+            Ok(Some(more)) => twins = more,
+            Ok(None) | Err(_) => break,
         }
     }
     Ok(if bytes == 0 { Quotas::Unasked } else { Quotas::Kept })
@@ -112,4 +135,6 @@ async fn ask(channel: &Channel, asked: ToSteward) -> Result<FromSteward, handove
 
 /// Of a slow machine that is just starting everything.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// Shorter than steward is patient.
+const MORE_WITHIN: Duration = Duration::from_secs(2);
 const ROOM_TO_TIDY: u64 = 64 << 20;

@@ -251,6 +251,24 @@ mod tests {
     }
 
     #[test]
+    fn it_changes_its_own_control_groups() {
+        let data = tempfile::tempdir().unwrap();
+        // The tree's files are there before they are written, as these.
+        let groups = tempfile::tempdir().unwrap();
+        fs::write(groups.path().join("cgroup.procs"), "1").unwrap();
+        let reach = Reach { data: data.path(), read: &[], groups: Some(groups.path()), uids: None };
+        std::thread::scope(|scope| {
+            let shut = scope.spawn(|| {
+                enter_executor(&reach).unwrap();
+                fs::write(groups.path().join("cgroup.procs"), "2").unwrap();
+                fs::create_dir(groups.path().join("twin-1")).unwrap();
+                fs::remove_dir(groups.path().join("twin-1")).unwrap();
+            });
+            shut.join().unwrap();
+        });
+    }
+
+    #[test]
     fn it_reaches_its_data_and_its_own_program_only() {
         let data = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
