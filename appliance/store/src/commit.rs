@@ -2,14 +2,13 @@
 //! answers. Never answers `Ok` before the disk has the change.
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
-use heed::RwTxn;
-
 use crate::error::engine_ref;
 use crate::store::Core;
-use crate::write::Writer;
+use crate::write::{After, Made, Writer};
 use crate::{Error, Head, env};
 
 /// Changes in one commit at most, so that the first of them does not wait without end.
@@ -34,6 +33,8 @@ pub(crate) trait Job: Send {
     fn answer(self: Box<Self>, failed: Option<&heed::Error>);
     /// Tells the caller that the change was not even tried.
     fn refuse(self: Box<Self>, error: Error);
+    /// Whether a thread does nothing until it is answered.
+    fn blocks(&self) -> bool;
 }
 
 /// A change as a caller's closure, and where its result goes.
@@ -41,11 +42,12 @@ pub(crate) struct Change<F, R, T, E> {
     make: F,
     result: Option<Result<T, E>>,
     reply: R,
+    blocks: bool,
 }
 
 impl<F, R, T, E> Change<F, R, T, E> {
-    pub(crate) fn new(make: F, reply: R) -> Self {
-        Self { make, result: None, reply }
+    pub(crate) fn new(make: F, reply: R, blocks: bool) -> Self {
+        Self { make, result: None, reply, blocks }
     }
 }
 
@@ -130,6 +132,10 @@ where
     fn refuse(self: Box<Self>, error: Error) {
         (self.reply)(Err(error.into()));
     }
+
+    fn blocks(&self) -> bool {
+        self.blocks
+    }
 }
 
 /// The writer thread: until every handle of the store is gone.
@@ -142,14 +148,37 @@ pub(crate) fn serve(core: &Core, queue: &Receiver<Queued>) {
             continue;
         }
         core.make_room();
-        let failed = commit(core, &mut jobs).err();
-        if let Some(error) = &failed {
+        let committed = commit(core, &mut jobs);
+        if let Err(error) = &committed {
             tracing::error!(%error, jobs = jobs.len(), "commit failed, nothing was written");
         }
-        for job in jobs {
-            job.answer(failed.as_ref());
-        }
+        let blocks = jobs.iter().any(|job| job.blocks());
+        let ends = Arc::clone(&core.ends);
+        let tell = move || {
+            let failed = match committed {
+                Ok(Committed { head, after }) => {
+                    if let Some(head) = head {
+                        ends.publish(head);
+                    }
+                    after.into_iter().for_each(|tell| tell());
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            for job in jobs {
+                job.answer(failed.as_ref());
+            }
+        };
+        // The courier may run on the very thread that waits.
+        if blocks { tell() } else { core.tell(Box::new(tell)) }
     }
+}
+
+/// What is to be told of a commit.
+#[derive(Default)]
+struct Committed {
+    head: Option<Head>,
+    after: Vec<After>,
 }
 
 /// The changes of the next commit, in the order they came: once there is one that does not wait,
@@ -179,65 +208,72 @@ fn gather(queue: &Receiver<Queued>) -> Option<Vec<Box<dyn Job>>> {
     }
 }
 
-fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
-    let mut made: Option<RwTxn<'_>> = None;
+fn commit(core: &Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<Committed> {
+    let mut made: Option<Made<'_>> = None;
     // Whether everything that was made so far could be made again.
     let mut repeats = true;
     for index in 0..jobs.len() {
         let (before, rest) = jobs.split_at_mut(index);
         let Some(job) = rest.first_mut() else { break };
-        if let Some(txn) = made.as_mut().filter(|_| !repeats) {
+        if let Some(made) = made.as_mut().filter(|_| !repeats) {
             // A transaction inside the group's: a change that fails is rolled back alone.
-            let nested = core.env.nested_write_txn(txn)?;
+            let nested = core.env.nested_write_txn(&mut made.txn)?;
             let mut writer = Writer::new(&core.handles, core.fold.as_ref(), nested);
             if job.run(&mut writer) {
-                writer.into_txn().commit()?;
+                let Made { txn, after } = writer.made();
+                txn.commit()?;
+                made.after.extend(after);
             }
             continue;
         }
         // An inner transaction costs more than most changes. Without one a failure undoes what
         // came before as well, which can be made again.
-        let txn = made.take().map_or_else(|| core.env.write_txn(), Ok)?;
-        let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
+        let mut writer = go_on(core, made.take())?;
         if job.run(&mut writer) {
             repeats = job.repeats();
-            made = Some(writer.into_txn());
+            made = Some(writer.made());
         } else {
             drop(writer);
             made = again(core, before)?;
         }
     }
-    made.map_or(Ok(()), |txn| finish(core, txn))
+    made.map_or_else(|| Ok(Committed::default()), |made| finish(core, made))
+}
+
+fn go_on<'c>(core: &'c Core, made: Option<Made<'c>>) -> heed::Result<Writer<'c>> {
+    Ok(match made {
+        Some(made) => Writer::onto(&core.handles, core.fold.as_ref(), made),
+        None => Writer::new(&core.handles, core.fold.as_ref(), core.env.write_txn()?),
+    })
 }
 
 /// Makes the changes that stand once more, in a new transaction.
-fn again<'c>(core: &'c Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<Option<RwTxn<'c>>> {
+fn again<'c>(core: &'c Core, jobs: &mut [Box<dyn Job>]) -> heed::Result<Option<Made<'c>>> {
     'anew: loop {
         let mut made = None;
         for job in jobs.iter_mut().filter(|job| job.stands()) {
-            let txn = made.take().map_or_else(|| core.env.write_txn(), Ok)?;
-            let mut writer = Writer::new(&core.handles, core.fold.as_ref(), txn);
+            let mut writer = go_on(core, made.take())?;
             if !job.run(&mut writer) {
                 // One less stands.
                 continue 'anew;
             }
-            made = Some(writer.into_txn());
+            made = Some(writer.made());
         }
         return Ok(made);
     }
 }
 
-fn finish(core: &Core, txn: RwTxn<'_>) -> heed::Result<()> {
+fn finish(core: &Core, made: Made<'_>) -> heed::Result<Committed> {
+    let Made { txn, after } = made;
     let head: Result<Head, Error> = core.handles.head(&txn);
     if let Err(error) = env::commit(txn, &core.files.data()) {
         core.handles.note(&error);
         return Err(error);
     }
-    match head {
-        Ok(head) => core.publish(head),
-        Err(error) => tracing::error!(%error, "the end of the journal cannot be read"),
+    if let Err(error) = &head {
+        tracing::error!(%error, "the end of the journal cannot be read");
     }
-    Ok(())
+    Ok(Committed { head: head.ok(), after })
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

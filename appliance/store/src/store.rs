@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
 use crate::commit::{self, Again, Change, Make, Once, Queued};
@@ -18,7 +20,7 @@ use crate::meta;
 use crate::read::{ReadAll as _, Reader};
 use crate::stop::{self, Stopped};
 use crate::verify::{Chain, VerifyError};
-use crate::write::Writer;
+use crate::write::{After, Writer};
 use crate::{Difference, Error, fold, glance, read};
 
 /// Whose data file this is, in the format mark.
@@ -80,12 +82,19 @@ pub(crate) struct Core {
     /// Shared by every read transaction; exclusive while the map is moved.
     gate: RwLock<()>,
     map_limit: usize,
-    head: watch::Sender<Head>,
-    seq: watch::Sender<u64>,
+    pub(crate) ends: Arc<Ends>,
+    /// To whoever tells of commits instead of the writer's thread.
+    courier: Mutex<Option<UnboundedSender<After>>>,
     /// Why nothing is written any more.
     pub(crate) stopped: watch::Sender<Option<Stopped>>,
     /// One repair at a time.
     pub(crate) repairing: Mutex<()>,
+}
+
+/// The newest durable entry, for whoever asks and whoever waits for the next.
+pub(crate) struct Ends {
+    head: watch::Sender<Head>,
+    seq: watch::Sender<u64>,
 }
 
 impl Store {
@@ -105,7 +114,7 @@ impl Store {
         core.stopped.send_replace(stop::read_mark(&core.files)?);
         core.rebuild_if_due()?;
         core.look_at_the_end()?;
-        core.publish(core.read(|r| r.head())?);
+        core.ends.publish(core.read(|r| r.head())?);
         Ok(Self { shared: Arc::new(Shared { core: Arc::new(core), writer: Mutex::new(None) }) })
     }
 
@@ -172,18 +181,31 @@ impl Store {
             return Err(Error::Nested.into());
         }
         let (reply, answer) = mpsc::sync_channel(1);
-        self.queue(None, Once(Some(change)), move |result| drop(reply.send(result)))?;
+        self.queue(None, Once(Some(change)), move |result| drop(reply.send(result)), true)?;
         answer.recv().map_err(|_| Error::Closed)?
+    }
+
+    /// Tells of commits on the thread that polls this: everybody whom one commit concerns, at
+    /// once. As long as nobody does, the writer's thread tells them one by one, and a sleeping
+    /// runtime is woken up for each. Ends when the store is closed; the last one made counts.
+    pub fn courier(&self) -> impl Future<Output = ()> + use<> {
+        let (to, mut commits) = unbounded_channel::<After>();
+        *self.shared.core.courier.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+        async move {
+            while let Some(tell) = commits.recv().await {
+                tell();
+            }
+        }
     }
 
     /// The newest durable entry.
     pub fn head(&self) -> Head {
-        *self.shared.core.head.borrow()
+        *self.shared.core.ends.head.borrow()
     }
 
     /// Tells the seq of the newest durable entry whenever it changes.
     pub fn watch(&self) -> watch::Receiver<u64> {
-        self.shared.core.seq.subscribe()
+        self.shared.core.ends.seq.subscribe()
     }
 
     /// When the bytes of the oldest pending erase have to leave the disk, ms since 1970: at the
@@ -211,11 +233,17 @@ impl Store {
         F: Make<T, E> + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue(until, change, move |result| drop(reply.send(result)))?;
+        self.queue(until, change, move |result| drop(reply.send(result)), false)?;
         Ok(answer)
     }
 
-    fn queue<T, E, F, R>(&self, until: Option<Instant>, change: F, reply: R) -> Result<(), Error>
+    fn queue<T, E, F, R>(
+        &self,
+        until: Option<Instant>,
+        change: F,
+        reply: R,
+        blocks: bool,
+    ) -> Result<(), Error>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -227,7 +255,7 @@ impl Store {
             Some(writer) => writer,
             none => none.insert(self.start_writer()?),
         };
-        let job = Box::new(Change::new(change, reply));
+        let job = Box::new(Change::new(change, reply, blocks));
         writer.queue.send(Queued { job, until }).map_err(|_| Error::Closed)
     }
 
@@ -265,6 +293,13 @@ impl Drop for Shared {
     }
 }
 
+impl Ends {
+    pub(crate) fn publish(&self, head: Head) {
+        self.head.send_replace(head);
+        self.seq.send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
+    }
+}
+
 impl Core {
     pub(crate) fn new(
         files: Files,
@@ -282,8 +317,11 @@ impl Core {
             files,
             gate: RwLock::new(()),
             map_limit,
-            head: watch::Sender::new(Head::default()),
-            seq: watch::Sender::new(0),
+            ends: Arc::new(Ends {
+                head: watch::Sender::new(Head::default()),
+                seq: watch::Sender::new(0),
+            }),
+            courier: Mutex::new(None),
             stopped: watch::Sender::new(None),
             repairing: Mutex::new(()),
         })
@@ -299,9 +337,18 @@ impl Core {
         read(&Reader { handles: &self.handles, txn: &txn })
     }
 
-    pub(crate) fn publish(&self, head: Head) {
-        self.head.send_replace(head);
-        self.seq.send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
+    /// By the courier, if there is one.
+    pub(crate) fn tell(&self, tell: After) {
+        let mut courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner);
+        let untold = match &*courier {
+            Some(to) => to.send(tell).err().map(|SendError(tell)| tell),
+            None => Some(tell),
+        };
+        if let Some(tell) = untold {
+            *courier = None;
+            drop(courier);
+            tell();
+        }
     }
 
     /// Doubles the map when the last change found it full or little of it is left. Only called
@@ -407,7 +454,7 @@ impl Core {
         let txn = self.env.write_txn().map_err(engine)?;
         let mut writer = Writer::new(&self.handles, self.fold.as_ref(), txn);
         change(&mut writer)?;
-        env::commit(writer.into_txn(), &self.files.data()).map_err(engine)
+        env::commit(writer.made().txn, &self.files.data()).map_err(engine)
     }
 
     /// Before the tables are cleared: a journal that cannot be replayed must not cost them.

@@ -15,6 +15,15 @@ use crate::read::{ReadAll as _, Reader};
 use crate::rows::plain_key;
 use crate::{Error, Head};
 
+/// Something that is told after a commit.
+pub(crate) type After = Box<dyn FnOnce() + Send>;
+
+/// Changes that are made and not committed yet.
+pub(crate) struct Made<'p> {
+    pub(crate) txn: RwTxn<'p>,
+    pub(crate) after: Vec<After>,
+}
+
 /// A change being made. It sees its own writes, by [`ReadTables`](crate::ReadTables) and
 /// [`ReadAll`](crate::ReadAll). All of it is committed when the closure returns
 /// `Ok`, none of it when it returns `Err`.
@@ -23,19 +32,32 @@ pub struct Writer<'p> {
     tables: Tables<'p>,
     /// A step failed half-way: whatever the closure makes of it, nothing may be committed.
     spoiled: bool,
+    /// What is told once all of it is durable.
+    after: Vec<After>,
 }
 
 impl<'p> Writer<'p> {
     pub(crate) fn new(handles: &'p Handles, fold: &'p dyn Fold, txn: RwTxn<'p>) -> Self {
-        Self { fold, tables: Tables::new(handles, txn), spoiled: false }
+        Self { fold, tables: Tables::new(handles, txn), spoiled: false, after: Vec::new() }
+    }
+
+    /// As [`Writer::new`], going on with what others have made.
+    pub(crate) fn onto(handles: &'p Handles, fold: &'p dyn Fold, made: Made<'p>) -> Self {
+        Self { after: made.after, ..Self::new(handles, fold, made.txn) }
     }
 
     pub(crate) fn spoiled(&self) -> bool {
         self.spoiled || self.tables.failed
     }
 
-    pub(crate) fn into_txn(self) -> RwTxn<'p> {
-        self.tables.txn
+    pub(crate) fn made(self) -> Made<'p> {
+        Made { txn: self.tables.txn, after: self.after }
+    }
+
+    /// Has something told once this change is durable, before its caller hears of it; not at all
+    /// when it fails.
+    pub fn afterwards(&mut self, tell: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(tell));
     }
 
     /// The state as this change has made it so far.

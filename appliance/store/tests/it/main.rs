@@ -5,6 +5,8 @@ mod again;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod courier;
+#[cfg(test)]
 mod door;
 #[cfg(test)]
 mod faults;

@@ -156,8 +156,9 @@ impl Apply for Receiver {
             Delivered::Held => w.vault_put(&key, HELD)?,
             Delivered::Failed(_) => w.vault_put(&key, REFUSED)?,
         }
+        let moved = self.moved.clone();
         // Nobody listening is fine.
-        let _ = self.moved.send(message);
+        w.afterwards(move || drop(moved.send(message)));
         Ok(())
     }
 }

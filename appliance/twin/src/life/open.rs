@@ -9,7 +9,7 @@ use std::{
 use handover::Place;
 use link::{Chain, Keys, Signature, SigningKey};
 use store::{Actor, Direction, Options, ReadAll as _, ReadTables as _, Store, Writer};
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, task::spawn_local};
 use zeroize::Zeroizing;
 
 use super::{
@@ -139,6 +139,7 @@ pub(super) async fn open(
     if let Err(error) = store.checkpoint_if_due(&Signer(shared.key.clone())) {
         tracing::warn!(error = %crate::chain(&error), "no checkpoint made");
     }
+    spawn_local(store.courier());
     Ok(Inner { folder: folder.to_owned(), store, shared, peers, moved, noted: Default::default() })
 }
 
