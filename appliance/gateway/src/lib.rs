@@ -88,8 +88,8 @@ async fn follow_executor(routes: &Routes, complete: &Notify) -> Result<(), Error
             ToGateway::Start { .. } => tracing::warn!("a second start was ignored"),
             ToGateway::Name { twin, name, id } => routes.name(twin, name, id),
             ToGateway::Forget { twin } => routes.forget(twin),
-            ToGateway::Awake { twin } => match descriptors.pop().map(Channel::from_fd) {
-                Some(Ok(channel)) => routes.awake(twin, Rc::new(channel)),
+            ToGateway::Awake { twin, instance } => match descriptors.pop().map(Channel::from_fd) {
+                Some(Ok(channel)) => routes.awake(twin, instance, Rc::new(channel)),
                 Some(Err(_)) | None => tracing::error!(%twin, "no usable channel to a twin"),
             },
             ToGateway::Failed { twin, reason } => routes.failed(twin, reason),

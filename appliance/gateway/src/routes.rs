@@ -56,6 +56,8 @@ enum Source {
 #[derive(Default)]
 struct Twin {
     state: State,
+    /// The last process of it that there was.
+    last: u64,
     /// Handed over or waiting, and not taken yet.
     untaken: BTreeMap<HandOver, Pending>,
 }
@@ -184,7 +186,7 @@ impl Routes {
     }
 
     /// The executor started this twin; everything that waits goes to it.
-    pub(crate) fn awake(&self, twin: Number, channel: Rc<Channel>) {
+    pub(crate) fn awake(&self, twin: Number, instance: u64, channel: Rc<Channel>) {
         let (queue, outgoing) = mpsc::unbounded_channel();
         {
             let mut table = self.table.borrow_mut();
@@ -195,6 +197,7 @@ impl Routes {
                 let _ = queue.send(Outgoing::HandOver(*hand_over));
             }
             route.state = State::Awake(queue);
+            route.last = instance;
         }
         let sending = spawn_local(self.clone().send_to(twin, channel.clone(), outgoing));
         spawn_local(self.clone().listen_to(twin, channel, sending.abort_handle()));
@@ -237,7 +240,7 @@ impl Routes {
         match &route.state {
             State::Asleep => {
                 route.state = State::Waking;
-                self.tell_executor(FromGateway::Wake { twin });
+                self.tell_executor(FromGateway::Wake { twin, after: route.last });
             }
             State::Awake(queue) => {
                 let _ = queue.send(Outgoing::HandOver(hand_over));
@@ -389,7 +392,7 @@ impl Routes {
             route.state = State::Asleep;
         } else {
             route.state = State::Waking;
-            self.tell_executor(FromGateway::Wake { twin });
+            self.tell_executor(FromGateway::Wake { twin, after: route.last });
         }
     }
 }

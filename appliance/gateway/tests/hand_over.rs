@@ -57,10 +57,18 @@ impl Executor {
         within(self.channel.recv()).await.unwrap().unwrap().0
     }
 
+    async fn is_asked_to_wake(&self, wanted: Number) {
+        let heard = self.hears().await;
+        assert!(matches!(heard, FromGateway::Wake { twin, .. } if twin == wanted), "{heard:?}");
+    }
+
     /// Starts a twin: answers the wake-up with a channel.
     async fn awakes(&self, twin: Number) -> Channel {
         let (ours, theirs) = Channel::pair().unwrap();
-        self.channel.send(&ToGateway::Awake { twin }, &[theirs.as_fd()]).await.unwrap();
+        self.channel
+            .send(&ToGateway::Awake { twin, instance: 7 }, &[theirs.as_fd()])
+            .await
+            .unwrap();
         Channel::from_fd(ours).unwrap()
     }
 
@@ -112,7 +120,7 @@ fn a_sleeping_twin_is_woken_once_and_gets_all_that_waited() {
     run(async {
         let executor = Executor::start().await;
         let browsers = [executor.browser("ann.localhost"), executor.browser("ann.localhost")];
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
+        executor.is_asked_to_wake(ANN).await;
         let ann = executor.awakes(ANN).await;
         for browser in browsers {
             assert_eq!(take(&ann, "hello").await, None);
@@ -132,7 +140,7 @@ fn nobody_is_told_that_no_twin_is_here_before_all_are_named() {
         let named = ToGateway::Name { twin, name, id: None };
         executor.channel.send(&named, &[]).await.unwrap();
         executor.opens().await;
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin });
+        executor.is_asked_to_wake(twin).await;
         let eve = executor.awakes(twin).await;
         assert_eq!(take(&eve, "here").await, None);
         assert_eq!(answer(browser).await, "here");
@@ -144,12 +152,13 @@ fn what_a_dead_twin_did_not_take_goes_to_the_next_one() {
     run(async {
         let executor = Executor::start().await;
         let browser = executor.browser("ann.localhost");
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
+        assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN, after: 0 });
         for _ in 0..3 {
             let dying = executor.awakes(ANN).await;
             within(dying.recv::<ToTwin>()).await.unwrap().unwrap();
             drop(dying);
-            assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
+            // It names the one that is gone, so that the next one is not taken for it.
+            assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN, after: 7 });
         }
         let ann = executor.awakes(ANN).await;
         take(&ann, "at last").await;
@@ -172,7 +181,7 @@ fn a_twin_that_leaves_is_sent_nothing_more_and_newcomers_wait_for_the_next() {
         let late = executor.browser("ann.localhost");
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(ann);
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
+        executor.is_asked_to_wake(ANN).await;
         let ann = executor.awakes(ANN).await;
         take(&ann, "two").await;
         assert_eq!(answer(late).await, "two");
@@ -184,7 +193,7 @@ fn strangers_names_go_to_the_node_twin_with_the_reason() {
     run(async {
         let executor = Executor::start().await;
         let mut waiting = vec![executor.browser("carl.localhost")];
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: Number::NODE });
+        executor.is_asked_to_wake(Number::NODE).await;
         let node = executor.awakes(Number::NODE).await;
         waiting.push(executor.browser("127.0.0.1:8080"));
         waiting.push(executor.browser("ann.evil.example"));
@@ -203,10 +212,10 @@ fn a_twin_that_cannot_start_is_explained_by_the_node_twin() {
     run(async {
         let executor = Executor::start().await;
         let browser = executor.browser("ann.localhost");
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: ANN });
+        executor.is_asked_to_wake(ANN).await;
         let failed = ToGateway::Failed { twin: ANN, reason: Reason::Crashing };
         executor.channel.send(&failed, &[]).await.unwrap();
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: Number::NODE });
+        executor.is_asked_to_wake(Number::NODE).await;
         let node = executor.awakes(Number::NODE).await;
         assert_eq!(take(&node, "sorry").await, Some(Reason::Crashing));
         assert_eq!(answer(browser).await, "sorry");
@@ -218,7 +227,7 @@ fn a_scanner_stops_waking_twins_and_is_told_so() {
     run(async {
         let executor = Executor::start().await;
         let _browser = executor.browser("node.localhost");
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: Number::NODE });
+        executor.is_asked_to_wake(Number::NODE).await;
         let node = executor.awakes(Number::NODE).await;
         take(&node, "hello").await;
         let mut woken = 0;
@@ -230,7 +239,7 @@ fn a_scanner_stops_waking_twins_and_is_told_so() {
                     assert_eq!(reason, Some(Reason::TooOften));
                     break;
                 }
-                wake = executor.hears() => assert_eq!(wake, FromGateway::Wake { twin: ANN }),
+                wake = executor.hears() => assert!(matches!(wake, FromGateway::Wake { twin: ANN, .. })),
             }
             woken += 1;
             assert!(woken <= 20, "the budget ends");
@@ -263,7 +272,7 @@ fn twins_are_connected_by_id_and_unknown_ids_are_refused() {
         let mut ours = std::os::unix::net::UnixStream::from(fds.pop().unwrap());
         ours.write_all(b"sealed").unwrap();
 
-        assert_eq!(executor.hears().await, FromGateway::Wake { twin: BOB });
+        executor.is_asked_to_wake(BOB).await;
         let bob = executor.awakes(BOB).await;
         let (header, mut fds) = within(bob.recv::<ToTwin>()).await.unwrap().unwrap();
         assert!(matches!(header, ToTwin::Link { .. }));

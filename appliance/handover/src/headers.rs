@@ -90,6 +90,8 @@ pub enum ToGateway {
     Awake {
         /// The twin.
         twin: Number,
+        /// Which of its processes; larger than all before.
+        instance: u64,
     },
     /// The twin can't be started now; what waits for it goes to the node twin with this reason.
     Failed {
@@ -118,6 +120,8 @@ pub enum FromGateway {
     Wake {
         /// The twin.
         twin: Number,
+        /// Its last process that the gateway was told of: a later one is on its way already.
+        after: u64,
     },
     /// So many strangers woke this twin that the next have to wait. Said once a minute at most.
     TooOften {

@@ -52,7 +52,9 @@ async fn gateway(channel: &Channel, raw: &OwnedFd, order: &str) {
         "garbage" => garbage(raw),
         "wakes" => {
             for n in 0..100_000 {
-                let _ = channel.send(&FromGateway::Wake { twin: Number(n % 50) }, &[]).await;
+                let _ = channel
+                    .send(&FromGateway::Wake { twin: Number(n % 50), after: u64::MAX }, &[])
+                    .await;
                 let _ = channel.send(&FromGateway::Stuck { twin: Number(99) }, &[]).await;
             }
         }

@@ -58,7 +58,8 @@ impl Node {
         for (twin, known) in &self.twins {
             if let (Some(process), Ok((ours, theirs))) = (&known.process, Channel::pair()) {
                 process.tell(ToTwinExecutor::Gateway, vec![theirs]);
-                self.tell_gateway(ToGateway::Awake { twin: *twin }, vec![ours]);
+                let (twin, instance) = (*twin, process.instance);
+                self.tell_gateway(ToGateway::Awake { twin, instance }, vec![ours]);
             }
         }
         self.tell_gateway(ToGateway::Accept, Vec::new());
@@ -112,7 +113,13 @@ impl Node {
                 self.service.ready(self.place.listen);
             }
             FromGateway::Here => self.gateway_asked = None,
-            FromGateway::Wake { twin } => self.wake(twin),
+            FromGateway::Wake { twin, after } => {
+                let process = self.twins.get(&twin).and_then(|known| known.process.as_ref());
+                // It was started meanwhile without having been asked for: nothing is to be waited for.
+                if process.is_none_or(|process| process.instance <= after) {
+                    self.wake(twin);
+                }
+            }
             FromGateway::TooOften { twin } => {
                 if let Some(known) = self.twins.get_mut(&twin) {
                     known.knocked = Some(Instant::now());

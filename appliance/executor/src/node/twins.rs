@@ -87,7 +87,7 @@ impl Node {
             process.tell(ask.header.clone(), ask.descriptors()?);
         }
         tracing::info!(%twin, pid = process.pid, "twin started");
-        self.tell_gateway(ToGateway::Awake { twin }, vec![ours]);
+        self.tell_gateway(ToGateway::Awake { twin, instance: process.instance }, vec![ours]);
         let known = self.twins.entry(twin).or_default();
         known.starts += 1;
         known.wanted = false;
