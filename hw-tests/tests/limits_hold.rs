@@ -103,6 +103,11 @@ fn a_full_twin_says_so_and_goes_on_when_something_is_erased() {
     pair.send(&pair.ann, "I have room again").unwrap();
     pair.wait(&pair.ann, "what had waited", |m| m["message"] == waiting.as_str()).unwrap();
     assert_eq!(node.verb(&["twin", "verify", "ann"]).unwrap().code, 0);
+    // Who checks reads in the log what was not taken so far, and nothing of what it said.
+    let log = node.log();
+    let told = log.lines().find(|line| line.contains("not taken since the beginning"));
+    assert!(told.is_some_and(|line| line.contains("refused.full")), "{log}");
+    assert!(!log.contains("wait for me"), "{log}");
 }
 
 #[test]
