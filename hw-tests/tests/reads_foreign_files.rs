@@ -106,6 +106,11 @@ fn png(width: u32, height: u32) -> Result<Vec<u8>> {
     Ok(png)
 }
 
+/// A file of the worker's own corpus.
+fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../appliance/worker/corpus").join(name)
+}
+
 fn crc(bytes: &[u8]) -> u32 {
     let shift = |crc: u32| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
     let step = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| shift(crc));
@@ -122,6 +127,12 @@ fn a_preview_and_the_words_of_a_file_are_made_by_a_worker() {
     assert_eq!(made["size"], json!([64, 21]));
     let bytes = fs::read(foreign.out()).unwrap();
     assert!(bytes.starts_with(b"\xff\xd8\xff") && made["bytes"] == bytes.len());
+    let poster = foreign.preview(&corpus("preview/film.webm")).unwrap().json();
+    assert_eq!((&poster["made"]["of"], &poster["made"]["kind"]), (&json!("webm"), &json!("jpeg")));
+    for (name, words) in [("letter.odt", "a b\n"), ("letter.docx", "Tea & cake\n")] {
+        let said = foreign.text(&corpus(&format!("text/{name}"))).unwrap();
+        assert_eq!(said.json()["text"], words, "{name}: {said:?}");
+    }
     let page = b"<!doctype html><p>Tea &amp; cake<script>alert(1)</script>";
     let page = foreign.file("page", page).unwrap();
     assert_eq!(foreign.text(&page).unwrap().json()["text"], "Tea & cake\n");
@@ -154,6 +165,15 @@ fn hostile_files_end_in_a_clear_answer() {
         let said = foreign.preview(&foreign.file(name, bytes).unwrap()).unwrap();
         assert_eq!((said.code, said.json()["why"].as_str()), (8, Some(why)), "{name}: {said:?}");
     }
+    for (name, code, why) in
+        [("preview/film.mp4", 8, "no_poster"), ("preview/cut.webp", 8, "damaged")]
+    {
+        let said = foreign.preview(&corpus(name)).unwrap();
+        assert_eq!((said.code, said.json()["why"].as_str()), (code, Some(why)), "{name}: {said:?}");
+    }
+    // What laughs a million times is what little it is.
+    assert_eq!(foreign.text(&corpus("text/entities.docx")).unwrap().code, 0);
+    assert_eq!(foreign.text(&corpus("text/bomb.docx")).unwrap().code, 0, "3 MiB are no bomb yet");
     let (never, kept) = foreign.never().unwrap();
     let said = foreign.text(&never).unwrap();
     assert_eq!((said.code, said.json()["why"].as_str()), (9, Some("too_slow")), "{said:?}");

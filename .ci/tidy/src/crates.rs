@@ -51,6 +51,7 @@ const BANNED: &[(&str, &str)] = &[
 
 /// In the tree in two versions, and why that can't be helped now.
 const TWICE: &[(&str, &str)] = &[
+    ("constant_time_eq", "zip has moved on before blake3"),
     ("embedded-io", "postcard takes both for its optional readers"),
     ("getrandom", "ring still takes 0.2"),
     ("miniz_oxide", "png takes 0.8 beside flate2, which has moved on"),

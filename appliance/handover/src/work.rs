@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// A small picture of it: of an image, of a document's first page, of a film.
+    /// A small picture of it: of an image, of a film.
     Preview {
         /// It fits into a square of so many pixels a side; nothing is made larger than it is.
         side: u16,
@@ -71,20 +71,22 @@ pub struct Made {
 pub enum Kind {
     /// Office Open XML text.
     Docx,
-    /// The first picture of it.
+    /// GIF.
     Gif,
     /// A web page.
     Html,
     /// JPEG.
     Jpeg,
+    /// A film, also one from a Mac.
+    Mp4,
     /// OpenDocument text.
     Odt,
-    /// PDF.
-    Pdf,
     /// PNG.
     Png,
     /// Plain text.
     Text,
+    /// A film, as browsers record it.
+    Webm,
     /// WebP.
     Webp,
 }
@@ -97,8 +99,8 @@ pub enum Cannot {
     Busy,
     /// It isn't what it begins as.
     Damaged,
-    /// It can't be read without its password.
-    Locked,
+    /// It is a film whose pictures nothing here can open.
+    NoPoster,
     /// It is of no kind that this can be made of.
     NotKnown,
     /// The worker broke off: it wanted more memory than it may have, or met a mistake of ours.
@@ -120,7 +122,7 @@ impl Cannot {
         match self {
             Self::Busy => "busy",
             Self::Damaged => "damaged",
-            Self::Locked => "locked",
+            Self::NoPoster => "no_poster",
             Self::NotKnown => "not_known",
             Self::Stopped => "stopped",
             Self::TooLarge => "too_large",
@@ -134,7 +136,7 @@ impl Cannot {
     pub const ALL: [Self; 9] = [
         Self::Busy,
         Self::Damaged,
-        Self::Locked,
+        Self::NoPoster,
         Self::NotKnown,
         Self::Stopped,
         Self::TooLarge,

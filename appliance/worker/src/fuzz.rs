@@ -42,6 +42,7 @@ mod tests {
         b"RIFF\x40\0\0\0WEBPVP8L",
         b"RIFF\x40\0\0\0WEBPVP8 ",
         b"<html><body>",
+        b"\x1a\x45\xdf\xa3\x80\xae\x87\xd7\x81\x01\x86\x85V_VP8\xa3\xff\x81\0\0\x80\x10\0\0\x9d\x01\x2a",
     ];
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use handover::Kind;
 
-use crate::{html, plain};
+use crate::{film, html, office, plain};
 
 /// `None` for anything that nothing can be made of.
 pub(crate) fn of(bytes: &[u8]) -> Option<Kind> {
@@ -12,6 +12,8 @@ pub(crate) fn of(bytes: &[u8]) -> Option<Kind> {
         () if begins(b"\xff\xd8\xff") => Some(Kind::Jpeg),
         () if begins(b"GIF87a") || begins(b"GIF89a") => Some(Kind::Gif),
         () if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => Some(Kind::Webp),
+        () if begins(b"PK\x03\x04") => office::kind(bytes),
+        () if film::kind(bytes).is_some() => film::kind(bytes),
         () if html::is_html(bytes) => Some(Kind::Html),
         () if plain::is_text(bytes) => Some(Kind::Text),
         () => None,

@@ -5,9 +5,11 @@
 //! name, no thread started, no state kept. It finds out by itself what the file is, and its result is
 //! worth no more trust than the file, because a mistake in a parser is what its walls are for.
 
+mod film;
 pub mod fuzz;
 mod html;
 mod kind;
+mod office;
 mod picture;
 mod plain;
 mod words;
@@ -39,7 +41,8 @@ pub async fn run(channel: Channel) -> Result<(), handover::Error> {
 fn work(task: Task, bounds: Bounds, input: File, mut output: File) -> Result<Made, Cannot> {
     let mut bytes = Vec::new();
     input.take(bounds.input + 1).read_to_end(&mut bytes).map_err(|_| Cannot::Unreadable)?;
-    if bytes.len() as u64 > bounds.input {
+    // Of a film the beginning is enough.
+    if bytes.len() as u64 > bounds.input && film::kind(&bytes).is_none() {
         return Err(Cannot::TooLarge);
     }
     let product = make(task, bounds, &bytes)?;
@@ -63,8 +66,8 @@ fn make(task: Task, bounds: Bounds, bytes: &[u8]) -> Result<Product, Cannot> {
         (Task::Preview { side }, Kind::Gif | Kind::Jpeg | Kind::Png | Kind::Webp) => {
             picture::preview(of, bytes, side, bounds)?
         }
-        (Task::Text, Kind::Html) => words(of, bounds, |words| html::read(bytes, words)),
-        (Task::Text, Kind::Text) => words(of, bounds, |words| plain::read(bytes, words)),
+        (Task::Preview { side }, Kind::Mp4 | Kind::Webm) => film::preview(bytes, side, bounds)?,
+        (Task::Text, Kind::Docx | Kind::Html | Kind::Odt | Kind::Text) => words(of, bytes, bounds)?,
         (Task::Preview { .. } | Task::Text, _) => return Err(Cannot::NotKnown),
     };
     if product.bytes.len() as u64 > bounds.output {
@@ -73,8 +76,14 @@ fn make(task: Task, bounds: Bounds, bytes: &[u8]) -> Result<Product, Cannot> {
     Ok(product)
 }
 
-fn words(of: Kind, bounds: Bounds, read: impl FnOnce(&mut Words)) -> Product {
+fn words(of: Kind, bytes: &[u8], bounds: Bounds) -> Result<Product, Cannot> {
     let mut words = Words::new(bounds.output);
-    read(&mut words);
-    words.product(of)
+    match of {
+        Kind::Docx | Kind::Odt => office::read(of, bytes, bounds, &mut words)?,
+        Kind::Html => html::read(bytes, &mut words),
+        Kind::Gif | Kind::Jpeg | Kind::Mp4 | Kind::Png | Kind::Text | Kind::Webm | Kind::Webp => {
+            plain::read(bytes, &mut words);
+        }
+    }
+    Ok(words.product(of))
 }
