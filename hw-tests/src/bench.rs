@@ -43,6 +43,7 @@
 mod density;
 mod https;
 mod measure;
+mod peer;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -62,13 +63,13 @@ impl Figure {
     }
 }
 
-/// Every group. The last one takes minutes and much of the machine: only by its name.
+/// Every group. The last ones take minutes and much of the machine, or another's server: only by
+/// their names.
 fn all() -> impl Iterator<Item = &'static (&'static str, measure::Measure)> {
-    let more: &[(&str, measure::Measure)] = &[("https", https::https), (DENSITY, density::density)];
-    measure::ALL.iter().chain(more)
+    measure::ALL.iter().chain([&("https", https::https as measure::Measure)]).chain(BY_NAME)
 }
 
-const DENSITY: &str = "density";
+const BY_NAME: &[(&str, measure::Measure)] = &[("density", density::density), ("peer", peer::peer)];
 
 /// The name of a group of figures, checked.
 pub(crate) fn group(name: String) -> Result<String, String> {
@@ -89,7 +90,8 @@ pub(crate) fn run(groups: &[String]) -> ExitCode {
     let mut failed = false;
     for (name, measure) in all() {
         let named = groups.iter().any(|group| group == name);
-        if !named && (!groups.is_empty() || *name == DENSITY) {
+        let by_name = BY_NAME.iter().any(|(only, _)| only == name);
+        if !named && (!groups.is_empty() || by_name) {
             continue;
         }
         match measure(&program) {

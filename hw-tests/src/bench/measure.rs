@@ -134,7 +134,7 @@ fn awake(program: &Path) -> Result<Vec<Figure>> {
 
 /// What one round cost a process.
 #[derive(Clone, Copy, Default)]
-struct Cost {
+pub(super) struct Cost {
     cpu: Duration,
     written: u64,
 }
@@ -151,7 +151,7 @@ impl Cost {
 }
 
 /// Does something in rounds of `count` and tells what each one cost these processes.
-fn rounds<const N: usize>(
+pub(super) fn rounds<const N: usize>(
     of: [Process; N],
     rounds: u32,
     count: u32,
@@ -172,7 +172,7 @@ fn rounds<const N: usize>(
 }
 
 /// The median round and the cheapest.
-fn cpu(costs: &[Cost]) -> String {
+pub(super) fn cpu(costs: &[Cost]) -> String {
     let mut times: Vec<_> = costs.iter().map(|cost| cost.cpu).collect();
     times.sort();
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
@@ -185,7 +185,7 @@ fn bytes(costs: &[Cost]) -> String {
 }
 
 /// One person's messages to another, one after the other, sealed and durable on both sides.
-fn messages(program: &Path) -> Result<Vec<Figure>> {
+pub(super) fn messages(program: &Path) -> Result<Vec<Figure>> {
     let node = node(program, &["ann", "bob"], &[])?;
     let mut pair = Pair::introduce(&node)?;
     pair.ann = pair.ann.keeping_connections();
