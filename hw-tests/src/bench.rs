@@ -7,9 +7,9 @@
 //! shared with others, the same work can cost a third more from one minute to the next. `cargo
 //! bench-node GROUP ..` measures only what is named, for comparing two builds side by side.
 //!
-//! `cargo bench-node` at 985f113 on 2026-11-22, as root and behind the walls, 2 processors (Xeon,
-//! 2.5 GHz), Linux 6.18, ext4 without a journal. Where there are three figures, these are three runs
-//! within ten minutes on a machine that did little else:
+//! `cargo bench-node` as root and behind the walls, 2 processors (Xeon, 2.5 GHz), Linux 6.18, ext4
+//! without a journal, on a machine that did little else. Messages, notes and the GET beside them at
+//! de9af43 on 2026-11-23, two runs before and after the peer's; the rest at 985f113 on 2026-11-22:
 //!
 //! | what | measured | budget |
 //! |---|---|---|
@@ -19,26 +19,28 @@
 //! | idle household: wake-ups | 0.00 per second | 0.1 |
 //! | awake twin after pairing and a first contact: USS | 1.2 MiB | 2 MiB |
 //! | - with an open page: USS; wake-ups | 1.2 MiB; 0.00 per second | |
-//! | chat message: sender's twin | 1293, 1585, 1735 us | **500 us** |
-//! | - receiver's twin | 857, 1113, 1210 us | **500 us** |
-//! | - bytes written, sender / receiver | 92 kB / 67 kB | |
-//! | - with pauses, nothing shared: sender / receiver | 2232 / 1098 us | |
-//! | GET of a small file | 57, 67, 86 us | |
-//! | POST of a 1 KiB note, durable | 756, 1060, 926 us | **400 us** |
-//! | - bytes written | 103 kB | |
+//! | chat message: sender's twin | 915, 995 us | **500 us** |
+//! | - receiver's twin | 669, 726 us | **500 us** |
+//! | - the same by Prosody 0.12.3, both people on one server (`peer`) | 952 us | |
+//! | - bytes written, sender / receiver | 75 kB / 68 kB | |
+//! | - with pauses, nothing shared: sender / receiver | 2370 / 1030 us | |
+//! | GET of a small file | 55 us | |
+//! | POST of a 1 KiB note, durable | 502 us | **400 us** |
+//! | - bytes written | 89 kB | |
 //! | last 50 of 20 000 messages, over HTTP | 644 us | |
 //!
-//! The GET tells how fast the processor was: the same work took twice the time of an hour before.
-//! Then, with 40 us for the GET, two runs at 85c03dc (without walls) gave 841 and 1073 us for the
-//! sender, 537 and 708 for the receiver, 421 and 622 for the POST; at 02b373d, measured in between,
-//! 1045 and 876, 681 and 577, 702 and 614. So what was done between these two halved what is written
-//! (sender: 202 and 226 kB before), and has not been shown to save processor time. All three
-//! budgets are missed, at any speed of the processor: a message costs its sender some 22 GETs.
+//! Three budgets are missed. They were set where Prosody took 910 us for a message; it neither seals
+//! nor signs nor waits for the disk. One of our sides costs about what it spends in all, or less.
 //!
-//! Where the sender's time goes, by a profile of 85c03dc: about a fifth seals the letter, a quarter
-//! is the commit, 60 us HTTP, 80 us the change itself, a tenth maps and unmaps memory (taken to be
-//! LMDB's transaction within a transaction, not proven). What arrived leaves the outbox with the
-//! next message's commit; a message after a pause shares nothing and meets cold caches.
+//! Where the sender's time goes, by a profile of 85c03dc and one of b53800f (`perf record`, 3000
+//! samples a second): a sixth seals and signs the letter, a sixth is HTTP, a quarter is the commit
+//! (flushing 115 us, writing pages 90), a sixth makes the change, the rest wakes threads and waits.
+//! The GET tells how fast the processor was: from one hour to the next the same work can take twice
+//! the time, so builds are compared in alternation. Between b53800f and 6942e08 that gave 1063, 919
+//! and 869 us before and 861, 782 and 777 after for the sender: no inner transactions, one wake-up
+//! for a commit, and answers that lie together. A message was 22 GETs and is 17. What arrived leaves
+//! the outbox with the next message's commit; a message after a pause shares nothing and meets cold
+//! caches.
 
 mod density;
 mod https;
