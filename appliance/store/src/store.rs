@@ -294,9 +294,18 @@ impl Drop for Shared {
 }
 
 impl Ends {
+    /// Never back: the courier may tell of a commit after somebody was told of the next.
     pub(crate) fn publish(&self, head: Head) {
-        self.head.send_replace(head);
-        self.seq.send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
+        let newer = self.head.send_if_modified(|known| {
+            let newer = head.seq > known.seq;
+            if newer {
+                *known = head;
+            }
+            newer
+        });
+        if newer {
+            self.seq.send_replace(head.seq);
+        }
     }
 }
 

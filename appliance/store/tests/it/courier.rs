@@ -77,6 +77,24 @@ async fn without_one_or_with_one_that_is_gone_it_is_told_all_the_same() {
     assert_eq!(store.head().seq, 3);
 }
 
+#[test]
+fn what_is_told_late_does_not_turn_the_end_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut courier = Box::pin(store.courier());
+    let mut first = Box::pin(write(&store, "a"));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    until("the first commit", || store.read(|r| r.head()).unwrap().seq == 1);
+    // Told at once, before the courier has told of the first.
+    assert_eq!(add(&store, "b", "x"), 2);
+    until("the first answer", || {
+        assert!(courier.as_mut().poll(&mut context).is_pending());
+        first.as_mut().poll(&mut context).is_ready()
+    });
+    assert_eq!((store.head().seq, *store.watch().borrow()), (2, 2));
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn what_comes_afterwards_comes_when_it_is_durable_and_not_for_what_failed() {
     let folder = tempfile::tempdir().unwrap();
