@@ -13,7 +13,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 pub use events::Events;
-pub use node::{Node, Options, Spoken, free_port, program, red_team};
+pub use node::{Node, Options, Spoken, free_port, program, reachable, red_team};
 pub use person::{Answer, Fault, Person, fresh_id, raw};
 pub use procs::{Memory, Process, Role};
 pub use talk::{Pair, conversation_texts};

@@ -1,10 +1,10 @@
 //! A node that runs for one test: started, spoken to, stopped, and gone with everything it started.
 
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -150,9 +150,9 @@ impl Node {
             (None, None) => return Err("a node needs a data folder".into()),
         };
         if let Some(text) = &options.settings {
-            std::fs::create_dir_all(&data)?;
-            std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;
-            std::fs::write(data.join("node.toml"), text)?;
+            fs::create_dir_all(&data)?;
+            fs::set_permissions(&data, Permissions::from_mode(0o700))?;
+            fs::write(data.join("node.toml"), text)?;
         }
         let log_folder = tempfile::tempdir()?;
         let log = log_folder.path().join("log");
@@ -226,7 +226,7 @@ impl Node {
     /// What the node wrote to its log so far.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// The port that it listens on.
@@ -373,6 +373,13 @@ pub fn program() -> Result<PathBuf> {
         return Ok(path.into());
     }
     built("hometwin")
+}
+
+/// Whether anybody may walk to this file and run it.
+#[must_use]
+pub fn reachable(program: &Path) -> bool {
+    let open = |path: &Path| fs::metadata(path).is_ok_and(|about| about.mode() & 0o001 != 0);
+    program.ancestors().all(open)
 }
 
 /// The built red team: a node with one of its processes taken over.

@@ -66,6 +66,14 @@ impl Process {
         same && !matches!(field(&stat, 3), Ok("Z" | "X"))
     }
 
+    /// What the kernel says of it under `key` in `/proc/PID/status` (proc(5)); empty when it is gone.
+    #[must_use]
+    pub fn status(self, key: &str) -> String {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        line.trim_start_matches(':').trim().to_owned()
+    }
+
     /// What it is, by its first argument.
     #[must_use]
     pub fn role(self) -> Role {

@@ -12,11 +12,11 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hw_tests::{Node, Options, Process, Result, fresh_id, program, skip, until};
+use hw_tests::{Node, Options, Result, fresh_id, program, reachable, skip, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -100,17 +100,6 @@ const SIX: &str = "00000000000401e1";
 const NONE: &str = "0000000000000000";
 const SETS: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
 
-fn reachable(path: &Path) -> bool {
-    let open = |path: &Path| fs::metadata(path).is_ok_and(|about| about.mode() & 0o001 != 0);
-    path.ancestors().all(open)
-}
-
-fn status(process: Process, key: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-    line.trim_start_matches(':').trim().to_owned()
-}
-
 #[test]
 fn a_service_user_has_six_rights_and_its_children_none() {
     let manager = Manager::new(0).unwrap();
@@ -122,19 +111,19 @@ fn a_service_user_has_six_rights_and_its_children_none() {
     for person in &people {
         person.call("identity", "me", json!({})).unwrap();
     }
-    assert_eq!(status(node.executor(), "Uid").split_whitespace().next(), Some("65534"));
-    assert_eq!(status(node.executor(), "NoNewPrivs"), "1");
+    assert_eq!(node.executor().status("Uid").split_whitespace().next(), Some("65534"));
+    assert_eq!(node.executor().status("NoNewPrivs"), "1");
     for set in SETS {
-        assert_eq!(status(node.executor(), set), SIX, "the executor's {set}");
+        assert_eq!(node.executor().status(set), SIX, "the executor's {set}");
     }
     let children = node.executor().descendants();
     assert!(children.len() >= 3, "{children:?}");
     for child in children {
         for set in SETS {
-            assert_eq!(status(child, set), NONE, "{set} of {:?}", child.role());
+            assert_eq!(child.status(set), NONE, "{set} of {:?}", child.role());
         }
-        assert_eq!(status(child, "Seccomp"), "2");
-        let uids = status(child, "Uid");
+        assert_eq!(child.status("Seccomp"), "2");
+        let uids = child.status("Uid");
         let uids: Vec<u32> = uids.split_whitespace().map(|uid| uid.parse().unwrap()).collect();
         assert!(uids.iter().all(|uid| (3_000_000..3_065_536).contains(uid)), "{uids:?}");
     }
@@ -174,7 +163,7 @@ fn the_manager_hears_that_it_lives_and_starts_it_again() {
     let children = node.executor().descendants();
     node.executor().signal(Signal::STOP);
     until("the stop", Duration::from_secs(10), || {
-        Ok(status(node.executor(), "State").starts_with('T').then_some(()))
+        Ok(node.executor().status("State").starts_with('T').then_some(()))
     })
     .unwrap();
     while manager.hear(Duration::from_millis(1)).unwrap().is_some() {}

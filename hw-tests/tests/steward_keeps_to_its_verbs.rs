@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use hw_tests::{Node, Options, Result, program, skip, until};
+use hw_tests::{Node, Options, Process, Result, program, skip, until};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
@@ -54,10 +54,7 @@ impl Steward {
     }
 
     fn status(&self, key: &str) -> String {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let text = text.unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-        line.trim_start_matches(':').trim().to_owned()
+        Process::of(self.child.id()).map(|process| process.status(key)).unwrap_or_default()
     }
 
     fn end(mut self) -> Result<ExitStatus> {

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ground::{As, Ground, ORDINARY};
-use hw_tests::{Node, Options, Person, Process, Result, red_team, skip, until};
+use hw_tests::{Node, Options, Person, Result, reachable, red_team, skip, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use taken::{Taken, write};
@@ -99,20 +99,6 @@ fn the_red_team_gets_nowhere_as_an_ordinary_user() {
     red_team_as(As::Ordinary).unwrap();
 }
 
-/// Whether anybody may read this path and walk there.
-fn reachable(path: &Path) -> bool {
-    let open =
-        |path: &Path| fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o001 != 0);
-    path.ancestors().all(open)
-}
-
-/// What the kernel says of a process.
-fn status(process: Process, key: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-    line.trim_start_matches(':').trim().to_owned()
-}
-
 #[test]
 fn the_running_processes_are_shut_in() {
     // Started by something that left a file open, which is no child's business.
@@ -133,10 +119,10 @@ fn the_running_processes_are_shut_in() {
     let twins = ["ann", "bob"].map(|name| node.awake(name).unwrap().expect("it was just used"));
     let gateway = node.gateway().unwrap();
     for process in [twins[0], twins[1], gateway] {
-        assert_eq!(status(process, "Seccomp"), "2");
-        assert_eq!(status(process, "NoNewPrivs"), "1");
+        assert_eq!(process.status("Seccomp"), "2");
+        assert_eq!(process.status("NoNewPrivs"), "1");
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-            assert_eq!(status(process, set), "0000000000000000", "{set}");
+            assert_eq!(process.status(set), "0000000000000000", "{set}");
         }
         let open = process.open_files().unwrap();
         let data = node.data().canonicalize().unwrap();
@@ -151,14 +137,14 @@ fn the_running_processes_are_shut_in() {
         let foreign: Vec<_> = open.iter().filter(|file| !own(file)).collect();
         assert!(foreign.is_empty(), "{foreign:?}");
     }
-    assert_eq!(status(node.executor(), "Seccomp"), "2");
-    assert_eq!(status(node.executor(), "NoNewPrivs"), "1");
-    let uids: Vec<String> = [twins[0], twins[1], gateway].map(|p| status(p, "Uid")).to_vec();
+    assert_eq!(node.executor().status("Seccomp"), "2");
+    assert_eq!(node.executor().status("NoNewPrivs"), "1");
+    let uids: Vec<String> = [twins[0], twins[1], gateway].map(|p| p.status("Uid")).to_vec();
     if is_root() {
         assert_eq!(uids[0].split_whitespace().collect::<Vec<_>>(), ["3000001"; 4]);
         assert_eq!(uids[1].split_whitespace().collect::<Vec<_>>(), ["3000002"; 4]);
         assert_eq!(uids[2].split_whitespace().collect::<Vec<_>>(), ["3065535"; 4]);
-        assert_eq!(status(twins[0], "Groups"), "");
+        assert_eq!(twins[0].status("Groups"), "");
     } else {
         skip("own uids of running processes", "only root can give them");
     }
@@ -389,7 +375,7 @@ fn an_ordinary_user_runs_a_node_with_the_same_walls_but_uids() {
     let ann = node.pair("ann").unwrap();
     write(&ann, "as nobody").unwrap();
     let twin = node.awake("ann").unwrap().expect("it was just used");
-    assert_eq!(status(twin, "Seccomp"), "2");
-    assert_eq!(status(twin, "CapEff"), "0000000000000000");
-    assert_eq!(status(twin, "Uid").split_whitespace().next(), Some("65534"));
+    assert_eq!(twin.status("Seccomp"), "2");
+    assert_eq!(twin.status("CapEff"), "0000000000000000");
+    assert_eq!(twin.status("Uid").split_whitespace().next(), Some("65534"));
 }

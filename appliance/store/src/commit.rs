@@ -170,7 +170,7 @@ pub(crate) fn serve(core: &Core, queue: &Receiver<Queued>) {
             }
         };
         // The courier may run on the very thread that waits.
-        if blocks { tell() } else { core.tell(Box::new(tell)) }
+        if blocks { tell() } else { core.courier.tell(Box::new(tell)) }
     }
 }
 

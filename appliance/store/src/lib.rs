@@ -26,10 +26,12 @@ mod maintain;
 mod meta;
 mod quota;
 mod read;
+mod rebuild;
 mod repair;
 mod rows;
 mod stop;
 mod store;
+mod tell;
 mod verify;
 mod write;
 

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{self, Sign};
 use crate::env::{self, Files};
-use crate::read::ReadAll as _;
-use crate::store::{Core, STEM, Store};
+use crate::store::{STEM, Store};
 use crate::verify::{Chain, VerifyError};
 use crate::{Error, Verified};
 
@@ -101,10 +100,3 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Bytes that are copied at a time.
 const PIECE: usize = 1 << 20;
-
-impl Core {
-    fn rebuild_all(&self) -> Result<(), Error> {
-        let head = self.read(|r| r.head())?;
-        self.rebuild(None, head.seq)
-    }
-}

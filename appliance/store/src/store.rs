@@ -6,29 +6,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::error::SendError;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
 use crate::commit::{self, Again, Change, Make, Once, Queued};
-use crate::entry::{EntryRow, Head};
+use crate::entry::Head;
 use crate::env::{self, AloneProof, Env, Files, Lock, Mode, Opened};
 use crate::error::engine;
-use crate::fold::{Fold, Tables};
+use crate::fold::Fold;
 use crate::handles::{Handles, NAMES};
 use crate::meta;
 use crate::read::{ReadAll as _, Reader};
 use crate::stop::{self, Stopped};
-use crate::verify::{Chain, VerifyError};
-use crate::write::{After, Writer};
-use crate::{Difference, Error, fold, glance, read};
+use crate::tell::{Courier, Ends};
+use crate::verify::VerifyError;
+use crate::write::Writer;
+use crate::{Difference, Error, glance};
 
 /// Whose data file this is, in the format mark.
 pub(crate) const OWNER: &str = "store";
 /// The stem of its file names.
 pub(crate) const STEM: &str = "store";
-/// Entries per commit while tables are rebuilt: bounds memory to some tens of MiB.
-pub(crate) const BATCH: u64 = 2000;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -83,18 +80,11 @@ pub(crate) struct Core {
     gate: RwLock<()>,
     map_limit: usize,
     pub(crate) ends: Arc<Ends>,
-    /// To whoever tells of commits instead of the writer's thread.
-    courier: Mutex<Option<UnboundedSender<After>>>,
+    pub(crate) courier: Courier,
     /// Why nothing is written any more.
     pub(crate) stopped: watch::Sender<Option<Stopped>>,
     /// One repair at a time.
     pub(crate) repairing: Mutex<()>,
-}
-
-/// The newest durable entry, for whoever asks and whoever waits for the next.
-pub(crate) struct Ends {
-    head: watch::Sender<Head>,
-    seq: watch::Sender<u64>,
 }
 
 impl Store {
@@ -189,23 +179,17 @@ impl Store {
     /// once. As long as nobody does, the writer's thread tells them one by one, and a sleeping
     /// runtime is woken up for each. Ends when the store is closed; the last one made counts.
     pub fn courier(&self) -> impl Future<Output = ()> + use<> {
-        let (to, mut commits) = unbounded_channel::<After>();
-        *self.shared.core.courier.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
-        async move {
-            while let Some(tell) = commits.recv().await {
-                tell();
-            }
-        }
+        self.shared.core.courier.hire()
     }
 
     /// The newest durable entry.
     pub fn head(&self) -> Head {
-        *self.shared.core.ends.head.borrow()
+        self.shared.core.ends.head()
     }
 
     /// Tells the seq of the newest durable entry whenever it changes.
     pub fn watch(&self) -> watch::Receiver<u64> {
-        self.shared.core.ends.seq.subscribe()
+        self.shared.core.ends.watch()
     }
 
     /// When the bytes of the oldest pending erase have to leave the disk, ms since 1970: at the
@@ -293,22 +277,6 @@ impl Drop for Shared {
     }
 }
 
-impl Ends {
-    /// Never back: the courier may tell of a commit after somebody was told of the next.
-    pub(crate) fn publish(&self, head: Head) {
-        let newer = self.head.send_if_modified(|known| {
-            let newer = head.seq > known.seq;
-            if newer {
-                *known = head;
-            }
-            newer
-        });
-        if newer {
-            self.seq.send_replace(head.seq);
-        }
-    }
-}
-
 impl Core {
     pub(crate) fn new(
         files: Files,
@@ -326,11 +294,8 @@ impl Core {
             files,
             gate: RwLock::new(()),
             map_limit,
-            ends: Arc::new(Ends {
-                head: watch::Sender::new(Head::default()),
-                seq: watch::Sender::new(0),
-            }),
-            courier: Mutex::new(None),
+            ends: Arc::default(),
+            courier: Courier::default(),
             stopped: watch::Sender::new(None),
             repairing: Mutex::new(()),
         })
@@ -344,20 +309,6 @@ impl Core {
             self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let txn = self.env.read_txn().map_err(engine)?;
         read(&Reader { handles: &self.handles, txn: &txn })
-    }
-
-    /// By the courier, if there is one.
-    pub(crate) fn tell(&self, tell: After) {
-        let mut courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner);
-        let untold = match &*courier {
-            Some(to) => to.send(tell).err().map(|SendError(tell)| tell),
-            None => Some(tell),
-        };
-        if let Some(tell) = untold {
-            *courier = None;
-            drop(courier);
-            tell();
-        }
     }
 
     /// Doubles the map when the last change found it full or little of it is left. Only called
@@ -394,44 +345,6 @@ impl Core {
         None
     }
 
-    fn rebuild_if_due(&self) -> Result<(), Error> {
-        let version = self.fold.version();
-        let (made_by, rebuilt, head) = self.read(|r| {
-            let made_by = meta::fold_version(r.handles, r.txn)?;
-            Ok::<_, Error>((made_by, meta::rebuilt_to(r.handles, r.txn, version)?, r.head()?))
-        })?;
-        if made_by == Some(version) {
-            return Ok(());
-        }
-        if head.seq > 0 {
-            tracing::info!(?made_by, version, entries = head.seq, "rebuilding the tables");
-        }
-        self.refuse_newer_entries()?;
-        if self.stopped.borrow().is_some() {
-            // What a damaged journal would make of the tables is of no use to anybody.
-            self.read(Chain::sound).map_err(damaged_by)?;
-        }
-        self.rebuild(rebuilt, head.seq)
-    }
-
-    /// Makes the tables from the journal, from where an unfinished rebuild is, else anew.
-    pub(crate) fn rebuild(&self, mut done: Option<u64>, head: u64) -> Result<(), Error> {
-        let version = self.fold.version();
-        loop {
-            match self.rebuild_batch(version, done, head) {
-                Ok(seq) if seq == head => return Ok(()),
-                Ok(seq) => done = Some(seq),
-                Err(error) => {
-                    let before = self.env.info().map_size;
-                    self.make_room();
-                    if self.env.info().map_size == before {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-    }
-
     /// A short look for a journal that lost its end or its links; what is found stops the writing,
     /// not the opening.
     fn look_at_the_end(&self) -> Result<(), Error> {
@@ -464,56 +377,5 @@ impl Core {
         let mut writer = Writer::new(&self.handles, self.fold.as_ref(), txn);
         change(&mut writer)?;
         env::commit(writer.made().txn, &self.files.data()).map_err(engine)
-    }
-
-    /// Before the tables are cleared: a journal that cannot be replayed must not cost them.
-    fn refuse_newer_entries(&self) -> Result<(), Error> {
-        self.read(|r| {
-            for row in r.handles.journal.iter(r.txn).map_err(engine)? {
-                let (key, row) = row.map_err(engine)?;
-                EntryRow::new(read::seq_of(key)?, row)?.check_format()?;
-            }
-            Ok(())
-        })
-    }
-
-    /// One durable step of a rebuild: clears the tables, or applies the next entries. Returns the
-    /// last entry the tables then hold.
-    fn rebuild_batch(&self, version: u32, done: Option<u64>, head: u64) -> Result<u64, Error> {
-        let handles = &self.handles;
-        let mut tables = Tables::new(handles, self.env.write_txn().map_err(engine)?);
-        let seq = match done {
-            None => {
-                handles.tables.clear(&mut tables.txn).map_err(engine)?;
-                0
-            }
-            Some(done) => {
-                let seq = head.min(done + BATCH);
-                self.read(|source| {
-                    fold::replay(source, done + 1, seq, self.fold.as_ref(), &mut tables)
-                })?;
-                seq
-            }
-        };
-        if tables.failed {
-            return Err(Error::Spoiled);
-        }
-        if seq == head {
-            meta::note_rebuilt(handles, &mut tables.txn, version)?;
-        } else {
-            meta::note_rebuild(handles, &mut tables.txn, version, seq)?;
-        }
-        env::commit(tables.txn, &self.files.data()).map_err(|error| {
-            handles.note(&error);
-            engine(error)
-        })?;
-        Ok(seq)
-    }
-}
-
-fn damaged_by(error: VerifyError) -> Error {
-    match error {
-        VerifyError::Difference(difference) => Error::Damaged { at: difference.to_string() },
-        VerifyError::Store(error) => error,
     }
 }

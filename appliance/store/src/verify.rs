@@ -12,7 +12,8 @@ use crate::error::engine;
 use crate::fold::{self, Fold, Tables};
 use crate::handles::{Handles, NAMES};
 use crate::read::{Reader, seq_of};
-use crate::store::{BATCH, OWNER, Options, STEM, Store};
+use crate::rebuild::BATCH;
+use crate::store::{OWNER, Options, STEM, Store};
 use crate::{Entry, Error, meta};
 
 /// What a check looked at and found in order.
