@@ -2,11 +2,11 @@
 //!
 //! Uses a short sleep time; what is measured is whether it sleeps, never how fast the machine is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hw_tests::{Node, Options, Pair, Person, Process, Result, fresh_id, until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn sleepy(people: &[&str]) -> Result<Node> {
     Node::start(&Options::people(people).with(&["--sleep-after", "1s"]))
@@ -62,50 +62,119 @@ fn a_message_wakes_the_one_it_is_for() {
     assert_eq!(starts(&node, "bob").unwrap(), before + 1);
 }
 
+/// Two people of a node that can be started again and again, where Bob's twin can be made one that
+/// does not open, and so can't be reached.
+struct Unreachable {
+    data: tempfile::TempDir,
+    options: Options,
+    pair: Pair,
+    bobs_data: (PathBuf, Vec<u8>),
+}
+
+impl Unreachable {
+    fn new() -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        let options = Options::default().data(data.path()).port(hw_tests::free_port()?);
+        let people = vec!["ann".to_owned(), "bob".to_owned()];
+        let first = Options { people, ..options.clone() }.with(&["--sleep-after", "1s"]);
+        let mut node = Node::start(&first)?;
+        let pair = Pair::introduce(&node)?;
+        // What they still have to say to each other is said.
+        until("two twins with nothing to do", Duration::from_secs(60), || {
+            let asleep = node.awake("ann")?.is_none() && node.awake("bob")?.is_none();
+            Ok((asleep && kept(data.path())["at_ms"] == json!({})).then_some(()))
+        })?;
+        let bob = node.twin("bob")?;
+        let file = Path::new(bob["folder"].as_str().unwrap_or_default()).join("life/store.mdb");
+        node.stop()?;
+        let whole = std::fs::read(&file)?;
+        std::fs::write(&file, &whole[..whole.len() / 2])?;
+        Ok(Self { data, options, pair, bobs_data: (file, whole) })
+    }
+
+    fn mend(&self) -> Result<()> {
+        Ok(std::fs::write(&self.bobs_data.0, &self.bobs_data.1)?)
+    }
+
+    fn kept(&self) -> Value {
+        kept(self.data.path())
+    }
+
+    /// Whether a letter arrived that nobody asked Ann's twin about.
+    fn arrives(&self, id: &str) -> Result<()> {
+        self.pair.wait(&self.pair.bob, "what Ann wrote", |m| m["message"] == id).map(drop)
+    }
+}
+
+/// What the node keeps of who is to be woken.
+fn kept(data: &Path) -> Value {
+    let text = std::fs::read(data.join("node/wakes.json")).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
 #[test]
 fn a_sleeper_with_something_to_deliver_wakes_in_time_also_after_a_restart_of_the_node() {
-    let data = tempfile::tempdir().unwrap();
-    let port = hw_tests::free_port().unwrap();
-    let options = Options::default().data(data.path()).port(port);
-    let options = options.with(&["--sleep-after", "1s"]);
-    let people = vec!["ann".to_owned(), "bob".to_owned()];
-    let mut node = Node::start(&Options { people, ..options.clone() }).unwrap();
-    let pair = Pair::introduce(&node).unwrap();
-    let folder = |name| node.twin(name).unwrap()["folder"].as_str().unwrap().to_owned();
-    let file = Path::new(&folder("bob")).join("life/store.mdb");
-    node.stop().unwrap();
-    // Bob's twin can't be reached: its data can't be opened.
-    let whole = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let both = Unreachable::new().unwrap();
+    let options = both.options.clone().with(&["--sleep-after", "1s"]);
     let mut node = Node::start(&options).unwrap();
-    let id = pair.send(&pair.ann, "as soon as you are back").unwrap();
-    let wakes = data.path().join("node/wakes.json");
+    let id = both.pair.send(&both.pair.ann, "as soon as you are back").unwrap();
+    let times = || both.kept()["at_ms"].as_object().map_or(0, serde_json::Map::len);
     until("a note of when to wake Ann's twin", Duration::from_secs(60), || {
-        let kept = std::fs::read_to_string(&wakes).unwrap_or_default();
-        Ok((node.awake("ann")?.is_none() && kept.contains(':')).then_some(()))
+        Ok((node.awake("ann")?.is_none() && times() == 1).then_some(()))
     })
     .unwrap();
     node.stop().unwrap();
     drop(node);
-    std::fs::write(&file, &whole).unwrap();
+    both.mend().unwrap();
 
-    // Nobody asks Ann's twin for anything.
     let mut node = Node::start(&options).unwrap();
-    let arrived = pair.wait(&pair.bob, "what Ann wrote", |m| m["message"] == id.as_str());
-    arrived.unwrap();
-    until("a time that is over", Duration::from_secs(60), || {
-        let kept = std::fs::read_to_string(&wakes).unwrap_or_default();
-        Ok((kept == "{}").then_some(()))
-    })
-    .unwrap();
+    both.arrives(&id).unwrap();
+    until("a time that is over", Duration::from_secs(60), || Ok((times() == 0).then_some(())))
+        .unwrap();
 
     // What can't be read is said, and the node goes on.
     node.stop().unwrap();
     drop(node);
-    std::fs::write(&wakes, "no time").unwrap();
+    std::fs::write(both.data.path().join("node/wakes.json"), "no time").unwrap();
     let node = Node::start(&options).unwrap();
     assert!(node.log().contains("woken can't be read"), "{}", node.log());
-    pair.send(&pair.ann, "all is well").unwrap();
+    both.pair.send(&both.pair.ann, "all is well").unwrap();
+}
+
+#[test]
+fn who_was_awake_when_everything_was_killed_goes_on_without_being_asked() {
+    let both = Unreachable::new().unwrap();
+    // It does not go to sleep: what it has to deliver nobody knows but itself.
+    let mut node = Node::start(&both.options).unwrap();
+    let id = both.pair.send(&both.pair.ann, "before the light went out").unwrap();
+    let ann = node.twin("ann").unwrap()["number"].clone();
+    until("a note that Ann's twin is awake", Duration::from_secs(60), || {
+        let kept = both.kept();
+        let awake = kept["awake"].as_array().is_some_and(|awake| awake.contains(&ann));
+        Ok((awake && kept["at_ms"] == json!({})).then_some(()))
+    })
+    .unwrap();
+    assert!(node.awake("ann").unwrap().is_some());
+    let all = node.executor().descendants();
+    node.executor().kill().unwrap();
+    for process in all {
+        process.kill().unwrap();
+    }
+    node.wait().unwrap();
+    drop(node);
+    both.mend().unwrap();
+
+    let mut node = Node::start(&both.options).unwrap();
+    until("Ann's twin, and Bob's by her letter", Duration::from_secs(60), || {
+        let started = starts(&node, "ann")? == 1 && starts(&node, "bob")? == 1;
+        Ok(started.then_some(()))
+    })
+    .unwrap();
+    both.arrives(&id).unwrap();
+    node.stop().unwrap();
+    drop(node);
+
+    assert_eq!(both.kept()["awake"], json!([]), "whoever ended as agreed is not woken for nothing");
 }
 
 #[test]

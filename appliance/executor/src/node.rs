@@ -47,6 +47,8 @@ pub(crate) enum Event {
     GatewayEnded(u64, End),
     /// The gateway was asked whether it lives; has it answered?
     GatewaySilent(u64),
+    /// Who is to be woken has changed, and is written.
+    KeepWakes,
     /// An ending process was given time; is it gone?
     Overdue(Number, u64),
     /// What came of asking the kernel to keep twins within their room.
@@ -77,6 +79,8 @@ pub(crate) struct Node {
     pub(crate) welcome: Option<Welcome>,
     pub(crate) remembered: Remembered,
     pub(crate) wakes: Wakes,
+    /// They are going to be written.
+    wakes_changed: bool,
     /// What this machine and this user give to keep the node's processes apart.
     pub(crate) ground: Vec<doctor::Finding>,
     pub(crate) next: u64,
@@ -166,13 +170,15 @@ impl Node {
         let twins = numbers.chain([Number::NODE]).map(|twin| (twin, Twin::default())).collect();
         let mut remembered = Remembered::open(&folder);
         remembered.note_time();
-        let wakes = Wakes::open(&folder);
+        let numbers = registry.twins().iter().map(|entry| Number(entry.number));
+        let wakes = Wakes::open(&folder, numbers);
         Ok(Self {
             config,
             folder,
             registry,
             remembered,
             wakes,
+            wakes_changed: false,
             ground: Vec::new(),
             place,
             gateway: None,
@@ -252,6 +258,7 @@ impl Node {
             Event::Gateway(header) => self.hear_gateway(&header),
             Event::GatewayEnded(instance, end) => self.gateway_ended(instance, end),
             Event::GatewaySilent(instance) => self.gateway_silent(instance),
+            Event::KeepWakes => self.keep_wakes(),
             Event::Overdue(twin, instance) => self.overdue(twin, instance),
             Event::Quotas(heard) => self.hear_quotas(heard),
             Event::StartGateway => self.start_gateway()?,
@@ -313,6 +320,7 @@ impl Node {
         if tokio::time::timeout(END_WITHIN, all_gone).await.is_err() {
             tracing::warn!("some processes did not end in time and are ended");
         }
+        self.wakes.write_at_end();
         // Dropping a process that still runs kills it.
         let _ = std::fs::remove_file(crate::folder::control_socket(self.folder.path()));
     }

@@ -357,7 +357,8 @@ impl Node {
         let removed = self.registry.remove(twin).and_then(|()| {
             self.twins.remove(&twin);
             self.remembered.told(twin, &[]);
-            self.wakes.set(twin, None);
+            let changed = self.wakes.forget(twin);
+            self.wakes_changed(changed);
             self.folder.remove_twin(twin)
         });
         let _ = answer.send(match removed {

@@ -95,6 +95,8 @@ impl Node {
             timer.abort();
         }
         known.process = Some(process);
+        let changed = twin != Number::NODE && self.wakes.woken(twin);
+        self.wakes_changed(changed);
         Ok(())
     }
 
@@ -114,12 +116,12 @@ impl Node {
         let Some(known) = self.twins.get_mut(&twin) else {
             return;
         };
-        if clean {
-            self.wakes.set(twin, known.wake_at_ms);
-        } else if !known.broken && twin != Number::NODE {
-            // Should the node end before it is back: at its next start.
-            self.wakes.set(twin, Some(now_ms()));
-        }
+        // One that died stays among those to be woken, should the node end before it is back.
+        let changed = match (clean, known.broken) {
+            (true, _) => self.wakes.slept(twin, known.wake_at_ms),
+            (false, true) => self.wakes.settled(twin),
+            (false, false) => false,
+        };
         let now = Instant::now();
         let mut again = None;
         if clean {
@@ -141,6 +143,7 @@ impl Node {
         if self.stopping {
             return;
         }
+        self.wakes_changed(changed);
         if self.finish_removal(twin) {
             return;
         }
@@ -173,13 +176,28 @@ impl Node {
         self.wake_in(twin, wakes::wait(at_ms, now_ms()));
     }
 
-    /// At the node's start: what twins said before it ended.
+    /// At the node's start: what twins said before it ended, and those that it ended with.
     pub(super) fn set_timers(&mut self) {
         for (twin, wait) in self.wakes.waits(now_ms()) {
-            if self.registry.get(twin).is_some() {
-                self.wake_in(twin, wait);
-            }
+            self.wake_in(twin, wait);
         }
+    }
+
+    /// Has it written in a moment, if there is something, and together with what else changes in it.
+    pub(crate) fn wakes_changed(&mut self, changed: bool) {
+        if !changed || std::mem::replace(&mut self.wakes_changed, true) {
+            return;
+        }
+        let events = self.events.clone();
+        spawn_local(async move {
+            tokio::time::sleep(KEPT_WITHIN).await;
+            let _ = events.send(Event::KeepWakes);
+        });
+    }
+
+    pub(super) fn keep_wakes(&mut self) {
+        self.wakes_changed = false;
+        self.wakes.write();
     }
 
     fn wake_in(&mut self, twin: Number, wait: Duration) {
@@ -307,3 +325,7 @@ impl Node {
         self.name(twin);
     }
 }
+
+/// How long a twin that is woken may have been awake before that is on the disk. Whoever waits for it
+/// does not wait for the disk too, and a thousand at once are one write or a few.
+const KEPT_WITHIN: Duration = Duration::from_millis(300);
