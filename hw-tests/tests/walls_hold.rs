@@ -257,17 +257,7 @@ fn what_a_wall_ends_is_counted_and_told() {
 fn a_taken_gateway_is_replaced() {
     let taken = Taken::start().unwrap();
     for order in ["garbage", "wakes", "mounts", "silent"] {
-        fs::write(taken.orders(), format!("gateway: {order}\n")).unwrap();
-        until("the red team", Duration::from_secs(60), || {
-            if taken.node.log().contains(&format!("orders: {order}")) {
-                return Ok(Some(()));
-            }
-            taken.node.gateway()?.kill()?;
-            // Several deaths right after the start are a crash loop.
-            std::thread::sleep(Duration::from_millis(2_200));
-            Ok(None)
-        })
-        .unwrap();
+        taken.take_gateway(order).unwrap();
         fs::remove_file(taken.orders()).unwrap();
         // Whoever connects now reaches the next gateway: this one is noticed and ended.
         if order == "wakes" {
@@ -277,6 +267,22 @@ fn a_taken_gateway_is_replaced() {
             .unwrap();
     }
     taken.ann_is_well(Duration::from_secs(1)).unwrap();
+}
+
+#[test]
+fn a_question_that_crosses_a_start_ends_nobody() {
+    let taken = Taken::start().unwrap();
+    let [ann, bob] = ["ann", "bob"].map(|name| taken.node.awake(name).unwrap().unwrap());
+    taken.take_gateway("crosses").unwrap();
+    // Whoever is asked for while it ends is waited for, and ended when it does not. Ann's twin was
+    // asked for first, by somebody who did not know of this process: it has to be left alone.
+    until("the end of Bob's twin", Duration::from_secs(60), || Ok((!bob.alive()).then_some(())))
+        .unwrap();
+    assert!(ann.alive(), "the question was taken for one about the new process");
+    assert_eq!(taken.node.awake("ann").unwrap(), Some(ann));
+    fs::remove_file(taken.orders()).unwrap();
+    taken.node.gateway().unwrap().kill().unwrap();
+    taken.ann_is_well(Duration::ZERO).unwrap();
 }
 
 #[test]

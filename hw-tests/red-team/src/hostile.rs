@@ -49,6 +49,7 @@ async fn gateway(channel: &Channel, raw: &OwnedFd, order: &str) {
     let _listener = channel.recv::<ToGateway>().await;
     let _ = channel.send(&FromGateway::Ready, &[]).await;
     match order {
+        "crosses" => cross(channel).await,
         "garbage" => garbage(raw),
         "wakes" => {
             for n in 0..100_000 {
@@ -61,6 +62,28 @@ async fn gateway(channel: &Channel, raw: &OwnedFd, order: &str) {
         other => either(other),
     }
     for_ever().await;
+}
+
+/// Asks for Ann's twin as if the question had crossed its start, and then for Bob's as if that one
+/// were ending.
+async fn cross(channel: &Channel) {
+    let (mut awake, mut kept) = (Vec::new(), Vec::new());
+    while let Ok(Some((header, descriptors))) = channel.recv::<ToGateway>().await {
+        kept.extend(descriptors);
+        if header == ToGateway::Accept {
+            break;
+        }
+        if let ToGateway::Awake { twin, instance } = header {
+            awake.push((twin, instance));
+        }
+    }
+    awake.sort_unstable_by_key(|(twin, _)| *twin);
+    for (before, (twin, instance)) in [1, 0].into_iter().zip(awake) {
+        let _ = channel.send(&FromGateway::Wake { twin, after: instance - before }, &[]).await;
+    }
+    // The twins' ends of these stay open.
+    for_ever().await;
+    drop(kept);
 }
 
 async fn twin(channel: &Channel, raw: &OwnedFd, order: &str) {

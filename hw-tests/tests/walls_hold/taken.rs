@@ -42,6 +42,20 @@ impl Taken {
         })
     }
 
+    /// From now on the gateway obeys these orders.
+    pub(crate) fn take_gateway(&self, order: &str) -> Result<()> {
+        fs::write(self.orders(), format!("gateway: {order}\n"))?;
+        until("the red team", Duration::from_secs(60), || {
+            if self.node.log().contains(&format!("orders: {order}")) {
+                return Ok(Some(()));
+            }
+            self.node.gateway()?.kill()?;
+            // Several deaths right after the start are a crash loop.
+            std::thread::sleep(Duration::from_millis(2_200));
+            Ok(None)
+        })
+    }
+
     pub(crate) fn orders(&self) -> PathBuf {
         self.node.data().join("orders")
     }
