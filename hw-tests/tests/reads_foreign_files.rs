@@ -127,9 +127,11 @@ fn a_preview_and_the_words_of_a_file_are_made_by_a_worker() {
     assert_eq!(made["size"], json!([64, 21]));
     let bytes = fs::read(foreign.out()).unwrap();
     assert!(bytes.starts_with(b"\xff\xd8\xff") && made["bytes"] == bytes.len());
+    let drawn = foreign.preview(&corpus("preview/page.pdf")).unwrap().json();
+    assert_eq!((&drawn["made"]["of"], &drawn["made"]["size"]), (&json!("pdf"), &json!([64, 64])));
     let poster = foreign.preview(&corpus("preview/film.webm")).unwrap().json();
     assert_eq!((&poster["made"]["of"], &poster["made"]["kind"]), (&json!("webm"), &json!("jpeg")));
-    for (name, words) in [("letter.odt", "a b\n"), ("letter.docx", "Tea & cake\n")] {
+    for (name, words) in [("page.pdf", "words\na b\n"), ("letter.docx", "Tea & cake\n")] {
         let said = foreign.text(&corpus(&format!("text/{name}"))).unwrap();
         assert_eq!(said.json()["text"], words, "{name}: {said:?}");
     }
@@ -171,7 +173,8 @@ fn hostile_files_end_in_a_clear_answer() {
         let said = foreign.preview(&corpus(name)).unwrap();
         assert_eq!((said.code, said.json()["why"].as_str()), (code, Some(why)), "{name}: {said:?}");
     }
-    // What laughs a million times is what little it is.
+    // What draws itself for ever, and what laughs a million times, is what little it is.
+    assert_eq!(foreign.preview(&corpus("preview/itself.pdf")).unwrap().code, 0);
     assert_eq!(foreign.text(&corpus("text/entities.docx")).unwrap().code, 0);
     assert_eq!(foreign.text(&corpus("text/bomb.docx")).unwrap().code, 0, "3 MiB are no bomb yet");
     let (never, kept) = foreign.never().unwrap();

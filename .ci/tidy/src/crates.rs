@@ -53,6 +53,7 @@ const BANNED: &[(&str, &str)] = &[
 const TWICE: &[(&str, &str)] = &[
     ("constant_time_eq", "zip has moved on before blake3"),
     ("embedded-io", "postcard takes both for its optional readers"),
+    ("fearless_simd", "hayro and the renderer below it are a release apart"),
     ("getrandom", "ring still takes 0.2"),
     ("miniz_oxide", "png takes 0.8 beside flate2, which has moved on"),
     ("rand", "phf_generator, behind a build-time table, still takes 0.8"),

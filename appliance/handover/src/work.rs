@@ -81,6 +81,8 @@ pub enum Kind {
     Mp4,
     /// OpenDocument text.
     Odt,
+    /// PDF.
+    Pdf,
     /// PNG.
     Png,
     /// Plain text.
@@ -99,6 +101,8 @@ pub enum Cannot {
     Busy,
     /// It isn't what it begins as.
     Damaged,
+    /// It can't be read without its password.
+    Locked,
     /// It is a film whose pictures nothing here can open.
     NoPoster,
     /// It is of no kind that this can be made of.
@@ -122,6 +126,7 @@ impl Cannot {
         match self {
             Self::Busy => "busy",
             Self::Damaged => "damaged",
+            Self::Locked => "locked",
             Self::NoPoster => "no_poster",
             Self::NotKnown => "not_known",
             Self::Stopped => "stopped",
@@ -133,9 +138,10 @@ impl Cannot {
     }
 
     /// All of them, for whoever must have a sentence for each.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Busy,
         Self::Damaged,
+        Self::Locked,
         Self::NoPoster,
         Self::NotKnown,
         Self::Stopped,

@@ -66,7 +66,11 @@ fn told(say: &Say, made: &Made) -> String {
 /// The message and the exit code of what can't be made.
 pub(crate) fn cannot(why: Cannot) -> (String, u8) {
     let code = match why {
-        Cannot::Damaged | Cannot::NoPoster | Cannot::NotKnown | Cannot::TooLarge => 8,
+        Cannot::Damaged
+        | Cannot::Locked
+        | Cannot::NoPoster
+        | Cannot::NotKnown
+        | Cannot::TooLarge => 8,
         Cannot::Stopped | Cannot::TooSlow => 9,
         Cannot::Busy => 3,
         Cannot::Unreadable | Cannot::Unwritable => 1,

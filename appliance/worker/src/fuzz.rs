@@ -43,6 +43,8 @@ mod tests {
         b"RIFF\x40\0\0\0WEBPVP8 ",
         b"<html><body>",
         b"\x1a\x45\xdf\xa3\x80\xae\x87\xd7\x81\x01\x86\x85V_VP8\xa3\xff\x81\0\0\x80\x10\0\0\x9d\x01\x2a",
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Kids[3 0 R]/Count 1>>endobj \
+          3 0 obj<</Type/Page/MediaBox[0 0 90 90]/Contents 4 0 R>>endobj 4 0 obj<<>>stream\n",
     ];
 
     proptest! {

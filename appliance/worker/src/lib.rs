@@ -10,6 +10,7 @@ pub mod fuzz;
 mod html;
 mod kind;
 mod office;
+mod pdf;
 mod picture;
 mod plain;
 mod words;
@@ -67,7 +68,10 @@ fn make(task: Task, bounds: Bounds, bytes: &[u8]) -> Result<Product, Cannot> {
             picture::preview(of, bytes, side, bounds)?
         }
         (Task::Preview { side }, Kind::Mp4 | Kind::Webm) => film::preview(bytes, side, bounds)?,
-        (Task::Text, Kind::Docx | Kind::Html | Kind::Odt | Kind::Text) => words(of, bytes, bounds)?,
+        (Task::Preview { side }, Kind::Pdf) => pdf::preview(bytes, side, bounds)?,
+        (Task::Text, Kind::Docx | Kind::Html | Kind::Odt | Kind::Pdf | Kind::Text) => {
+            words(of, bytes, bounds)?
+        }
         (Task::Preview { .. } | Task::Text, _) => return Err(Cannot::NotKnown),
     };
     if product.bytes.len() as u64 > bounds.output {
@@ -81,6 +85,7 @@ fn words(of: Kind, bytes: &[u8], bounds: Bounds) -> Result<Product, Cannot> {
     match of {
         Kind::Docx | Kind::Odt => office::read(of, bytes, bounds, &mut words)?,
         Kind::Html => html::read(bytes, &mut words),
+        Kind::Pdf => pdf::read(bytes, &mut words)?,
         Kind::Gif | Kind::Jpeg | Kind::Mp4 | Kind::Png | Kind::Text | Kind::Webm | Kind::Webp => {
             plain::read(bytes, &mut words);
         }
