@@ -167,9 +167,12 @@ fn hostile_files_end_in_a_clear_answer() {
         let said = foreign.preview(&foreign.file(name, bytes).unwrap()).unwrap();
         assert_eq!((said.code, said.json()["why"].as_str()), (8, Some(why)), "{name}: {said:?}");
     }
-    for (name, code, why) in
-        [("preview/film.mp4", 8, "no_poster"), ("preview/cut.webp", 8, "damaged")]
-    {
+    for (name, code, why) in [
+        ("preview/film.mp4", 8, "no_poster"),
+        ("preview/cut.webp", 8, "damaged"),
+        // A picture on its page says that it has a hundred million million pixels.
+        ("preview/absurd.pdf", 9, "stopped"),
+    ] {
         let said = foreign.preview(&corpus(name)).unwrap();
         assert_eq!((said.code, said.json()["why"].as_str()), (code, Some(why)), "{name}: {said:?}");
     }

@@ -56,9 +56,16 @@ const TWICE: &[(&str, &str)] = &[
     ("fearless_simd", "hayro and the renderer below it are a release apart"),
     ("getrandom", "ring still takes 0.2"),
     ("miniz_oxide", "png takes 0.8 beside flate2, which has moved on"),
+    ("phf", "a build-time table below lmdb's bindings still takes 0.11"),
+    ("phf_generator", "comes with both phf"),
+    ("phf_macros", "comes with both phf"),
+    ("phf_shared", "comes with both phf"),
     ("rand", "phf_generator, behind a build-time table, still takes 0.8"),
     ("rand_core", "comes with both rand"),
+    ("read-fonts", "comes with both skrifa"),
+    ("skrifa", "hayro has moved on before the renderer's text, which is not built"),
     ("syn", "derive macros are moving from 2 to 3; build time only"),
+    ("synstructure", "derive macros are moving from 0.13 to 0.14; build time only"),
 ];
 
 #[cfg(test)]
