@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 pub use self::limits::Limits;
 use crate::{Error, file_error};
@@ -76,14 +77,17 @@ impl Default for Config {
     }
 }
 
+/// A number, and where it stands in the file.
+type Said = Option<Spanned<u64>>;
+
 /// `node.toml` as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     listen: Option<SocketAddr>,
-    zone: Option<String>,
+    zone: Option<Spanned<String>>,
     sleep_after_s: Option<u64>,
-    first_uid: Option<u64>,
+    first_uid: Said,
     twin: Option<limits::Written>,
     worker: Option<WrittenWorker>,
 }
@@ -92,9 +96,9 @@ struct Written {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenWorker {
-    memory_mib: Option<u64>,
-    cpu_s: Option<u64>,
-    at_once: Option<u64>,
+    memory_mib: Said,
+    cpu_s: Said,
+    at_once: Said,
 }
 
 impl Config {
@@ -112,57 +116,47 @@ impl Config {
     }
 
     fn read(file: &Path, text: &str) -> Result<Self, Error> {
-        let broken = |line: usize, reason: &str| Error::Settings {
+        let broken = |at: usize, reason: &str| Error::Settings {
             file: file.to_owned(),
-            line,
+            line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
             reason: reason.to_owned(),
         };
-        let written: Written = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start.min(text.len()));
-            broken(1 + text[..at].matches('\n').count(), error.message())
-        })?;
-        let line_of = |table: &str, key: &str| {
-            let mut lines = text.lines().map(str::trim_start).enumerate();
-            let header = format!("[{table}]");
-            let is_in = table.is_empty() || lines.any(|(_, line)| line.starts_with(&header));
-            let line = lines.find(|(_, line)| is_in && line.starts_with(key));
-            1 + line.map_or(0, |(at, _)| at)
-        };
+        let written: Written = toml::from_str(text)
+            .map_err(|error| broken(error.span().map_or(0, |span| span.start), error.message()))?;
         let mut config = Self::default();
         if let Some(listen) = written.listen {
             config.listen = listen;
         }
         if let Some(zone) = written.zone {
-            if !is_zone(&zone) {
-                return Err(broken(line_of("", "zone"), "`zone` is not a DNS name"));
+            if !is_zone(zone.get_ref()) {
+                return Err(broken(zone.span().start, "`zone` is not a DNS name"));
             }
-            config.zone = zone;
+            config.zone = zone.into_inner();
         }
         if let Some(seconds) = written.sleep_after_s {
             config.sleep_after = (seconds > 0).then(|| Duration::from_secs(seconds));
         }
         let twin = written.twin.unwrap_or_default();
-        let within =
-            |table: &str, key: &str, value: Option<u64>, range: RangeInclusive<u64>| match value {
-                Some(value) if !range.contains(&value) => {
-                    let (from, to) = range.into_inner();
-                    Err(broken(line_of(table, key), &format!("`{key}` is from {from} to {to}")))
-                }
-                value => Ok(value),
-            };
+        let within = |key: &str, said: &Said, range: RangeInclusive<u64>| match said {
+            Some(value) if !range.contains(value.get_ref()) => {
+                let (from, to) = range.into_inner();
+                Err(broken(value.span().start, &format!("`{key}` is from {from} to {to}")))
+            }
+            said => Ok(said.as_ref().map(|value| *value.get_ref())),
+        };
         // Below are the machine's own users; above, the last number of the range must exist.
-        if let Some(first) = within("", "first_uid", written.first_uid, 100_000..=4_294_000_000)? {
+        if let Some(first) = within("first_uid", &written.first_uid, 100_000..=4_294_000_000)? {
             config.first_uid = u32::try_from(first).unwrap_or(config.first_uid);
         }
-        config.limits = Limits::read(&twin, |key, value, range| within("twin", key, value, range))?;
+        config.limits = Limits::read(&twin, within)?;
         let (worker, mut workers) = (written.worker.unwrap_or_default(), WorkerLimits::default());
-        if let Some(memory) = within("worker", "memory_mib", worker.memory_mib, 16..=65_536)? {
+        if let Some(memory) = within("memory_mib", &worker.memory_mib, 16..=65_536)? {
             workers.memory = memory * MIB;
         }
-        if let Some(seconds) = within("worker", "cpu_s", worker.cpu_s, 1..=600)? {
+        if let Some(seconds) = within("cpu_s", &worker.cpu_s, 1..=600)? {
             workers.cpu_s = seconds;
         }
-        if let Some(count) = within("worker", "at_once", worker.at_once, 1..=64)? {
+        if let Some(count) = within("at_once", &worker.at_once, 1..=64)? {
             workers.at_once = usize::try_from(count).unwrap_or(workers.at_once);
         }
         config.workers = workers;
@@ -241,6 +235,24 @@ mod tests {
                 "node.toml, line 4: `memory_mib` is from 16",
             ),
             ("[worker]\nat_once = 0\n", "node.toml, line 2: `at_once` is from 1"),
+            // However it is written, and whatever stands before it.
+            (
+                "[ worker ]\nmemory_mib = 1\n[twin]\nmemory_mib = 64\n",
+                "node.toml, line 2: `memory_mib` is from 16",
+            ),
+            (
+                "[worker]\n\"memory_mib\" = 1\n[twin]\nmemory_mib = 64\n",
+                "node.toml, line 2: `memory_mib` is from 16",
+            ),
+            (
+                "\nworker.memory_mib = 1\n[twin]\nmemory_mib = 64\n",
+                "node.toml, line 2: `memory_mib` is from 16",
+            ),
+            (
+                "\ntwin = { memory_mib = 64 }\nworker = { cpu_s = 1, memory_mib = 1 }\n",
+                "node.toml, line 3: `memory_mib` is from 16",
+            ),
+            ("\n'zone' = \"no zone\"\n", "node.toml, line 2: `zone` is not a DNS name"),
             ("[twin]\nmemory = 1\n", "node.toml, line 2: unknown field `memory`"),
         ] {
             let error = read(text).unwrap_err();
