@@ -19,7 +19,7 @@ mod wall_missing;
 use std::path::Path;
 use std::time::Instant;
 
-use handover::{Metric, Number, Refusal, Sample, TROUBLES_MAX, ToTwinExecutor, Trouble, Weight};
+use handover::{Metric, Number, Refusal, Sample, ToTwinExecutor, Trouble, Weight, fitting};
 
 use crate::control::Answer;
 use crate::node::Node;
@@ -119,11 +119,8 @@ impl Node {
 
     /// An owner asks in their own twin's shell. The first of the list fit into one header.
     pub(crate) fn asked_by_twin(&mut self, twin: Number, request: u64) {
-        let outcome = if self.is_owner(twin) {
-            Ok(self.troubles().into_iter().take(TROUBLES_MAX).collect())
-        } else {
-            Err(Refusal::NotOwner)
-        };
+        let outcome =
+            if self.is_owner(twin) { Ok(fitting(self.troubles())) } else { Err(Refusal::NotOwner) };
         self.answer_twin(twin, ToTwinExecutor::NodeHealth { request, outcome });
     }
 

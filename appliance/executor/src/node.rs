@@ -104,8 +104,8 @@ pub(crate) struct Twin {
     /// How often its wall ended it since the node was started.
     pub(crate) walled: u32,
     pub(crate) restart: Restart,
-    /// It said that it can't open its data.
-    pub(crate) broken: bool,
+    /// Why it can't open its data, as it said.
+    pub(crate) broken: Option<String>,
     /// When so many strangers came that it was not woken for all of them.
     pub(crate) knocked: Option<Instant>,
     /// Start it again as soon as the process that is ending is gone.

@@ -297,7 +297,7 @@ pub enum ToTwinExecutor {
     NodeHealth {
         /// The number given in the request.
         request: u64,
-        /// At most [`TROUBLES_MAX`](crate::TROUBLES_MAX), the most pressing first.
+        /// The most pressing first, as many as [`fitting`](crate::fitting) leaves.
         outcome: Result<Vec<Trouble>, Refusal>,
     },
     /// The answer to [`FromTwinExecutor::NodeRepair`].

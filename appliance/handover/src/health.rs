@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::MAX_HEADER;
+
 /// How pressing a problem is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,12 +68,36 @@ impl Trouble {
         self
     }
 
+    /// Fills in what somebody said: one line of it, and not all of a long one.
+    #[must_use]
+    pub fn quoting(self, name: &str, text: &str) -> Self {
+        let line = text.split(char::is_control).collect::<Vec<_>>().join(" ");
+        let mut said: String = line.chars().take(SAID_MAX).collect();
+        if said.len() < line.len() {
+            said.push('…');
+        }
+        self.with(name, Figure::Name(said))
+    }
+
     /// Something that can be done.
     #[must_use]
     pub fn offering(mut self, repair: &str) -> Self {
         self.repairs.push(repair.to_owned());
         self
     }
+}
+
+/// As many of the first of them as one header holds.
+#[must_use]
+pub fn fitting(troubles: Vec<Trouble>) -> Vec<Trouble> {
+    let mut room = MAX_HEADER - FRAME;
+    let fits = |trouble: &Trouble| {
+        let size = postcard::to_stdvec(trouble).map_or(usize::MAX, |bytes| bytes.len());
+        let left = room.checked_sub(size);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    troubles.into_iter().take_while(fits).collect()
 }
 
 /// A kind of problem that a twin has with itself, as its node may know it: the kind and no more.
@@ -145,7 +171,40 @@ pub struct Sample {
 
 /// What a scrape token's hash is derived with (BLAKE3).
 pub const SCRAPE_TOKEN: &str = "hometwin 2026-11 scrape token";
-/// Longest name of a thing in a [`Trouble`]: so that a whole list fits into one header.
+/// Longest name of a thing in a [`Trouble`], so that a list of them fits into one header.
 const NAME_MAX: usize = 40;
-/// Most problems in one list.
-pub const TROUBLES_MAX: usize = 15;
+/// Longest text of somebody else in one.
+const SAID_MAX: usize = 200;
+/// What a header has around a list: its kind, the request, the list's length.
+const FRAME: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ToTwinExecutor;
+
+    #[test]
+    fn a_list_fits_into_one_header_whatever_is_in_it() {
+        let long = "\u{10ffff}".repeat(5_000);
+        let one = Trouble::new("data_broken", Weight::Now).about(&long).quoting("what", &long);
+        let small = Trouble::new("disk_short", Weight::Now).with("free", Figure::Bytes(u64::MAX));
+        for all in [vec![one; 100], vec![small; 1_000]] {
+            let troubles = fitting(all.clone());
+            assert!(troubles.len() > 2 && troubles.len() < all.len());
+            let header = ToTwinExecutor::NodeHealth { request: u64::MAX, outcome: Ok(troubles) };
+            assert!(postcard::to_stdvec(&header).unwrap().len() <= MAX_HEADER);
+        }
+    }
+
+    #[test]
+    fn what_somebody_said_is_one_short_line() {
+        let said = |text: &str| {
+            let trouble = Trouble::new("x", Weight::Note).quoting("what", text);
+            let Figure::Name(said) = trouble.values[0].1.clone() else { panic!("{trouble:?}") };
+            said
+        };
+        assert_eq!(said("cut short"), "cut short");
+        assert_eq!(said("two\nlines\u{1b}[2J"), "two lines [2J");
+        assert_eq!(said(&"ä".repeat(201)), format!("{}…", "ä".repeat(200)));
+    }
+}

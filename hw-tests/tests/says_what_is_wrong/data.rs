@@ -163,6 +163,8 @@ fn data_that_can_not_be_opened_are_listed_and_tried_again_when_asked() {
     let (said, list) = of_node(&node);
     let broken = item(&list, "data_broken").expect("Ann's data can't be opened");
     assert_eq!((said.code, &broken["about"]), (7, &json!("ann")));
+    let says = |part: &str, text: &str| broken[part].as_str().unwrap_or_default().contains(text);
+    assert!(says("detail", "is cut short") && says("what_to_do", "twins/1 "), "{broken}");
     fs::write(&file, &whole).unwrap();
     let tried = node.verb(&["node", "repair", "data_broken", "ann", "try_again"]).unwrap();
     assert_eq!(tried.code, 0, "{tried:?}");

@@ -10,7 +10,7 @@ pub(super) const NAME: &str = "crash_loop";
 
 pub(super) fn find(node: &Node, now: Instant) -> Vec<Trouble> {
     let waits = |(number, twin): (&Number, &crate::node::Twin)| {
-        if twin.broken || twin.process.is_some() {
+        if twin.broken.is_some() || twin.process.is_some() {
             return None;
         }
         let wait = twin.restart.waits(now)?;

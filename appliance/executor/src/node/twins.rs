@@ -42,7 +42,7 @@ impl Node {
     }
 
     fn refuse(&mut self, twin: Number) {
-        let broken = self.twins.get(&twin).is_some_and(|known| known.broken);
+        let broken = self.twins.get(&twin).is_some_and(|known| known.broken.is_some());
         let reason = if broken { Reason::Broken } else { Reason::Crashing };
         self.tell_gateway(ToGateway::Failed { twin, reason }, Vec::new());
         self.fail_asks(twin);
@@ -117,7 +117,7 @@ impl Node {
             return;
         };
         // One that died stays among those to be woken, should the node end before it is back.
-        let changed = match (clean, known.broken) {
+        let changed = match (clean, known.broken.is_some()) {
             (true, _) => self.wakes.slept(twin, known.wake_at_ms),
             (false, true) => self.wakes.settled(twin),
             (false, false) => false,
@@ -127,7 +127,7 @@ impl Node {
         if clean {
             tracing::info!(%twin, "twin ended");
             known.restart.slept();
-        } else if known.broken {
+        } else if known.broken.is_some() {
             // What was said about its data is better than "it keeps stopping".
             known.restart.is_broken(now);
         } else {
@@ -236,7 +236,7 @@ impl Node {
                     return;
                 }
                 if let Some(known) = self.twins.get_mut(&twin) {
-                    known.broken = false;
+                    known.broken = None;
                 }
                 let (id, fingerprint) = (id.map(|id| hex(&id)), fingerprint.map(|f| hex(&f)));
                 self.learn(twin, id, fingerprint);
@@ -246,7 +246,7 @@ impl Node {
                     return;
                 }
                 if let Some(known) = self.twins.get_mut(&twin) {
-                    known.broken = true;
+                    known.broken = Some(text.clone());
                 }
                 let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
                 // It sees its folder as the current one; the operator needs to know where that is.
