@@ -28,6 +28,8 @@ pub struct Config {
     pub people: Vec<String>,
     /// Folders of experiences that every new twin gets a copy of.
     pub experiences: Vec<PathBuf>,
+    /// Where disks' own reports are written by whoever may ask them, one `NAME.json` for each.
+    pub disk_reports: PathBuf,
     /// The first of the users that the node's processes get where it may give them.
     pub first_uid: u32,
     /// What one twin may use.
@@ -68,6 +70,7 @@ impl Default for Config {
             sleep_after: Some(Duration::from_secs(60)),
             people: Vec::new(),
             experiences: Vec::new(),
+            disk_reports: PathBuf::from("/run/hometwin/disks"),
             first_uid: 3_000_000,
             limits: Limits::default(),
             workers: WorkerLimits::default(),
@@ -87,6 +90,7 @@ struct Written {
     listen: Option<SocketAddr>,
     zone: Option<Spanned<String>>,
     sleep_after_s: Option<u64>,
+    disk_reports: Option<Spanned<PathBuf>>,
     first_uid: Said,
     twin: Option<limits::Written>,
     worker: Option<WrittenWorker>,
@@ -135,6 +139,13 @@ impl Config {
         }
         if let Some(seconds) = written.sleep_after_s {
             config.sleep_after = (seconds > 0).then(|| Duration::from_secs(seconds));
+        }
+        if let Some(folder) = written.disk_reports {
+            if !folder.get_ref().is_absolute() {
+                let reason = "`disk_reports` does not begin with a slash";
+                return Err(broken(folder.span().start, reason));
+            }
+            config.disk_reports = folder.into_inner();
         }
         let twin = written.twin.unwrap_or_default();
         let within = |key: &str, said: &Said, range: RangeInclusive<u64>| match said {
@@ -193,6 +204,8 @@ mod tests {
         let config = read(text).unwrap();
         assert_eq!(config.listen, ([0, 0, 0, 0], 443).into());
         assert_eq!((config.zone.as_str(), config.sleep_after), ("home.example", None));
+        let config = read("disk_reports = \"/srv/disks\"\n").unwrap();
+        assert_eq!(config.disk_reports, Path::new("/srv/disks"));
         let config = read("first_uid = 500000\n[twin]\nmemory_mib = 64\nthreads = 9\n").unwrap();
         let limits = Limits { memory: 64 << 20, threads: 9, ..Limits::default() };
         assert_eq!((config.first_uid, config.limits), (500_000, limits));
@@ -234,6 +247,7 @@ mod tests {
                 "[twin]\nmemory_mib = 64\n[worker]\nmemory_mib = 1\n",
                 "node.toml, line 4: `memory_mib` is from 16",
             ),
+            ("\ndisk_reports = \"disks\"\n", "node.toml, line 2: `disk_reports` does not begin"),
             ("[worker]\nat_once = 0\n", "node.toml, line 2: `at_once` is from 1"),
             // However it is written, and whatever stands before it.
             (

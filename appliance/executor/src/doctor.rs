@@ -10,6 +10,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::groups::{Groups, NoGroups};
+use crate::health::disks::{self, Disk};
+use crate::health::smart::{self, Seen};
 use crate::node::Quotas;
 use crate::service::Started;
 use crate::uids::{NoUids, Uids};
@@ -66,6 +68,7 @@ pub fn examine(
     });
     findings.push(Finding::missing("rest", "not_encrypted"));
     findings.push(data(folder));
+    findings.extend(disks(&config.disk_reports, folder));
     if let Some((started, quotas)) = how {
         findings.push(steward(quotas));
         findings.push(service(started));
@@ -148,6 +151,42 @@ fn data(folder: &Path) -> Finding {
     }
 }
 
+/// Whether somebody asks the disks under the data how they are.
+fn disks(reports: &Path, folder: &Path) -> Vec<Finding> {
+    if !folder.exists() {
+        return Vec::new();
+    }
+    let under = disks::under(folder, Path::new(disks::SYS));
+    let of_disk = |disk: &Disk| {
+        let is_asked_by_kernel = disk.wear().is_some();
+        let finding = match smart::of_disk(reports, &disk.name) {
+            _ if is_asked_by_kernel => Finding::holding("disk", "kernel"),
+            Seen::Fresh(report) if report.speaks => Finding::holding("disk", "reports"),
+            Seen::Fresh(_) => Finding::missing("disk", "mute"),
+            Seen::Old => Finding::missing("disk", "old"),
+            Seen::Unreadable => Finding::missing("disk", "unreadable"),
+            Seen::Missing if is_virtual(&disk.name) => Finding::missing("disk", "virtual"),
+            Seen::Missing => Finding::missing("disk", "unasked"),
+        };
+        finding.with(("name", disk.name.clone())).with(("folder", reports.display().to_string()))
+    };
+    if !under.is_empty() {
+        return under.iter().map(of_disk).collect();
+    }
+    // A file system over several disks does not say which. All that report are looked at anyway.
+    let known = smart::all(reports).into_iter().filter(|(_, report)| report.speaks);
+    let known: Vec<_> = known.map(|(name, _)| name).collect();
+    vec![match known.is_empty() {
+        true => Finding::missing("disk", "unknown"),
+        false => Finding::holding("disk", "reports").with(("name", known.join(", "))),
+    }]
+}
+
+/// Given to a virtual machine by the one below it.
+fn is_virtual(disk: &str) -> bool {
+    disk.starts_with("vd") || disk.starts_with("xvd")
+}
+
 fn steward(quotas: Quotas) -> Finding {
     match quotas {
         _ if !Path::new(helper::SOCKET).exists() => Finding::missing("steward", "none"),
@@ -217,6 +256,14 @@ pub const SENTENCES: &[&str] = &[
     "doctor.data.none",
     "doctor.data.open",
     "doctor.data.private",
+    "doctor.disk.kernel",
+    "doctor.disk.mute",
+    "doctor.disk.old",
+    "doctor.disk.reports",
+    "doctor.disk.unasked",
+    "doctor.disk.unknown",
+    "doctor.disk.unreadable",
+    "doctor.disk.virtual",
     "doctor.files.landlock",
     "doctor.files.missing",
     "doctor.files.off",

@@ -8,12 +8,16 @@
 mod clock_wrong;
 mod crash_loop;
 mod data_broken;
+mod disk_failing;
+mod disk_sectors;
 mod disk_short;
 mod disk_worn;
+pub(crate) mod disks;
 mod gateway_down;
 mod knocked_often;
 mod of_twin;
 mod remembered;
+pub(crate) mod smart;
 mod wall_missing;
 
 use std::path::Path;
@@ -23,7 +27,7 @@ use handover::{Metric, Number, Refusal, Sample, ToTwinExecutor, Trouble, Weight,
 
 use crate::control::Answer;
 use crate::node::Node;
-use crate::{DataFolder, Notice, Registry, scrape};
+use crate::{Config, DataFolder, Notice, Registry, scrape};
 
 pub(crate) use remembered::Remembered;
 
@@ -32,6 +36,9 @@ pub const PROBLEMS: &[&str] = &[
     clock_wrong::NAME,
     crash_loop::NAME,
     data_broken::NAME,
+    disk_failing::NAME,
+    disk_sectors::REPLACED,
+    disk_sectors::UNREADABLE,
     disk_short::NAME,
     disk_worn::DEGRADED,
     disk_worn::ERRORS,
@@ -51,20 +58,20 @@ pub const PROBLEMS: &[&str] = &[
 ///
 /// # Errors
 /// When the list of twins can't be read.
-pub fn of_folder(folder: &DataFolder) -> Result<Vec<Trouble>, crate::Error> {
+pub fn of_folder(config: &Config, folder: &DataFolder) -> Result<Vec<Trouble>, crate::Error> {
     let registry = Registry::open(folder)?;
     let remembered = Remembered::open(folder);
-    let mut found = of_machine(folder.path(), &remembered);
+    let mut found = of_machine(config, folder.path(), &remembered);
     found.extend(of_twin::find(&remembered, &registry));
     Ok(sorted(found))
 }
 
 /// What does not depend on any process of the node.
-fn of_machine(data: &Path, remembered: &Remembered) -> Vec<Trouble> {
+fn of_machine(config: &Config, data: &Path, remembered: &Remembered) -> Vec<Trouble> {
     let mut found = Vec::new();
     found.extend(clock_wrong::find(crate::node::now_ms(), remembered.seen_ms()));
     found.extend(disk_short::find(data));
-    found.extend(disk_worn::find(data, Path::new("/sys")));
+    found.extend(disk_worn::find(data, Path::new(disks::SYS), &config.disk_reports));
     found
 }
 
@@ -77,7 +84,7 @@ impl Node {
     /// All that is wrong now, the most pressing first.
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
         let now = Instant::now();
-        let mut found = of_machine(self.folder.path(), &self.remembered);
+        let mut found = of_machine(&self.config, self.folder.path(), &self.remembered);
         found.extend(wall_missing::find(&self.ground));
         found.extend(gateway_down::find(self, now));
         found.extend(crash_loop::find(self, now));

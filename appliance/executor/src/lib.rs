@@ -15,6 +15,7 @@ pub mod config;
 pub mod control;
 pub mod doctor;
 mod folder;
+pub mod fuzz;
 mod groups;
 pub mod health;
 mod log;

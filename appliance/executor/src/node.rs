@@ -204,9 +204,11 @@ impl Node {
     /// From here on this process can do only what it needs, and all that it starts even less.
     fn shut_in(&mut self) -> Result<(), Error> {
         self.groups = Groups::prepare().ok();
+        let mut read = self.config.experiences.clone();
+        read.push(self.config.disk_reports.clone());
         let reach = Reach {
             data: self.folder.path(),
-            read: &self.config.experiences,
+            read: &read,
             groups: self.groups.as_ref().map(Groups::path),
             uids: self.folder.uids().map(Uids::range),
         };

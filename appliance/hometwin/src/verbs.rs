@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use executor::control::{self, Answer, Listed};
-use executor::{DataFolder, Entry, Registry};
+use executor::{Config, DataFolder, Entry, Registry};
 use handover::Number;
 
 use crate::arguments::{Verb, What};
@@ -70,9 +70,9 @@ impl What {
 fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
     let mut folder = DataFolder::open(folder)?;
     let mut registry = Registry::open(&folder)?;
-    let config = executor::Config::load(folder.path())?;
+    let config = Config::load(folder.path())?;
     folder.keep_apart(executor::Uids::available(config.first_uid).ok());
-    let place = handover::Place { zone: config.zone, listen: config.listen };
+    let place = handover::Place { zone: config.zone.clone(), listen: config.listen };
     let address = |name: &str| format!("{}/", place.origin(name));
     match what {
         What::Create { name } => {
@@ -120,7 +120,9 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
             folder.remove_twin(number)?;
             Ok(Answer::Removed { export })
         }
-        What::Health => Ok(Answer::Health { troubles: executor::health::of_folder(&folder)? }),
+        What::Health => {
+            Ok(Answer::Health { troubles: executor::health::of_folder(&config, &folder)? })
+        }
         What::MetricsToken => {
             Ok(Answer::MetricsToken { token: executor::scrape::new_token(&folder)? })
         }

@@ -25,13 +25,19 @@ fn staged() -> Result<tempfile::TempDir> {
     for unit in fs::read_dir(root().join("image-build/recipe/units"))? {
         let unit = unit?;
         let text = fs::read_to_string(unit.path())?;
-        let text = text.replace("/usr/bin/hometwin", &program()?.display().to_string());
+        let built = program()?.display().to_string();
+        let text = ["/usr/bin/hometwin", "/usr/sbin/smartctl"]
+            .iter()
+            .fold(text, |text, installed| text.replace(installed, &built));
         fs::write(folder.path().join(unit.file_name()), text)?;
     }
     Ok(folder)
 }
 
-const SERVICES: [&str; 2] = ["hometwin-node.service", "hometwin-steward@.service"];
+const SERVICES: [&str; 3] =
+    ["hometwin-disk@.service", "hometwin-node.service", "hometwin-steward@.service"];
+const OTHERS: [&str; 3] =
+    ["hometwin-disk@.timer", "hometwin-node.socket", "hometwin-steward.socket"];
 
 #[test]
 fn systemd_understands_every_line() {
@@ -41,7 +47,7 @@ fn systemd_understands_every_line() {
     let units = staged().unwrap();
     let mut command = Command::new("systemd-analyze");
     command.args(["verify", "--man=no", "--recursive-errors=no"]);
-    for unit in SERVICES.iter().chain(&["hometwin-node.socket", "hometwin-steward.socket"]) {
+    for unit in SERVICES.iter().chain(&OTHERS) {
         command.arg(units.path().join(unit));
     }
     let said = command.output().unwrap();
@@ -51,6 +57,24 @@ fn systemd_understands_every_line() {
     let ours = |line: &&str| line.contains("hometwin");
     let complaints: Vec<&str> = text.lines().filter(ours).filter(|line| !old(line)).collect();
     assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+/// What one file says stands in another: the rule starts a timer, that its service, which writes where
+/// the node reads by default.
+#[test]
+fn the_parts_that_ask_disks_fit_together() {
+    let file = |name: &str| fs::read_to_string(root().join("image-build/recipe/units").join(name));
+    let says = |name: &str, text: &str| {
+        let found = file(name).unwrap();
+        assert!(found.contains(text), "{name} does not say {text}");
+    };
+    says("hometwin-disk.rules", "SYSTEMD_WANTS}+=\"hometwin-disk@%k.timer\"");
+    file("hometwin-disk@.timer").unwrap();
+    let folder = "/run/hometwin/disks";
+    says("hometwin-disk@.service", &format!("StandardOutput=truncate:{folder}/%i.json"));
+    says("hometwin.tmpfiles", &format!("d {folder} 0755 root root -"));
+    let config = fs::read_to_string(root().join("appliance/executor/src/config.rs")).unwrap();
+    assert!(config.contains(&format!("\"{folder}\"")), "the node reads elsewhere");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,6 +35,99 @@ fn a_clock_that_went_back_is_said_until_it_is_believed() {
     assert_eq!(item(&of_node(&node).1, "node_clock_wrong"), None);
     let again = node.verb(&["node", "repair", "node_clock_wrong", "accept_clock"]).unwrap();
     assert_eq!(again.code, 3, "{again:?}");
+}
+
+/// What smartctl wrote about a virtual disk, or a copy of it with other values.
+fn disk_report(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../appliance/executor/corpus/disk_report");
+    PathBuf::from(format!("{folder}/{name}.json"))
+}
+
+#[test]
+fn a_disk_that_fails_or_wears_out_is_said_to_the_owner() {
+    let reports = tempfile::tempdir().unwrap();
+    fs::set_permissions(reports.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let report = |disk: &str, says: &str| {
+        fs::copy(disk_report(says), reports.path().join(format!("{disk}.json"))).unwrap();
+    };
+    let settings = format!("disk_reports = \"{}\"\n", reports.path().display());
+    let options = Options::people(&["ann", "bob"]).settings(&settings);
+    let mut node = Node::start(&options).unwrap();
+    report("nvme7n1", "nvme-sound");
+    report("sdq", "ata-sound");
+    report("sdr", "no-device");
+    let of_disks = |list: &Value| {
+        let keys = ["problem", "about", "weight"];
+        let all = list["items"].as_array().cloned().unwrap_or_default().into_iter();
+        let all = all.map(|item| keys.map(|key| item[key].as_str().unwrap_or_default().to_owned()));
+        all.filter(|[problem, about, _]| problem.starts_with("disk_") && !about.is_empty())
+            .collect::<Vec<_>>()
+    };
+    let (said, list) = of_node(&node);
+    assert_eq!((said.code, of_disks(&list)), (0, vec![]), "all disks are well: {list}");
+
+    report("nvme7n1", "nvme-failing");
+    report("sdq", "ata-worn");
+    report("sdr", "ata-failing");
+    report("sds", "scsi");
+    fs::write(reports.path().join("sdt.json"), "no report").unwrap();
+    let expected = [
+        ["disk_failing", "nvme7n1", "now"],
+        ["disk_failing", "sdr", "now"],
+        ["disk_unreadable", "sdr", "soon"],
+        ["disk_worn", "sdq", "soon"],
+        ["disk_replaced", "sds", "note"],
+    ];
+    let ann = node.pair("ann").unwrap();
+    let shown = ann.call("node", "health", json!({})).unwrap();
+    let (said, list) = of_node(&node);
+    assert_eq!(said.code, 7);
+    for list in [&list, &shown] {
+        assert_eq!(of_disks(list), expected);
+    }
+    let failing = item(&list, "disk_failing").unwrap();
+    let text = format!("{} {}", failing["detail"], failing["what_to_do"]);
+    assert!(text.contains("QEMU NVMe Ctrl") && text.contains("Copy the data folder"), "{text}");
+
+    // Also when nobody is there to be asked; and a disk that is replaced is forgotten.
+    node.stop().unwrap();
+    assert_eq!(of_node(&node).0.code, 7);
+    for disk in ["nvme7n1", "sdr"] {
+        fs::remove_file(reports.path().join(format!("{disk}.json"))).unwrap();
+    }
+    let (said, list) = of_node(&node);
+    assert_eq!((said.code, of_disks(&list).len()), (0, 2), "{list}");
+}
+
+#[test]
+fn the_doctor_says_whether_the_disk_is_watched() {
+    let reports = tempfile::tempdir().unwrap();
+    let settings = format!("disk_reports = \"{}\"\n", reports.path().display());
+    let node = Node::start(&Options::people(&["ann"]).settings(&settings)).unwrap();
+    let said = || {
+        let said = node.verb(&["node", "doctor"]).unwrap();
+        let lines = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let found = lines.filter(|line| line["part"] == "disk").collect::<Vec<_>>();
+        assert!(!found.is_empty(), "{said:?}");
+        found
+    };
+    let first = said()[0].clone();
+    let how = |finding: &Value| finding["how"].as_str().unwrap_or_default().to_owned();
+    let Some(disk) = first["values"]["name"].as_str().filter(|_| how(&first) != "kernel") else {
+        return skip("a disk that is watched", &format!("doctor: {}", first["how"]));
+    };
+    assert!(["unasked", "virtual"].contains(&&*how(&first)), "{first}");
+    let file = reports.path().join(format!("{disk}.json"));
+    for (report, expected) in [("ata-sound", "reports"), ("no-device", "mute")] {
+        fs::copy(disk_report(report), &file).unwrap();
+        assert_eq!(how(&said()[0]), expected);
+    }
+    fs::write(&file, "{").unwrap();
+    assert_eq!(how(&said()[0]), "unreadable");
+    let days = Duration::from_secs(4 * 24 * 60 * 60);
+    let open = fs::File::options().write(true).open(&file).unwrap();
+    open.set_modified(std::time::SystemTime::now() - days).unwrap();
+    assert_eq!(how(&said()[0]), "old");
 }
 
 #[test]

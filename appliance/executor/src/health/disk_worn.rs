@@ -1,100 +1,78 @@
-//! The disk below the data folder says of itself that it is worn, or the file system met errors.
+//! A disk says of itself that it is worn, the file system met errors, or a mirror lost a disk.
 //!
-//! Reads what the kernel shows to everybody under `/sys`: wear of eMMC and UFS, errors that ext4
-//! counted, mirrors that lost a disk. Health logs of NVMe and SATA disks need privileges that the
-//! executor does not have; they are left to the image's helper. Never opens a device.
+//! From what the kernel shows of eMMC, UFS, ext4 and mirrors below the data folder, and from what NVMe
+//! and SATA disks of this machine reported to who may ask them (`health/smart.rs`).
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use handover::{Figure, Trouble, Weight};
+
+use super::smart::Report;
+use super::{disk_failing, disk_sectors, disks, smart};
 
 pub(super) const DEGRADED: &str = "disk_degraded";
 pub(super) const ERRORS: &str = "disk_errors";
 pub(super) const WORN: &str = "disk_worn";
 
-pub(super) fn find(data: &Path, sys: &Path) -> Vec<Trouble> {
-    let Ok(found) = fs::metadata(data) else { return Vec::new() };
-    let (major, minor) = (rustix::fs::major(found.dev()), rustix::fs::minor(found.dev()));
-    of_device(sys, major, minor)
+/// Everything that is wrong with disks.
+pub(super) fn find(data: &Path, sys: &Path, reports: &Path) -> Vec<Trouble> {
+    of_all(disks::device(data, sys).as_deref(), sys, &smart::all(reports))
 }
 
-fn of_device(sys: &Path, major: u32, minor: u32) -> Vec<Trouble> {
-    // Memory and overlays have no device.
-    let Ok(block) = fs::canonicalize(sys.join(format!("dev/block/{major}:{minor}"))) else {
-        return Vec::new();
-    };
+fn of_all(device: Option<&Path>, sys: &Path, reports: &[(String, Report)]) -> Vec<Trouble> {
+    let mut found = device.map(|device| of_device(device, sys)).unwrap_or_default();
+    for (disk, report) in reports {
+        let known = |one: &Trouble| one.problem == WORN && one.about == *disk;
+        if let Some(percent @ 90..) = report.used
+            && !found.iter().any(known)
+        {
+            found.push(worn(disk, percent, percent >= 100));
+        }
+    }
+    found.extend(disk_failing::find(reports));
+    found.extend(disk_sectors::find(reports));
+    found
+}
+
+fn of_device(device: &Path, sys: &Path) -> Vec<Trouble> {
     let mut found = Vec::new();
-    let name = name_of(&block);
-    let counted = number(&sys.join("fs/ext4").join(&name).join("errors_count"));
+    let name = disks::name_of(device);
+    let counted = disks::number(&sys.join("fs/ext4").join(&name).join("errors_count"));
     if let Some(count @ 1..) = counted {
         let trouble = Trouble::new(ERRORS, Weight::Now).about(&name);
         found.push(trouble.with("count", Figure::Count(count)));
     }
-    for disk in below(&block, 0) {
-        let name = name_of(&disk);
-        if let Some(percent) = worn(&disk) {
-            let weight = if percent > 100 { Weight::Now } else { Weight::Soon };
-            let trouble = Trouble::new(WORN, weight).about(&name);
-            found.push(trouble.with("percent", Figure::Count(percent.min(100))));
+    for disk in disks::below(device) {
+        if let Some(wear) = disk.wear() {
+            match (wear.spare, wear.tenth) {
+                (Some(3), _) => found.push(disk_failing::trouble(&disk.name, &disk.model())),
+                (_, Some(11..)) => found.push(worn(&disk.name, 100, true)),
+                (_, Some(10)) => found.push(worn(&disk.name, 100, false)),
+                (Some(2), _) => found.push(worn(&disk.name, 90, false)),
+                (_, _) => {}
+            }
         }
-        if let Some(missing @ 1..) = number(&disk.join("md/degraded")) {
-            let trouble = Trouble::new(DEGRADED, Weight::Now).about(&name);
+        if let Some(missing @ 1..) = disk.lacks() {
+            let trouble = Trouble::new(DEGRADED, Weight::Now).about(&disk.name);
             found.push(trouble.with("count", Figure::Count(missing)));
         }
     }
     found
 }
 
-/// The disks that a partition or a mapped device stands on, itself included where it is one.
-fn below(block: &Path, depth: u32) -> Vec<PathBuf> {
-    let whole = if block.join("partition").exists() { block.parent() } else { Some(block) };
-    let Some(whole) = whole.filter(|_| depth < 4) else { return Vec::new() };
-    let mut all = vec![whole.to_owned()];
-    for slave in fs::read_dir(whole.join("slaves")).into_iter().flatten().flatten() {
-        if let Ok(slave) = fs::canonicalize(slave.path()) {
-            all.extend(below(&slave, depth + 1));
-        }
-    }
-    all
-}
-
-/// How much of its life is used, in percent, when that is 90 or more: the standards count in tenths,
-/// 0x0A is 90 to 100 and 0x0B beyond (JESD84-B51 7.4.29, JESD220 14.1.4.5).
-fn worn(disk: &Path) -> Option<u64> {
-    let tenths = |file: &str| {
-        let text = fs::read_to_string(disk.join(file)).ok()?;
-        text.split_whitespace().filter_map(hex).max()
-    };
-    let emmc = tenths("device/life_time");
-    let ufs = tenths("device/../../../health_descriptor/life_time_estimation_a");
-    // 0x02: most of the spare blocks are used, 0x03: nearly all.
-    let spare = tenths("device/pre_eol_info").filter(|state| (2..=3).contains(state));
-    match emmc.into_iter().chain(ufs).max() {
-        Some(11..) => Some(101),
-        Some(10) => Some(100),
-        _ => spare.map(|state| if state == 3 { 101 } else { 90 }),
-    }
-}
-
-fn hex(text: &str) -> Option<u64> {
-    u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()
-}
-
-fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
-}
-
-fn name_of(block: &Path) -> String {
-    block.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// Beyond what its maker promised, or nearly.
+fn worn(disk: &str, percent: u64, beyond: bool) -> Trouble {
+    let weight = if beyond { Weight::Now } else { Weight::Soon };
+    Trouble::new(WORN, weight).about(disk).with("percent", Figure::Count(percent))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::health::disk_failing::NAME as FAILING;
 
     fn put(root: &Path, file: &str, text: &str) {
         let path = root.join(file);
@@ -119,7 +97,8 @@ mod tests {
     }
 
     fn found(sys: &Path) -> Vec<(String, String, Weight)> {
-        let all = of_device(sys, 253, 0).into_iter();
+        let device = disks::numbered(sys, 253, 0);
+        let all = of_device(&device.unwrap(), sys).into_iter();
         all.map(|one| (one.problem, one.about, one.weight)).collect()
     }
 
@@ -135,7 +114,38 @@ mod tests {
         put(sys.path(), life, "nonsense\n");
         assert_eq!(found(sys.path()), []);
         put(sys.path(), "devices/mmc/block/mmcblk0/device/pre_eol_info", "0x03\n");
-        assert_eq!(found(sys.path()), [(WORN.to_owned(), "mmcblk0".to_owned(), Weight::Now)]);
+        assert_eq!(found(sys.path()), [(FAILING.to_owned(), "mmcblk0".to_owned(), Weight::Now)]);
+    }
+
+    #[test]
+    fn what_disks_reported_is_said_once_for_each() {
+        let sys = card();
+        let life = "devices/mmc/block/mmcblk0/device/life_time";
+        put(sys.path(), life, "0x0a 0x01\n");
+        let report = |name: &str| smart::read(&smart::tests::document(name)).unwrap();
+        let reports = ["nvme-worn", "nvme-failing", "ata-sound", "ata-failing"];
+        let mut reports: Vec<_> = reports.map(|name| (name.to_owned(), report(name))).into();
+        let mut over = report("ata-worn");
+        over.used = Some(100);
+        // Should the kernel and a report both speak of it, the card is still one.
+        reports.extend([("over".to_owned(), over.clone()), ("mmcblk0".to_owned(), over)]);
+        let device = disks::numbered(sys.path(), 253, 0);
+        let found = of_all(device.as_deref(), sys.path(), &reports);
+        let found: Vec<_> = found.iter().map(|t| (&*t.problem, &*t.about, t.weight)).collect();
+        assert_eq!(
+            found,
+            [
+                (WORN, "mmcblk0", Weight::Soon),
+                (WORN, "nvme-worn", Weight::Soon),
+                (WORN, "over", Weight::Now),
+                (FAILING, "nvme-failing", Weight::Now),
+                (FAILING, "ata-failing", Weight::Now),
+                (disk_sectors::UNREADABLE, "nvme-worn", Weight::Soon),
+                (disk_sectors::UNREADABLE, "ata-failing", Weight::Soon),
+            ]
+        );
+        let found = of_all(None, sys.path(), &reports);
+        assert_eq!(found.iter().filter(|trouble| trouble.problem == WORN).count(), 3);
     }
 
     #[test]
@@ -149,7 +159,8 @@ mod tests {
 
     #[test]
     fn no_device_is_no_problem() {
-        assert_eq!(of_device(Path::new("/nowhere"), 0, 30), []);
-        find(Path::new("/"), Path::new("/sys"));
+        assert_eq!(disks::numbered(Path::new("/nowhere"), 0, 30), None);
+        assert_eq!(find(Path::new("/nowhere"), Path::new("/sys"), Path::new("/nowhere")), []);
+        find(Path::new("/"), Path::new("/sys"), Path::new("/run"));
     }
 }

@@ -25,7 +25,7 @@ use super::{Entered, Error, build, calls, inherited, own};
 pub(crate) struct Reach<'a> {
     /// The data folder.
     pub(crate) data: &'a Path,
-    /// Folders that new twins get a copy of.
+    /// Folders that new twins get a copy of, and the one with the reports of disks.
     pub(crate) read: &'a [PathBuf],
     /// Its own part of the tree of control groups, if there is one.
     pub(crate) groups: Option<&'a Path>,
