@@ -124,6 +124,9 @@ fn register(data: &Path, count: u32) -> Result<()> {
             std::fs::create_dir_all(data.join(format!("twins/{number}/{part}")))?;
         }
     }
+    // Without a word about who was awake the node would wake all of them, to be sure.
+    let wakes = json!({ "at_ms": {}, "awake": [] });
+    std::fs::write(data.join("node/wakes.json"), wakes.to_string())?;
     Ok(std::fs::write(data.join("node/twins.json"), list.to_string())?)
 }
 
