@@ -84,6 +84,11 @@ fn two_people_talk_in_their_browsers() {
 }
 
 #[test]
+fn files_are_kept_and_come_out_as_they_went_in() {
+    story("files").unwrap();
+}
+
+#[test]
 fn a_newcomer_finds_the_way_by_keyboard() {
     story("first").unwrap();
 }

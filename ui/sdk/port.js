@@ -33,9 +33,10 @@ export class Port {
    * One question, one answer.
    * @param {object} question
    * @param {AbortSignal} [signal]
+   * @param {(bytes: number) => void} [progress] how much of a file has arrived
    * @returns {Promise<any>} the whole answer: `ok`, and `cached` or `queued` where the shell said so
    */
-  ask(question, signal) {
+  ask(question, signal, progress) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const cancel = () => {
@@ -43,6 +44,7 @@ export class Port {
         reject(signal?.reason);
       };
       const n = this.#open(question, (answer) => {
+        if ('sent' in answer) return progress?.(answer.sent);
         this.#waiting.delete(n);
         signal?.removeEventListener('abort', cancel);
         if (answer.problem) reject(new Problem(answer.problem));

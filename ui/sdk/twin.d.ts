@@ -92,6 +92,7 @@ export interface Twin extends EventTarget {
   readonly route: string;
   readonly online: boolean;
   readonly chat: Capability<'chat/1'>;
+  readonly files: Capability<'files/1'>;
   readonly identity: Capability<'identity/1'>;
   [capability: string]: any;
   id(): string;
@@ -102,7 +103,16 @@ export interface Twin extends EventTarget {
   ): AsyncIterable<Delta>;
   live<T = any>(query: LiveQuery, options?: Options): Live<T>;
   /** Lets the person choose a thing; the choice is the grant. Ask on a click, never by surprise. */
-  pick(wish: { kind: 'conversation' }, options?: Options): Promise<{ grant: string } | null>;
+  pick(wish: { kind: 'conversation' | 'folder' }, options?: Options): Promise<{ grant: string } | null>;
+  /**
+   * Sends a file's bytes and goes on by itself after an interruption. `files.put` and `files.replace` take the id
+   * that this resolves with; `progress` hears how many bytes have arrived.
+   */
+  upload(blob: Blob, options?: Options & { progress?: (bytes: number) => void }): Promise<string>;
+  /** The address of an item's or version's `link`, for an element or a fetch of this page. */
+  thing(link: string): string;
+  /** Gives the person the file behind a `link`. Only on a click; tells whether it could. */
+  download(link: string, options?: Options): Promise<boolean>;
   /** Texts beside the page, in the person's language. */
   messages(folder?: string): Promise<Messages>;
   /** Changes the address within the experience, as shown to the person. */

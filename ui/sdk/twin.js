@@ -66,6 +66,22 @@ class Twin extends EventTarget {
     return (await this.#port.ask({ pick: wish }, signal)).ok;
   }
 
+  /** Sends a file's bytes; `files.put` and `files.replace` take the id that this resolves with. */
+  async upload(blob, { signal, progress } = {}) {
+    return (await this.#port.ask({ upload: { blob } }, signal, progress)).ok;
+  }
+
+  /** The address of a link of the twin's, for an element or a fetch of this page. */
+  thing(link) {
+    const [, frame] = location.pathname.match(/^(\/x\/[0-9a-f]+\/)/) ?? [];
+    return new URL(link, new URL(frame ?? './', location.href)).href;
+  }
+
+  /** Gives the person the file behind a link. Only on a click. */
+  async download(link, { signal } = {}) {
+    return (await this.#port.ask({ download: { link } }, signal)).ok;
+  }
+
   messages(folder = 'messages') {
     return loadMessages(folder, [this.lang]);
   }

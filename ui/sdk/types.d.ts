@@ -659,7 +659,9 @@ export namespace Experiences {
   /** A kind of thing that can be chosen. */
   type ThingKind =
     /** A conversation. */
-    | "conversation";
+    | "conversation"
+    /** A folder with all that is in it. */
+    | "folder";
   /** What to hear about: all grants. */
   interface Topic {
   }
@@ -671,6 +673,213 @@ export namespace Experiences {
     | "add"
     /** Change or delete what the person themselves put there. */
     | "change";
+}
+
+/** Folders and files with their versions. Bytes are sent and read beside it. */
+export namespace Files {
+  /**
+   * Put an item into the trash, take it back from there, or delete it for good with all that is in
+   * it; only what is in the trash can be deleted. Taken back it may get another name, if its own was
+   * given away, and lies on top, if its folder is gone. Problems: `not_found`, `conflict`,
+   * `not_in_trash`, `too_many`.
+   */
+  interface Choose {
+    /** Names this write. */
+    id: string;
+    /** Only if it still has this revision. */
+    if_rev?: number;
+    /** Which. */
+    item: string;
+  }
+  /** The answer to a write that has nothing more to say. */
+  interface Done {
+    /** Number of the journal entry that the write made, or of the newest one if it changed nothing. */
+    at: number;
+  }
+  /** What happened there. */
+  type Event =
+    /** An item is there, like this. */
+    | {
+      /** How it is. */
+      item: Item;
+      type: "item";
+    }
+    /** An item is not there, or not any more. */
+    | {
+      /** Which. */
+      item: string;
+      type: "removed";
+    };
+  /** One item as it is. Problems: `not_found`, also when the experience was given no folder. */
+  interface Get {
+    /** Which; the topmost folder unless given. */
+    item?: string;
+  }
+  /** A file or a folder. */
+  interface Item {
+    /** When its content last changed. */
+    changed_ms: number;
+    /** The folder that it is in; absent for the topmost that the caller sees. */
+    folder?: string;
+    /** Its id. */
+    item: string;
+    /** What it is. */
+    kind: ItemKind;
+    /**
+     * Where an experience reads a file's bytes, within its own address; absent when its content
+     * was erased. Another version has another link.
+     */
+    link?: string;
+    /** Since when it is there. */
+    made_ms: number;
+    /** What is in a file, as whoever sent it says: never to be trusted. */
+    media_type?: string;
+    /** Its name; absent when that was erased. */
+    name?: string;
+    /** Revision. */
+    rev: number;
+    /** The bytes of a file. */
+    size?: number;
+    /** When it was put into the trash; what is in a folder goes with it. */
+    trashed_ms?: number;
+    /** The version of a file. */
+    version?: number;
+  }
+  /** What an item is. */
+  type ItemKind =
+    /** Bytes, with their versions. */
+    | "file"
+    /** Holds others. */
+    | "folder";
+  /** One page of a list. */
+  interface ItemPage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Item[];
+  }
+  /**
+   * What is in a folder: folders first, by name, in the order of their characters; or the trash,
+   * newest first. Problems: `not_found`.
+   */
+  interface List {
+    /** Where to start. */
+    cursor?: string;
+    /** The folder; the topmost one unless given. For an experience that is the folder it was given. */
+    folder?: string;
+    /** How many. */
+    limit?: number;
+    /** The trash instead. */
+    trash?: boolean;
+  }
+  /** Make a folder. Problems: `not_found`, `file_exists`, `too_deep`, `id_taken`. */
+  interface MakeFolder {
+    /** In which folder; the topmost one unless given. */
+    folder?: string;
+    /** Names this write and becomes the id of the folder. */
+    id: string;
+    /** Its name: nothing else in there may have it. */
+    name: string;
+  }
+  /**
+   * Give an item another name, another folder or both. Problems: `not_found`, `file_exists`,
+   * `into_itself`, `too_deep`, `conflict`.
+   */
+  interface Move {
+    /** Where to. */
+    folder?: string;
+    /** Names this write. */
+    id: string;
+    /** Only if it still has this revision. */
+    if_rev?: number;
+    /** Which. */
+    item: string;
+    /** Its new name. */
+    name?: string;
+  }
+  /**
+   * Put what was sent into a folder. Problems: `not_found`, `file_exists`, `no_upload` when it is not
+   * complete or was given up, `id_taken`.
+   */
+  interface Put {
+    /** In which folder; the topmost one unless given. */
+    folder?: string;
+    /** Names this write and becomes the id of the file. */
+    id: string;
+    /** What it is. */
+    media_type?: string;
+    /** Its name: nothing else in there may have it. */
+    name: string;
+    /** The bytes, completely sent. */
+    upload: string;
+  }
+  /**
+   * Give a file another content. What it had stays as a version; the 50 newest are kept.
+   * Problems: `not_found`, `no_upload`, `conflict`.
+   */
+  interface Replace {
+    /** Names this write. */
+    id: string;
+    /** Only if it still has this revision. */
+    if_rev?: number;
+    /** The file. */
+    item: string;
+    /** What it is. */
+    media_type?: string;
+    /** The bytes, completely sent. */
+    upload: string;
+  }
+  /** Give a file the content that it had once, as a new version. Problems: `not_found`, `conflict`. */
+  interface RestoreVersion {
+    /** Names this write. */
+    id: string;
+    /** Only if the file still has this revision. */
+    if_rev?: number;
+    /** The file. */
+    item: string;
+    /** Which version. */
+    version: number;
+  }
+  /** What to hear about: what is in one folder, or the trash. */
+  interface Topic {
+    /** The folder; the topmost one unless given. */
+    folder?: string;
+    /** The trash instead. */
+    trash?: boolean;
+  }
+  /** What a file held at some time. */
+  interface Version {
+    /** Where its bytes are read; absent when they were erased. */
+    link?: string;
+    /** Since when. */
+    made_ms: number;
+    /** What it is, as whoever sent it says. */
+    media_type?: string;
+    /** Its bytes. */
+    size: number;
+    /** Its number: larger than that of every earlier one. */
+    version: number;
+  }
+  /** One page of a list. */
+  interface VersionPage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Version[];
+  }
+  /** What a file held, newest first; the first one is what it holds now. Problems: `not_found`. */
+  interface Versions {
+    /** Where to start. */
+    cursor?: string;
+    /** The file. */
+    item: string;
+    /** How many. */
+    limit?: number;
+  }
 }
 
 /** What is not as it should be with one's own twin, and what can be done about it. */
@@ -1097,6 +1306,17 @@ export interface Methods {
   "experiences/1/grants": { request: Experiences.ListGrants; response: Experiences.Grants };
   "experiences/1/grant": { request: Experiences.GrantRequest; response: Experiences.Grant };
   "experiences/1/revoke": { request: Experiences.Revoke; response: Experiences.Done };
+  "files/1/list": { request: Files.List; response: Files.ItemPage };
+  "files/1/get": { request: Files.Get; response: Files.Item };
+  "files/1/versions": { request: Files.Versions; response: Files.VersionPage };
+  "files/1/make_folder": { request: Files.MakeFolder; response: Files.Item };
+  "files/1/put": { request: Files.Put; response: Files.Item };
+  "files/1/replace": { request: Files.Replace; response: Files.Item };
+  "files/1/move": { request: Files.Move; response: Files.Item };
+  "files/1/trash": { request: Files.Choose; response: Files.Item };
+  "files/1/restore": { request: Files.Choose; response: Files.Item };
+  "files/1/restore_version": { request: Files.RestoreVersion; response: Files.Item };
+  "files/1/delete": { request: Files.Choose; response: Files.Done };
   "health/1/list": { request: Health.Nothing; response: Health.Health };
   "health/1/repair": { request: Health.Repair; response: Health.Repaired };
   "health/1/put_off": { request: Health.PutOff; response: Health.Health };
@@ -1120,5 +1340,6 @@ export interface Events {
   "chat/1": { topic: Chat.Topic; event: Chat.Event };
   "contacts/1": { topic: Contacts.Topic; event: Contacts.Event };
   "experiences/1": { topic: Experiences.Topic; event: Experiences.Event };
+  "files/1": { topic: Files.Topic; event: Files.Event };
   "history/1": { topic: History.Topic; event: History.Event };
 }

@@ -6,12 +6,14 @@ import { call, Problem } from './api.js';
 import { events } from './events.js';
 import { enqueue, flush, hasWaiting, isWrite, outbox, plain, waits } from './outbox.js';
 import * as shelf from './shelf.js';
+import { upload } from './upload.js';
 import { weigh } from './weigh.js';
 
 const MESSAGE_MAX = 64 * 1024;
 const OUTSTANDING_MAX = 32;
 const MESSAGES_PER_SECOND = 400;
 const ROUTE_MAX = 512;
+const LINK = /^t\/[0-9a-f]{32}\/[0-9]{1,19}$/;
 
 export class Bridge {
   #frame;
@@ -23,11 +25,13 @@ export class Bridge {
   #picking = false;
   /** Writes go one after the other: two messages must not overtake each other. */
   #lastWrite = Promise.resolve();
+  /** So do files: each is sent as fast as the network is. */
+  #lastUpload = Promise.resolve();
 
   /**
    * @param {HTMLIFrameElement} frame
    * @param {{name: string, token: string, surroundings: () => object, pick: (wish: object) => Promise<any>,
-   *   routed: (route: string) => void, ended: (why: string) => void}} about
+   *   download: (link: string) => void, routed: (route: string) => void, ended: (why: string) => void}} about
    */
   constructor(frame, about) {
     this.#frame = frame;
@@ -74,6 +78,8 @@ export class Bridge {
       this.#open.delete(n);
     } else if (data.call) this.#begin(n, data.call);
     else if (data.subscribe) this.#subscribe(n, data.subscribe);
+    else if (data.upload) this.#upload(n, data.upload);
+    else if (data.download) this.#download(n, data.download);
     else this.#pick(n, data.pick);
   }
 
@@ -83,14 +89,17 @@ export class Bridge {
     if (now - this.#second.began > 1000) this.#second = { began: now, count: 0 };
     if (++this.#second.count > MESSAGES_PER_SECOND) return 'too_many';
     if (ports.length || typeof data !== 'object' || data === null) return 'malformed';
-    const why = weigh(data, MESSAGE_MAX);
+    // A file crosses as a handle: its bytes stay where they are until they are sent.
+    const file = data.upload?.blob instanceof Blob;
+    const why = weigh(file ? { ...data, upload: { ...data.upload, blob: null } } : data, MESSAGE_MAX);
     if (why) return why;
+    if (data.upload && !file) return 'malformed';
     if ('route' in data) return typeof data.route === 'string' && data.route.length <= ROUTE_MAX ? '' : 'malformed';
     if (!Number.isSafeInteger(data.n)) return 'malformed';
     if (data.cancel === true) return '';
     if (this.#open.has(data.n)) return 'malformed';
     if (this.#open.size >= OUTSTANDING_MAX) return 'too_many';
-    const asked = [data.call, data.subscribe, data.pick].filter((part) => typeof part === 'object' && part !== null);
+    const asked = [data.call, data.subscribe, data.pick, data.upload, data.download].filter((part) => typeof part === 'object' && part !== null);
     return asked.length === 1 ? '' : 'malformed';
   }
 
@@ -141,6 +150,31 @@ export class Bridge {
       else this.#port.postMessage({ n, event, at: now });
     });
     this.#open.set(n, end);
+  }
+
+  #upload(n, { blob }) {
+    const stop = new AbortController();
+    const { signal } = stop;
+    this.#open.set(n, () => stop.abort());
+    const sent = (bytes) => this.#open.has(n) && this.#port.postMessage({ n, sent: bytes });
+    const send = () => upload(blob, { token: this.#about.token, signal, sent });
+    this.#lastUpload = this.#lastUpload
+      .then(() => signal.aborted || send())
+      .then(
+        (ok) => this.#answer(n, { ok }),
+        (problem) => {
+          if (problem.code === 'frame_closed') this.close('frame_closed');
+          else this.#answer(n, { problem: plain(problem) });
+        },
+      );
+  }
+
+  /** Gives the person a file, right after they did something. What it is the twin says, not the experience. */
+  #download(n, { link }) {
+    const may = typeof link === 'string' && LINK.test(link) && (navigator.userActivation?.isActive ?? true);
+    this.#open.set(n, () => {});
+    if (may) this.#about.download(link);
+    this.#answer(n, { ok: may });
   }
 
   /** One choice at a time, and only right after the person did something. */

@@ -23,7 +23,7 @@ function sentence({ words, titles }, { line, kind, args: given, actor: who }) {
   const args = { ...given, experience: titles.get(given.experience) ?? given.experience };
   const by = who.type === 'contact' ? '.theirs' : args.name ? '' : '.self';
   // Without its text, erased or too long ago, a message is still a thing that happened.
-  const bare = args.text ? '' : '.bare';
+  const bare = args.text || args.file ? '' : '.bare';
   const key = [by + bare, by, bare, ''].map((end) => line + end).find((name) => words.has(name));
   return key ? words.t(key, args) : words.t('history.unknown', { kind });
 }

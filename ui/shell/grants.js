@@ -26,8 +26,9 @@ export function grants(app, signal) {
 
 function row({ words }, grant, title) {
   const { t } = words;
-  const thing = grant.thing === 'all' ? t('grants.all') : grant.title || t('grants.one');
-  const verbs = new Intl.ListFormat(words.locale).format(grant.verbs.map((verb) => t(`grants.verb.${verb}`)));
+  const kind = grant.kind === 'folder' ? 'grants.folder' : 'grants';
+  const thing = grant.thing === 'all' ? t(`${kind}.all`) : grant.title || t(`${kind}.one`);
+  const verbs = new Intl.ListFormat(words.locale).format(grant.verbs.map((verb) => t(`${kind}.verb.${verb}`)));
   const past = grant.from === 'now' ? t('grants.from', { date: words.date(grant.since_ms) }) : t('grants.history');
   const used = grant.last_used_ms ? t('grants.used', { date: words.date(grant.last_used_ms) }) : t('grants.unused');
   const revoke = async () => {

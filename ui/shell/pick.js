@@ -10,10 +10,11 @@ const VERBS = ['see', 'add', 'change'];
 
 /**
  * @param {object} app
- * @param {{name: string, title: string, wish: {kind?: string}}} asked
+ * @param {{name: string, title: string, wish: {kind?: string}}} asked kinds: `conversation`, `folder`
  * @returns {Promise<{grant: string, grants: string[]}|null>}
  */
 export async function pick(app, { name, title, wish }) {
+  if (wish.kind === 'folder') return pickFolder(app, { name, title });
   if (wish.kind !== 'conversation') return null;
   const { t } = app.words;
   const conversations = await all();
@@ -30,6 +31,38 @@ export async function pick(app, { name, title, wish }) {
     grants.push(grant);
   }
   return grants.length ? { grant: grants[0], grants } : null;
+}
+
+/** A folder of its own, one of those on top, or all of them. */
+async function pickFolder(app, { name, title }) {
+  const { t } = app.words;
+  const { items } = await call('files', 'list', { limit: 200 });
+  const folders = items.filter(({ kind, name: called }) => kind === 'folder' && called);
+  const choice = await open({ title: t('pick.title', { title }), className: 'pick', content: (close) => folderForm(t, title, folders, close) });
+  if (!choice) return null;
+  const own = folders.find((folder) => folder.name === title);
+  let { thing } = choice;
+  if (thing === 'own') thing = (own ?? (await call('files', 'make_folder', { id: id(), name: title }))).item;
+  const grant = id();
+  await call('experiences', 'grant', { id: grant, experience: name, kind: 'folder', thing, verbs: choice.verbs, from: 'history' });
+  return { grant, grants: [grant] };
+}
+
+function folderForm(t, title, folders, close) {
+  const read = (data) => ({ thing: data.get('thing'), verbs: VERBS.filter((verb) => verb === 'see' || data.has(verb)) });
+  const fields = h(
+    'form',
+    { onsubmit: (event) => event.preventDefault() || close(read(new FormData(fields))) },
+    group(t('pick.folders'), [
+      option('radio', 'thing', 'own', t('pick.own'), t('pick.own_hint', { title }), true),
+      option('radio', 'thing', 'all', t('pick.all_files'), t('pick.all_files_hint')),
+      folders.map(({ item, name }) => option('radio', 'thing', item, name)),
+    ]),
+    group(t('pick.may', { title }), VERBS.map((verb) => option('checkbox', verb, verb, t(`verb.file.${verb}`), '', true, verb === 'see'))),
+    h('p', { class: 'soft small' }, t('pick.back')),
+    h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => close() }, t('pick.nothing')), h('button', { class: 'main' }, t('pick.give'))),
+  );
+  return fields;
 }
 
 async function all() {

@@ -51,6 +51,7 @@ function frame(stage, app, { frame: id, token, url, name, title, signal, reopen 
     name,
     token,
     surroundings: () => ({ ...look(app), route: route() }),
+    download: (link) => h('a', { href: `/x/${id}/${link}`, download: true }).click(),
     pick: (wish) => pick(app, { name, title, wish }),
     routed: (to) => to !== route() && history.pushState(null, '', `${location.pathname}${location.search}#${to}`),
     ended: (why) => {

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    chat, contacts, experiences, health, history, identity, node,
+    chat, contacts, experiences, files, health, history, identity, node,
     wire::{Done, Nothing, Page},
 };
 
@@ -104,7 +104,7 @@ fn describe<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, HEALTH, HISTORY, IDENTITY, NODE];
+const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, FILES, HEALTH, HISTORY, IDENTITY, NODE];
 
 const CHAT: Interface = {
     use chat::v1::{
@@ -168,6 +168,33 @@ const EXPERIENCES: Interface = {
             read::<ListGrants, Grants>("grants"),
             write::<Give, Grant>("grant"),
             write::<Revoke, Done>("revoke"),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: None,
+    }
+};
+
+const FILES: Interface = {
+    use files::v1::{
+        Choose, Event, Get, Item, List, MakeFolder, Move, Put, Replace, RestoreVersion, Topic,
+        Version, Versions,
+    };
+    Interface {
+        name: "files",
+        major: 1,
+        about: "Folders and files with their versions. Bytes are sent and read beside it.",
+        methods: &[
+            shared(read::<List, Page<Item>>("list")),
+            shared(read::<Get, Item>("get")),
+            shared(read::<Versions, Page<Version>>("versions")),
+            shared(write::<MakeFolder, Item>("make_folder")),
+            shared(write::<Put, Item>("put")),
+            shared(write::<Replace, Item>("replace")),
+            shared(write::<Move, Item>("move")),
+            shared(write::<Choose, Item>("trash")),
+            shared(write::<Choose, Item>("restore")),
+            shared(write::<RestoreVersion, Item>("restore_version")),
+            shared(write::<Choose, Done>("delete")),
         ],
         events: Some((describe::<Topic>, describe::<Event>)),
         envelope: None,

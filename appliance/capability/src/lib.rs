@@ -13,6 +13,7 @@ pub mod chat;
 pub mod contacts;
 pub mod documents;
 pub mod experiences;
+pub mod files;
 pub mod health;
 pub mod history;
 pub mod identity;

@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use ids::{ConversationId, Cursor, GrantId, MessageId, PersonId, SessionId, TwinId, WriteId};
+pub use ids::{
+    ConversationId, Cursor, GrantId, ItemId, MessageId, PersonId, SessionId, TwinId, UploadId,
+    WriteId,
+};
 pub use problem::{FieldProblem, Problem, Retry};
 pub use socket::{ClientMessage, ServerMessage, True};
 pub use text::{Line, Text, Word};

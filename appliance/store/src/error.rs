@@ -138,6 +138,15 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// A large content is not what it was, or not there; everything else is.
+    #[error("the content of a file is damaged: {at}")]
+    Blob {
+        /// Which part, and in what way.
+        at: String,
+    },
+    /// The upload is gone: it was given up meanwhile.
+    #[error("there is no such upload any more")]
+    NoUpload,
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

@@ -1,4 +1,5 @@
 //! The journal as text, for people and other programs. Never writes keys, vault or tables.
+use std::collections::HashSet;
 use std::io::Write;
 
 use data_encoding::{BASE64, HEXLOWER};
@@ -41,8 +42,8 @@ enum LineActor<'a> {
 }
 
 impl Store {
-    /// Writes the whole journal with its contents, oldest first, one JSON object per line. Returns
-    /// the number of lines. Blocks the thread; writes go on meanwhile and are not waited for.
+    /// Writes the whole journal with its contents, oldest first, one JSON object per line; then the
+    /// large contents that it names, a line for each of their chunks. Returns the number of entries. Blocks the thread; writes go on meanwhile and are not waited for.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Full`] from `out`, [`Error::NewerEntry`], [`Error::Damaged`], or
@@ -56,9 +57,77 @@ impl Store {
             out.write_all(&lines).map_err(io_error)?;
             next = end + 1;
         }
+        self.export_blobs(out)?;
         out.flush().map_err(io_error)?;
         Ok(last)
     }
+}
+
+impl Store {
+    fn export_blobs(&self, out: &mut dyn Write) -> Result<(), Error> {
+        let mut blobs = Vec::new();
+        let all = |r: &Reader<'_>| {
+            self.core().fold.blobs(r, &mut |blob| {
+                blobs.push(blob);
+                Ok(())
+            })
+        };
+        self.read(all)?;
+        let mut written = HashSet::new();
+        for blob in blobs.into_iter().filter(|blob| written.insert(*blob)) {
+            let root = HEXLOWER.encode(&blob.root);
+            let parts = blob.chunks();
+            // What is damaged or was deleted meanwhile must not keep the rest from being saved.
+            let contents = match self.contents(blob) {
+                Err(Error::Blob { at }) => {
+                    write_part(out, &Part { error: Some(&at), ..Part::of(&root, blob.size) })?;
+                    continue;
+                }
+                contents => contents?,
+            };
+            for part in 0..parts {
+                let (bytes, error) = match contents.chunk(part) {
+                    Err(Error::Blob { at }) => (None, Some(at)),
+                    bytes => (Some(BASE64.encode(&bytes?)), None),
+                };
+                let line = Part {
+                    part,
+                    bytes_base64: bytes.as_deref(),
+                    error: error.as_deref(),
+                    ..Part::of(&root, blob.size)
+                };
+                write_part(out, &line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A chunk of a large content.
+#[derive(Serialize)]
+struct Part<'a> {
+    /// As the shapes of entries name it.
+    blob: &'a str,
+    size: u64,
+    /// Its place: each but the last has 1 MiB.
+    part: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_base64: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Part<'a> {
+    fn of(blob: &'a str, size: u64) -> Self {
+        Self { blob, size, part: 0, bytes_base64: None, error: None }
+    }
+}
+
+fn write_part(out: &mut dyn Write, part: &Part<'_>) -> Result<(), Error> {
+    let mut line = Vec::new();
+    write_json(&mut line, part)?;
+    line.push(b'\n');
+    out.write_all(&line).map_err(io_error)
 }
 
 fn lines(r: &Reader<'_>, from: u64, to: u64) -> Result<Vec<u8>, Error> {

@@ -3,6 +3,7 @@
 use heed::RwTxn;
 
 use crate::Error;
+use crate::blobs::Blob;
 use crate::entry::{self, Entry};
 use crate::error::FoldError;
 use crate::handles::Handles;
@@ -50,6 +51,19 @@ pub trait Fold: Send + Sync {
     /// As [`Fold::apply`].
     fn forget(&self, entry: &Entry, tables: &mut Tables<'_>) -> Result<(), FoldError> {
         self.apply(entry, None, tables)
+    }
+
+    /// Shows every [`Blob`] that the tables need: all others are removed. A content that was erased
+    /// is not needed any more, which the tables can't say: look whether its entry still has one.
+    ///
+    /// # Errors
+    /// What `show` returns, or the disk failed.
+    fn blobs(
+        &self,
+        _: &Reader<'_>,
+        _show: &mut dyn FnMut(Blob) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The four databases of a store and the few calls that write to them. Never decides what is
 //! written.
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use heed::{MdbError, PutFlags, RoTxn, RwTxn};
 use tokio::sync::watch;
@@ -25,12 +26,20 @@ pub(crate) struct Handles {
     /// Bytes that the data may take.
     pub(crate) quota: Option<u64>,
     pub(crate) room: watch::Sender<Room>,
+    /// Bytes of all chunks.
+    pub(crate) blobs: Arc<AtomicU64>,
 }
 
 impl Handles {
     pub(crate) fn new([meta, journal, tables, vault]: [Rows; 4], quota: Option<u64>) -> Self {
         let (map_was_full, room) = (AtomicBool::new(false), watch::Sender::new(Room::Enough));
-        Self { meta, journal, tables, vault, map_was_full, quota, room }
+        let blobs = Arc::default();
+        Self { meta, journal, tables, vault, map_was_full, quota, room, blobs }
+    }
+
+    /// Bytes of all chunks.
+    pub(crate) fn blob_bytes(&self) -> u64 {
+        self.blobs.load(Ordering::Relaxed)
     }
 
     pub(crate) fn put(

@@ -10,7 +10,11 @@
 //! Shapes and contents are opaque bytes here. Times are milliseconds since 1970 and come from the
 //! caller; order is `seq` alone.
 //!
+//! Contents that are too large for an entry lie beside the data file, in chunks named by what is in
+//! them ([`Blob`]); the tables say which are needed, and the others are swept away.
+//!
 //! One process per folder: a second one gets [`Error::Busy`].
+mod blobs;
 mod checkpoint;
 mod commit;
 mod door;
@@ -31,10 +35,13 @@ mod repair;
 mod rows;
 mod stop;
 mod store;
+mod sweep;
 mod tell;
+mod uploads;
 mod verify;
 mod write;
 
+pub use blobs::{BLOB_LIMIT, Blob, CHUNK, Contents, INLINE};
 pub use checkpoint::{CHECKPOINT_EVERY, Checkpoint, Sign};
 pub use door::{Door, DoorWriter};
 pub use entry::{
@@ -50,5 +57,7 @@ pub use repair::{forget_copies, kept_copies};
 pub use rows::{Direction, Row};
 pub use stop::{Part, Stopped, stopped};
 pub use store::{Options, Store};
+pub use sweep::{SWEEP_WITHIN_MS, Swept};
+pub use uploads::{Append, Content, UPLOAD_KEPT_MS, Upload, UploadId};
 pub use verify::{Difference, RowDifference, Verified, VerifyError, verify_folder};
 pub use write::Writer;

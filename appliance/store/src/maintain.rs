@@ -52,15 +52,17 @@ pub struct Usage {
     pub free: u64,
     /// When the oldest erase has to be complete, ms since 1970.
     pub erase_due_ms: Option<i64>,
+    /// Bytes of the chunks beside it.
+    pub blobs: u64,
     /// Bytes that the data may take.
     pub quota: Option<u64>,
 }
 
 impl Usage {
-    /// Bytes of the pages in use, which is what a quota is about.
+    /// Bytes of the pages in use and of the chunks, which is what a quota is about.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.length.saturating_sub(self.free)
+        self.length.saturating_sub(self.free).saturating_add(self.blobs)
     }
 
     /// Whether a compacting copy is due at this time.
@@ -85,6 +87,7 @@ impl Store {
                 length: file_length(&core.files.data())?,
                 free: free_bytes(&core.env, r.handles, r.txn)?,
                 erase_due_ms: meta::erase_due(r.handles, r.txn)?,
+                blobs: r.handles.blob_bytes(),
                 quota: r.handles.quota,
             })
         })
@@ -132,7 +135,8 @@ fn run(
     let before = file_length(&files.data())?;
     let erase_due = meta::erase_due(&handles, &txn)?;
     let free = free_bytes(&env, &handles, &txn)?;
-    if !due(&Usage { length: before, free, erase_due_ms: erase_due, quota }) {
+    // A copy gives nothing of the chunks back, so they are no reason for one.
+    if !due(&Usage { length: before, free, erase_due_ms: erase_due, blobs: 0, quota }) {
         return Ok(None);
     }
     if let Err(error) = copy(&files, &txn, rows, map_size) {

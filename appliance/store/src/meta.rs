@@ -8,6 +8,8 @@ use crate::handles::Handles;
 
 /// Version of the fold that made the tables; missing while they are being rebuilt.
 const FOLD: &[u8] = b"fold";
+/// The highest version of a fold that ever made the tables.
+const HIGHEST: &[u8] = b"fold.highest";
 /// Fold version and last entry of an unfinished rebuild.
 const REBUILD: &[u8] = b"rebuild";
 /// When the bytes of the oldest pending erase have to be gone, ms since 1970.
@@ -52,7 +54,15 @@ pub(crate) fn note_rebuilt(
     version: u32,
 ) -> Result<(), Error> {
     handles.delete(handles.meta, txn, REBUILD)?;
+    let highest = highest_fold(handles, txn)?.unwrap_or_default().max(version);
+    handles.put(handles.meta, txn, HIGHEST, &highest.to_be_bytes())?;
     handles.put(handles.meta, txn, FOLD, &version.to_be_bytes())
+}
+
+/// The highest version of a fold that has had this store: lower ones may not know all of it.
+pub(crate) fn highest_fold(handles: &Handles, txn: &RoTxn<'_>) -> Result<Option<u32>, Error> {
+    let value = handles.meta.get(txn, HIGHEST).map_err(engine)?;
+    Ok(value.and_then(|value| value.try_into().ok()).map(u32::from_be_bytes))
 }
 
 /// Remembers that erased bytes wait for a compacting copy; the oldest erase sets the date.

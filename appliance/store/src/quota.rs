@@ -1,7 +1,7 @@
 //! How much room the data may take: changes that make them grow ask first. Never stands in the way
 //! of what erases, or of what keeps the store in order.
 //!
-//! What counts are the pages in use. The file itself does not shrink by an erase, but what was freed
+//! What counts are the pages in use, and the chunks of large contents. The file itself does not shrink by an erase, but what was freed
 //! in it is used again before it grows, and a compacting copy gives it back.
 use heed::RoTxn;
 
@@ -70,7 +70,7 @@ impl Handles {
         if self.quota.is_none() {
             return Ok(Room::Enough);
         }
-        let room = Room::of(self.used_bytes(txn)?, self.quota);
+        let room = Room::of(self.used_bytes(txn)?.saturating_add(self.blob_bytes()), self.quota);
         self.room.send_if_modified(|before| std::mem::replace(before, room) != room);
         Ok(room)
     }

@@ -58,6 +58,8 @@ impl Stopped {
                 Part::Journal
             }
             D::Content { .. } | D::ContentMissing { .. } | D::ContentLeft { .. } => Part::Content,
+            // The rest is sound, and writing does it no harm.
+            D::Blob { .. } => return None,
             D::Row { .. } | D::Tables { .. } => Part::Tables,
             D::Signature { .. } | D::History { .. } => Part::Checkpoint,
         };

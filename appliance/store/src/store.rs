@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use crate::blobs::Chunks;
 use crate::commit::{self, Again, Change, Make, Once, Queued};
 use crate::entry::Head;
 use crate::env::{self, AloneProof, Env, Files, Lock, Mode, Opened};
@@ -76,6 +77,7 @@ pub(crate) struct Core {
     _lock: Lock,
     pub(crate) fold: Box<dyn Fold>,
     pub(crate) files: Files,
+    pub(crate) chunks: Chunks,
     /// Shared by every read transaction; exclusive while the map is moved.
     gate: RwLock<()>,
     map_limit: usize,
@@ -286,8 +288,11 @@ impl Core {
     ) -> Result<Self, Error> {
         let Opened { env, rows, lock } = opened;
         let Options { map_limit, quota, .. } = *options;
+        let handles = Handles::new(rows, quota);
+        let chunks = Chunks::open(&files, &env, &handles)?;
         Ok(Self {
-            handles: Handles::new(rows, quota),
+            handles,
+            chunks,
             env,
             _lock: lock,
             fold,

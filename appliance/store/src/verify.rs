@@ -5,6 +5,7 @@ use std::path::Path;
 
 use heed::RoTxn;
 
+use crate::blobs::Chunks;
 use crate::checkpoint::{self, Sign, Signed, tables_hash};
 use crate::entry::{EntryRow, Hash, Head, content_hash, erase_targets};
 use crate::env::{self, Env, Files, Mode};
@@ -33,6 +34,8 @@ pub struct Verified {
     /// Those of them whose tables could still be compared with the replay's: made by this version
     /// of the fold, and nothing before them erased since.
     pub compared: u64,
+    /// Large contents, all of whose bytes are as they were. Looked at only where rows are.
+    pub blobs: u64,
 }
 
 /// The first thing that is not as it should be.
@@ -97,6 +100,15 @@ pub enum Difference {
         /// In which way.
         what: RowDifference,
     },
+    /// A large content is not what it was, or not there.
+    #[error("not every file is whole, while everything else is in order")]
+    Blob {
+        /// Its name.
+        root: Hash,
+        /// In which way.
+        #[source]
+        source: Box<Error>,
+    },
     /// A checkpoint was not signed by this twin.
     #[error("the checkpoint at entry {seq} has a wrong signature")]
     Signature {
@@ -160,7 +172,8 @@ impl Store {
     /// [`Error::Full`].
     pub fn verify(&self, sign: &dyn Sign) -> Result<Verified, VerifyError> {
         let core = self.core();
-        let checked = self.read(|r| check(r, &core.files, core.fold.as_ref(), sign));
+        let look = |r: &Reader<'_>| check(r, &core.files, &core.chunks, core.fold.as_ref(), sign);
+        let checked = self.read(look);
         match &checked {
             Ok(_) => core.go_on()?,
             Err(VerifyError::Difference(difference)) => core.found(difference),
@@ -184,13 +197,15 @@ pub fn verify_folder(
     let files = Files::new(folder, STEM);
     let opened = files.open(OWNER, NAMES, Options::default().map_size, false, Mode::Read)?;
     let handles = Handles::new(opened.rows, None);
+    let chunks = Chunks::look(&files, &opened.env, &handles)?;
     let txn = opened.env.read_txn().map_err(engine)?;
-    check(&Reader { handles: &handles, txn: &txn }, &files, fold.as_ref(), sign)
+    check(&Reader { handles: &handles, txn: &txn }, &files, &chunks, fold.as_ref(), sign)
 }
 
 fn check(
     r: &Reader<'_>,
     files: &Files,
+    chunks: &Chunks,
     fold: &dyn Fold,
     sign: &dyn Sign,
 ) -> Result<Verified, VerifyError> {
@@ -214,6 +229,7 @@ fn check(
     scratch.replay(r, done + 1, chain.head.seq, fold)?;
     let same_fold = meta::fold_version(r.handles, r.txn)? == Some(fold.version());
     let rows = if same_fold { Some(scratch.compare(r)?) } else { None };
+    let blobs = if same_fold { check_blobs(r, chunks, fold)? } else { 0 };
     Ok(Verified {
         entries: chain.head.seq,
         head: chain.head,
@@ -221,7 +237,27 @@ fn check(
         rows,
         checkpoints: checkpoints.len() as u64,
         compared: comparable.len() as u64,
+        blobs,
     })
+}
+
+/// Reads every large content that the tables need; says how many there are.
+fn check_blobs(r: &Reader<'_>, chunks: &Chunks, fold: &dyn Fold) -> Result<u64, VerifyError> {
+    let (mut count, mut first) = (0, None);
+    fold.blobs(r, &mut |blob| {
+        count += 1;
+        match chunks.check(&blob) {
+            Err(source @ Error::Blob { .. }) => {
+                first.get_or_insert((blob.root, Box::new(source)));
+                Ok(())
+            }
+            checked => checked,
+        }
+    })?;
+    match first {
+        Some((root, source)) => Err(Difference::Blob { root, source }.into()),
+        None => Ok(count),
+    }
 }
 
 /// What a walk along the journal finds out.

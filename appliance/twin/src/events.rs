@@ -9,9 +9,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use capability::wire::{ClientMessage, SOCKET_MESSAGE_MAX};
-use http_body_util::Full;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -29,6 +27,7 @@ use crate::http::Answer;
 use crate::http::head;
 use crate::http::person::Visit;
 use crate::http::problem::Trouble;
+use crate::http::stream::Body;
 
 /// Answers the request that opens the socket, and starts it.
 pub(crate) fn upgrade(visit: &Visit<'_>, upgrade: Option<OnUpgrade>) -> Result<Answer, Trouble> {
@@ -49,7 +48,7 @@ pub(crate) fn upgrade(visit: &Visit<'_>, upgrade: Option<OnUpgrade>) -> Result<A
         talk::Talk::new(socket, site, session, language).run(&place).await;
         drop(hold);
     });
-    let mut answer = Response::new(Full::<Bytes>::default());
+    let mut answer = Response::new(Body::default());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));

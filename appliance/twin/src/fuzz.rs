@@ -3,10 +3,13 @@
 
 use capability::wire::Batch;
 use capability::{chat, contacts, identity, interfaces};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::events;
 use crate::http::body::parse;
+use crate::http::things::range;
+use crate::http::uploads::Step;
 
 /// The body of a call of any method, or of a batch.
 pub fn http_body(bytes: &[u8]) {
@@ -32,6 +35,22 @@ fn whole<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
     assert!(once.is_some() && once == twice, "a body changes when it is passed on");
 }
 
+/// What the head of a request says about parts of files: a range, and a step of an upload.
+pub fn transfer_head(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let _ = range(&String::from_utf8_lossy(line()));
+    let mut headers = HeaderMap::new();
+    for name in ["content-type", "upload-offset", "upload-complete", "content-digest"] {
+        headers.extend(
+            HeaderValue::from_bytes(line())
+                .ok()
+                .map(|value| (HeaderName::from_static(name), value)),
+        );
+    }
+    let _ = Step::of(&headers);
+}
+
 /// A message on the event socket.
 pub fn event_message(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -47,7 +66,8 @@ mod tests {
 
     #[test]
     fn the_corpus_does_no_harm() {
-        let targets: [(&str, Target); 3] = [
+        let targets: [(&str, Target); 4] = [
+            ("transfer_head", transfer_head),
             ("http_body", http_body),
             ("envelope_body", envelope_body),
             ("event_message", event_message),

@@ -15,14 +15,15 @@ pub(crate) mod person;
 pub(crate) mod problem;
 pub(crate) mod route;
 pub(crate) mod shelf;
+pub(crate) mod stream;
+pub(crate) mod things;
+pub(crate) mod uploads;
 
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::ACCEPT_LANGUAGE;
 use hyper::server::conn::http1;
@@ -35,8 +36,8 @@ use tokio::sync::Notify;
 use crate::messages::{Language, Messages};
 use crate::site::{Arrival, Kind, Site};
 
-/// Every answer is complete in memory: pages are embedded, calls are bounded.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// Pages are embedded and calls are bounded, so most answers are complete in memory.
+pub(crate) type Answer = Response<stream::Body>;
 
 /// Serves one connection until it ends; when `closing` resolves, what was asked is still answered.
 pub(crate) async fn serve<I>(

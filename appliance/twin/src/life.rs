@@ -19,6 +19,7 @@ mod peers;
 mod post;
 mod subscription;
 mod tables;
+mod uploads;
 
 use std::{
     cell::RefCell,
@@ -43,6 +44,7 @@ pub(crate) use condition::Condition;
 pub use fault::Fault;
 pub use open::OpenError;
 pub use subscription::{Delta, Subscription};
+pub(crate) use uploads::{Adding, Bytes, Found};
 
 use api::{Call, Context, Shared, Used, names};
 use open::Signer;
@@ -60,6 +62,7 @@ struct Inner {
     moved: broadcast::Sender<Id16>,
     /// The hour in which each grant was last noted as used.
     noted: RefCell<BTreeMap<Id16, i64>>,
+    uploading: uploads::Busy,
 }
 
 impl Life {
@@ -107,6 +110,9 @@ impl Life {
         };
         let answer = answer.inspect_err(|fault| self.stop_if_damaged(fault))?;
         self.note_use(&used).await;
+        if found.writes {
+            self.sweep_soon();
+        }
         Ok(answer)
     }
 
@@ -153,6 +159,7 @@ impl Life {
         let answers: Result<Vec<_>, Fault> = self.0.store.write(together).await;
         let answers = answers.inspect_err(|fault| self.stop_if_damaged(fault))?;
         self.note_use(&used).await;
+        self.sweep_soon();
         Ok(answers)
     }
 
@@ -307,6 +314,14 @@ async fn aside<T: Send + 'static>(
 ) -> Result<T, String> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err("the work was interrupted".to_owned()))
+}
+
+/// As [`aside`], for what a caller waits for.
+async fn aside_fault<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Fault::failed()))
 }
 
 /// Most bytes of all answers of a batch.

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use capability::node::v1::{Claim, Claimed};
 use capability::wire::Retry;
 use handover::{FromTwinExecutor, Place, Reason, Refusal, Sample, network};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
@@ -22,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::asks::Asks;
 use crate::http::head::{self, Authority};
 use crate::http::problem::Trouble;
+use crate::http::stream::Body;
 use crate::http::{Answer, body, files, headers, page, person};
 use crate::limits::Who;
 use crate::messages::Language;
@@ -165,7 +165,7 @@ impl Node {
         match self.scrapes.ask(CLAIMED_WITHIN, ask).await {
             Some(Ok(samples)) => {
                 arrival.is_known();
-                let mut answer = Response::new(Full::from(metrics::text(&samples)));
+                let mut answer = Response::new(Body::from(metrics::text(&samples)));
                 let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
                 answer.headers_mut().insert(CONTENT_TYPE, kind);
                 Ok(answer)
@@ -234,7 +234,7 @@ fn refer(place: &Place, reason: Reason, at: &Authority, head: &Parts) -> Result<
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let secure = format!("{}{path}", place.origin(label));
         if let Ok(secure) = HeaderValue::from_str(&secure) {
-            let mut answer = Response::new(Full::default());
+            let mut answer = Response::new(Body::default());
             *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
             answer.headers_mut().insert(LOCATION, secure);
             return Ok(answer);

@@ -78,6 +78,14 @@ function asking() {
     },
     'asking for notes to self': () => answered(call('chat', 'messages', { conversation: 'self' })),
     'asking to write': () => answered(call('chat', 'send', { id: '1'.repeat(32), conversation: 'self', text: 'x' })),
+    'asking for files': () => answered(call('files', 'list')),
+    'asking for the trash': () => answered(call('files', 'list', { trash: true })),
+    'asking to make a folder': () => answered(call('files', 'make_folder', { id: '2'.repeat(32), name: 'x' })),
+    'asking to send a file': () => answered({ upload: { blob: new Blob(['x']) } }),
+    'asking for events of files': async () => {
+      const answer = await ask({ subscribe: { capability: 'files', major: 1, topic: {} } });
+      return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
+    },
     'asking by a path as a method': () => answered(call('identity', '../../contacts/1/list')),
     'asking by a path as a capability': () => answered(call('../api/contacts', 'list')),
     'asking for events of others': async () => {

@@ -43,8 +43,9 @@ export async function answered(question) {
   return answer !== shut && answer.ok ? JSON.stringify(answer.ok) : undefined;
 }
 
-async function direct({ call: asked, subscribe }) {
+async function direct({ call: asked, subscribe, upload }) {
   if (subscribe) return subscribed(subscribe);
+  if (upload) return sent(upload);
   if (!asked) return {};
   const answer = await fetch(`/api/${asked.capability}/${asked.major}/${asked.method}`, {
     method: 'POST',
@@ -53,6 +54,12 @@ async function direct({ call: asked, subscribe }) {
   });
   const body = await answer.json();
   return answer.ok ? { ok: body } : { problem: body };
+}
+
+async function sent({ blob }) {
+  const headers = { 'upload-length': String(blob.size), 'upload-complete': '?0' };
+  const answer = await fetch('/api/files/1/uploads', { method: 'POST', headers });
+  return { ok: answer.headers.get('location') };
 }
 
 /** A subscription to nonsense is answered with a problem: that the twin hears is the control. */

@@ -16,7 +16,7 @@ const shelf = await import('./shelf.mjs');
 /** What the twin answers next: `[status, body]`, or nothing for no answer at all. */
 let asked, answers;
 stub('fetch', async (path, { headers, body }) => {
-  asked.push({ path, token: headers.Experience, body: JSON.parse(body) });
+  asked.push({ path, token: headers.Experience, body: body && JSON.parse(body) });
   const answer = answers.shift() ?? [200, { fine: true }];
   if (answer === 'away') throw new TypeError('away');
   return new Response(JSON.stringify(answer[1]), { status: answer[0] });
@@ -35,12 +35,13 @@ function network(state) {
 
 function begin(t) {
   const frame = { contentWindow: {} };
-  const told = { ended: [], routed: [], picked: [] };
+  const told = { ended: [], routed: [], picked: [], given: [] };
   const bridge = new Bridge(frame, {
     name: 'chat',
     token: 'secret',
     surroundings: () => ({ lang: 'en' }),
     pick: async (wish) => told.picked.push(wish) && { grant: 'g' },
+    download: (link) => told.given.push(link),
     routed: (route) => told.routed.push(route),
     ended: (why) => told.ended.push(why),
   });
@@ -192,4 +193,35 @@ test('a frame that the twin closed ends, and what was written is kept', async (t
   say(send(1, 'one'));
   await settle(60);
   assert.deepEqual([told.ended, (await shelf.waiting('chat')).length], [['frame_closed'], 1]);
+});
+
+test('a file crosses as a handle, and nothing else does in its place', async (t) => {
+  const wall = greeted(t);
+  answers = [[404, { code: 'not_found', detail: 'nothing was chosen' }]];
+  wall.say({ n: 1, upload: { blob: new Blob(['x']) } });
+  await settle();
+  assert.deepEqual(wall.port.said.map(({ n, problem }) => [n, problem?.code]), [[1, 'not_found']]);
+  assert.deepEqual(asked.map(({ path, token }) => [path, token]), [['/api/files/1/uploads', 'secret']]);
+  for (const blob of ['x', {}, null, new Uint8Array(3)]) {
+    const other = greeted(t);
+    other.say({ n: 1, upload: { blob } });
+    assert.deepEqual(other.told.ended, ['malformed']);
+  }
+  const hidden = greeted(t);
+  hidden.say({ n: 1, upload: { blob: new Blob(['x']), more: new Blob(['y']) } });
+  assert.deepEqual(hidden.told.ended, ['malformed']);
+});
+
+test('a file is given to the person on a click only, and only by a link', async (t) => {
+  const wall = greeted(t);
+  const link = `t/${'0a'.repeat(16)}/12`;
+  wall.say({ n: 1, download: { link } });
+  navigator.userActivation.isActive = true;
+  t.after(() => (navigator.userActivation.isActive = false));
+  for (const [at, bad] of ['https://evil.example/', '../../settings', `${link}/..`, `/${link}`, '', 7].entries()) {
+    wall.say({ n: 10 + at, download: { link: bad } });
+  }
+  assert.deepEqual(wall.told.given, []);
+  wall.say({ n: 2, download: { link } });
+  assert.deepEqual(wall.told.given, [link]);
 });

@@ -106,6 +106,8 @@ pub struct Grant {
 pub enum ThingKind {
     /// A conversation.
     Conversation,
+    /// A folder with all that is in it.
+    Folder,
 }
 
 /// The id of a thing, or `all`.

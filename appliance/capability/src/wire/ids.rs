@@ -98,6 +98,14 @@ hex_id!(
     /// A grant.
     GrantId
 );
+hex_id!(
+    /// A file or a folder.
+    ItemId
+);
+hex_id!(
+    /// Bytes that are being sent, or were and wait to be put somewhere.
+    UploadId
+);
 
 id!(
     /// A conversation: 32 hexadecimal digits, the same on both sides. In a request the word

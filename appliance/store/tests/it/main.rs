@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod again;
 #[cfg(test)]
+mod blobs;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod courier;

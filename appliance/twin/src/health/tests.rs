@@ -11,8 +11,13 @@ const NOW: i64 = 1_800_000_000_000;
 const GIB: u64 = 1 << 30;
 
 fn well() -> Looked {
-    let usage =
-        Usage { length: 4 << 20, free: 1 << 20, erase_due_ms: Some(NOW + 1), quota: Some(1 << 30) };
+    let usage = Usage {
+        length: 4 << 20,
+        free: 1 << 20,
+        erase_due_ms: Some(NOW + 1),
+        blobs: 0,
+        quota: Some(1 << 30),
+    };
     Looked {
         now_ms: NOW,
         certificate_until_ms: Some(NOW + 90 * DAY_MS),

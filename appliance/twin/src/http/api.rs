@@ -91,7 +91,7 @@ fn check_sender(visit: &Visit<'_>) -> Result<(), Trouble> {
 }
 
 /// Who calls: the person's own pages, or an experience on whose behalf they do.
-fn caller(visit: &Visit<'_>, session: &Session) -> Result<Caller, Trouble> {
+pub(crate) fn caller(visit: &Visit<'_>, session: &Session) -> Result<Caller, Trouble> {
     match token(&visit.head.headers) {
         None => Ok(Caller::Person { session: session.id.clone() }),
         // Never falls back to the person: an unreadable token is nobody's.

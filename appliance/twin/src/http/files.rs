@@ -6,13 +6,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Response, StatusCode};
 use include_dir::{Dir, include_dir};
 
 use super::Answer;
 use super::shelf::MANIFEST;
+use super::stream::Body;
 
 static SHELL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/shell");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/sdk");
@@ -93,9 +93,9 @@ impl Tags {
         let tag = self.of(file);
         let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
-        let mut answer = Response::new(Full::from(file.bytes.clone()));
+        let mut answer = Response::new(Body::from(file.bytes.clone()));
         if same {
-            *answer.body_mut() = Full::default();
+            *answer.body_mut() = Body::default();
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(file.kind));

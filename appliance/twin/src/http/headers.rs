@@ -57,6 +57,11 @@ pub(crate) fn frame(headers: &mut HeaderMap, at: &Authority, id: &str) {
     headers.insert(CONNECTIONS, only.unwrap_or(HeaderValue::from_static("()")));
 }
 
+/// A file that a person keeps: whatever is in it, and wherever it is opened, nothing in it runs.
+pub(crate) fn thing(headers: &mut HeaderMap) {
+    foreign(headers, "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+}
+
 /// Nothing under an experience's address: the same whether or not the frame exists.
 pub(crate) fn no_frame(headers: &mut HeaderMap) {
     foreign(headers, "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'self'");

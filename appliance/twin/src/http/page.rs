@@ -2,13 +2,12 @@
 //!
 //! Needs no script, and what is filled in can't become markup.
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
 
 use super::problem::Trouble;
+use super::stream::Body;
 use super::{Answer, head};
 use crate::messages::Language;
 
@@ -31,7 +30,7 @@ pub(crate) fn of(trouble: &Trouble, language: Language<'_>) -> Answer {
     let (mut parts, _) = trouble.response(language).into_parts();
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     parts.headers.insert(CONTENT_TYPE, kind);
-    Response::from_parts(parts, Full::from(Bytes::from(text)))
+    Response::from_parts(parts, Body::from(text))
 }
 
 /// Fills a page's `{{key}}` places with texts.

@@ -5,9 +5,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use handover::network;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use hyper::http::request::Parts;
@@ -16,7 +14,8 @@ use hyper::{Request, Response};
 use super::head::{self, Authority};
 use super::problem::Trouble;
 use super::route::{Route, route};
-use super::{Answer, api, files, headers, page};
+use super::stream::Body;
+use super::{Answer, api, files, headers, page, things, uploads};
 use crate::idle::Hold;
 use crate::limits::Who;
 use crate::messages::Language;
@@ -64,7 +63,9 @@ pub(crate) async fn answer(
     match route(&head.method, head.uri.path()) {
         Ok(Route::Shell(path)) => visit.page(files::shell(path).or_else(|| other_page(path))),
         Ok(Route::Sdk(path)) => visit.page(files::sdk(path)),
-        Ok(Route::Frame { id, path }) => visit.frame(id, path),
+        Ok(Route::Frame { id, path }) => visit.frame(id, path).await,
+        Ok(Route::Uploads) => visit.data(uploads::begin(&visit, body).await),
+        Ok(Route::Upload(id)) => visit.data(uploads::one(&visit, id, body).await),
         Ok(Route::Call(called)) => visit.data(api::call(&visit, called, body).await),
         Ok(Route::Batch) => visit.data(api::batch(&visit, body).await),
         Ok(Route::Events) => visit.data(events::upgrade(&visit, upgrade)),
@@ -159,13 +160,18 @@ impl Visit<'_> {
         dressed(answer, headers::data)
     }
 
-    fn frame(&self, id: &str, path: &str) -> Answer {
+    async fn frame(&self, id: &str, path: &str) -> Answer {
         let Some(frame) = self.person.frames.find(id) else { return self.no_frame() };
-        let _hold = self.used();
+        let hold = self.used();
         let file = match path.split_once('/') {
             Some(("sdk", path)) => files::sdk(path),
-            // Addresses of things, such as pictures, will be below this.
-            Some(("t", _)) => None,
+            Some(("t", path)) => {
+                let (life, asked) = (&self.person.life, &self.head.headers);
+                return match things::answer(life, &frame, path, asked, hold).await {
+                    Ok(answer) => dressed(answer, headers::thing),
+                    Err(trouble) => dressed(trouble.response(self.language), headers::no_frame),
+                };
+            }
             Some(_) | None => self.person.shelf.file(&frame.experience, path),
         };
         let Some(file) = file else { return self.no_frame() };
@@ -180,7 +186,7 @@ impl Visit<'_> {
 
 /// JSON as an answer.
 pub(crate) fn json(bytes: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::from(Bytes::from(bytes)));
+    let mut answer = Response::new(Body::from(bytes));
     let kind = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer

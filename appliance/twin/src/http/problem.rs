@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use capability::Problem;
 use capability::wire::{FieldProblem, Retry};
-use http_body_util::Full;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
+use super::stream::Body;
+use super::{Answer, uploads};
 use crate::messages::Language;
 
 /// Why a request is not answered as wished.
@@ -34,8 +34,9 @@ pub(crate) struct Trouble {
     pub close: bool,
     /// With 405: what is allowed.
     pub allow: Option<&'static str>,
-    /// With 429: seconds until there is a point in asking again.
-    pub after_s: Option<u64>,
+    /// With 429: seconds until there is a point in asking again. With 416: how many bytes there
+    /// are. With 409: how far an upload is.
+    pub number: Option<u64>,
 }
 
 macro_rules! troubles {
@@ -65,6 +66,16 @@ troubles! {
     other_origin = "other_origin" 403 No;
     /// The frame is closed or never was.
     frame_closed = "frame_closed" 403 No;
+    /// What arrived is not what was sent.
+    bad_digest = "bad_digest" 400 Now;
+    /// The head of an upload says too little, or what it must not.
+    bad_upload = "bad_upload" 400 No;
+    /// The upload is at another place.
+    wrong_offset = "wrong_offset" 409 Now;
+    /// Somebody is adding to the upload right now.
+    upload_busy = "upload_busy" 409 Later;
+    /// Nothing of what is there was asked for.
+    bad_range = "bad_range" 416 No;
     /// Only an owner of the node may.
     not_owner = "not_owner" 403 No;
     /// The metrics' token is missing or wrong.
@@ -111,7 +122,7 @@ impl Trouble {
             call: None,
             close: false,
             allow: None,
-            after_s: None,
+            number: None,
         }
     }
 
@@ -124,7 +135,7 @@ impl Trouble {
     /// More requests than one may make, for so long.
     pub(crate) fn too_fast(wait: Duration) -> Self {
         let mut trouble = Self::slow_down();
-        trouble.after_s = Some(wait.as_secs() + 1);
+        trouble.number = Some(wait.as_secs() + 1);
         trouble
     }
 
@@ -160,9 +171,9 @@ impl Trouble {
     }
 
     /// The document as a response.
-    pub(crate) fn response(&self, language: Language<'_>) -> Response<Full<Bytes>> {
+    pub(crate) fn response(&self, language: Language<'_>) -> Answer {
         let text = serde_json::to_vec(&self.document(language)).unwrap_or_default();
-        let mut response = Response::new(Full::from(text));
+        let mut response = Response::new(Body::from(text));
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -173,8 +184,18 @@ impl Trouble {
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
+        match (self.status, self.number) {
+            (416, Some(size)) => {
+                let text = HeaderValue::from_str(&format!("bytes */{size}"));
+                headers.extend(text.ok().map(|text| (CONTENT_RANGE, text)));
+            }
+            (409, Some(offset)) => {
+                headers.insert(uploads::OFFSET, offset.into());
+            }
+            (_, _) => {}
+        }
         if self.retry == Retry::Later {
-            headers.insert(RETRY_AFTER, self.after_s.unwrap_or(10).into());
+            headers.insert(RETRY_AFTER, self.number.unwrap_or(10).into());
         }
         response
     }

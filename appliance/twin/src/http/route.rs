@@ -23,6 +23,10 @@ pub(crate) enum Route<'a> {
     Call(Called<'a>),
     /// Several calls at once.
     Batch,
+    /// Where uploads begin.
+    Uploads,
+    /// An upload, by its id, not looked up yet.
+    Upload(&'a str),
     /// The event socket.
     Events,
 }
@@ -44,7 +48,8 @@ pub(crate) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Tro
     let allowed: &[Method] = match route {
         Route::Shell(_) | Route::Sdk(_) => &[Method::GET, Method::HEAD],
         Route::Frame { .. } | Route::Events => &[Method::GET],
-        Route::Call(_) | Route::Batch => &[Method::POST],
+        Route::Call(_) | Route::Batch | Route::Uploads => &[Method::POST],
+        Route::Upload(_) => &[Method::HEAD, Method::PATCH, Method::DELETE],
     };
     if allowed.contains(method) {
         return Ok(route);
@@ -52,6 +57,7 @@ pub(crate) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Tro
     let mut trouble = Trouble::wrong_method();
     trouble.allow = Some(match allowed.len() {
         2 => "GET, HEAD",
+        3 => "HEAD, PATCH, DELETE",
         _ if allowed == [Method::GET] => "GET",
         _ => "POST",
     });
@@ -74,7 +80,11 @@ fn find(path: &str) -> Option<Route<'_>> {
         Some(("sdk", file)) => Some(Route::Sdk(file)),
         Some(("x", rest)) => find_experience(rest),
         Some(("api", "batch")) => Some(Route::Batch),
-        Some(("api", call)) => find_call(call),
+        Some(("api", "files/1/uploads")) => Some(Route::Uploads),
+        Some(("api", call)) => match call.strip_prefix("files/1/uploads/") {
+            Some(id) => Some(Route::Upload(id)),
+            None => find_call(call),
+        },
         Some(_) => None,
     }
 }
@@ -117,6 +127,7 @@ pub(crate) fn about(path: &str) -> &'static str {
         Some(Route::Frame { .. }) => "experience",
         Some(Route::Call(_)) => "call",
         Some(Route::Batch) => "batch",
+        Some(Route::Uploads | Route::Upload(_)) => "upload",
         Some(Route::Events) => "events",
         None => "nothing",
     }
@@ -147,6 +158,8 @@ mod tests {
             ("/x/chat/index.html", None),
             (frame.as_str(), Some(Route::Frame { id: FRAME, path: "a/b.js" })),
             ("/api/batch", Some(Route::Batch)),
+            ("/api/files/1/uploads", Some(Route::Uploads)),
+            ("/api/files/1/uploads/ab", Some(Route::Upload("ab"))),
             ("/api/chat/1/send", Some(Route::Call(call))),
             ("/api/chat/1/send/", None),
             ("/api/chat/01/send", None),
@@ -174,6 +187,8 @@ mod tests {
             (Method::GET, "/api/batch", "POST"),
             (Method::OPTIONS, "/api/chat/1/send", "POST"),
             (Method::POST, "/events", "GET"),
+            (Method::GET, "/api/files/1/uploads", "POST"),
+            (Method::PUT, "/api/files/1/uploads/ab", "HEAD, PATCH, DELETE"),
         ] {
             let trouble = route(&method, path).unwrap_err();
             assert_eq!((trouble.status, trouble.allow), (405, Some(allow)), "{path}");

@@ -5,6 +5,7 @@ pub(crate) mod caller;
 pub(crate) mod chat;
 mod contacts;
 mod experiences;
+pub(crate) mod files;
 pub(crate) mod history;
 mod identity;
 pub(crate) mod names;
@@ -122,6 +123,9 @@ pub(crate) fn read(context: &Context, view: &View<'_>, call: &Call) -> Result<Ve
         ("chat", "messages") => answer(body, |q| chat::list::messages(view, &q)),
         ("contacts", "list") => answer(body, |q| contacts::list(view, &q)),
         ("experiences", "grants") => answer(body, |q| experiences::grants(view, &q)),
+        ("files", "get") => answer(body, |q| files::list::get(view, &q)),
+        ("files", "list") => answer(body, |q| files::list::list(view, &q)),
+        ("files", "versions") => answer(body, |q| files::list::versions(view, &q)),
         ("history", "list") => answer(body, |q| history::list(view, &q)),
         ("identity", "card") => answer(body, |q| identity::card(context, view, q)),
         ("identity", "me") => answer(body, |q| identity::me(context, view, q)),
@@ -151,6 +155,14 @@ pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<
             ("contacts", "remove") => answer(body, |q| contacts::remove(c, w, &q)),
             ("experiences", "grant") => answer(body, |q| experiences::grant(c, w, &q)),
             ("experiences", "revoke") => answer(body, |q| experiences::revoke(c, w, &q)),
+            ("files", "make_folder") => answer(body, |q| files::make_folder(c, w, &q)),
+            ("files", "put") => answer(body, |q| files::put(c, w, &q)),
+            ("files", "replace") => answer(body, |q| files::replace(c, w, &q)),
+            ("files", "move") => answer(body, |q| files::rename(c, w, &q)),
+            ("files", "trash") => answer(body, |q| files::trash(c, w, &q)),
+            ("files", "restore") => answer(body, |q| files::restore(c, w, &q)),
+            ("files", "restore_version") => answer(body, |q| files::restore_version(c, w, &q)),
+            ("files", "delete") => answer(body, |q| files::delete(c, w, &q)),
             ("history", "undo") => answer(body, |q| history::undo(c, w, &q)),
             ("history", "erase") => answer(body, |q| history::erase(c, w, &q)),
             ("identity", "set_profile") => answer(body, |q| identity::set_profile(c, w, q)),
@@ -167,6 +179,7 @@ fn needs_room(call: &Call) -> bool {
         ("chat", "delete" | "read")
             | ("contacts", "deny" | "block" | "remove" | "acknowledge")
             | ("experiences", "revoke")
+            | ("files", "delete" | "trash")
             | ("history", "erase")
     )
 }

@@ -4,9 +4,13 @@
 use std::collections::BTreeMap;
 
 use capability::{
-    chat::latest::Event as Chat, contacts::latest::Event as Contacts,
-    experiences::latest::Event as Experiences, experiences::latest::Verb,
-    history::latest::Event as History, wire::GrantId,
+    chat::latest::Event as Chat,
+    contacts::latest::Event as Contacts,
+    experiences::latest::Event as Experiences,
+    experiences::latest::Verb,
+    files::latest::Event as Files,
+    history::latest::Event as History,
+    wire::{GrantId, ItemId},
 };
 use link::TwinId;
 use serde_json::Value;
@@ -14,9 +18,9 @@ use store::{Entry, ReadAll as _};
 
 use super::{
     Fault,
-    api::{Caller, Context, View, conversation_of, history, show},
-    kinds::{contact, grant, held, identity, message, read, shape},
-    subscription::{Found, event},
+    api::{Caller, Context, View, conversation_of, files::list, history, show},
+    kinds::{contact, file, grant, held, identity, message, read, shape},
+    subscription::{Found, Place, event},
     tables::{self, GRANT, Id16, Rows as _},
 };
 
@@ -79,6 +83,9 @@ pub(crate) fn is_about_grants(entry: &Entry, experience: &str) -> bool {
         grant::GIVEN => shape(entry).is_ok_and(|one: grant::Given| one.experience == experience),
         grant::REVOKED => {
             shape(entry).is_ok_and(|one: grant::Revoked| one.experience == experience)
+        }
+        grant::FOLDER_GIVEN => {
+            shape(entry).is_ok_and(|one: grant::FolderGiven| one.experience == experience)
         }
         _ => false,
     }
@@ -170,11 +177,94 @@ pub(crate) fn contacts(view: &View<'_>, entries: &[Entry]) -> Result<Told, Fault
     Ok(told)
 }
 
+/// Events of `files`.
+pub(crate) fn files(
+    context: &Context,
+    view: &View<'_>,
+    entries: &[Entry],
+    place: Place,
+) -> Result<Found, Fault> {
+    if let Caller::Experience { name, .. } = &context.caller
+        && entries.iter().any(|entry| is_about_grants(entry, name))
+    {
+        if let Place::Folder(id) = place {
+            view.may_item(id, Verb::See)?;
+        }
+        return Ok(Found::Resync);
+    }
+    // By item: the last entry about it, and whether it was there before.
+    let mut last: BTreeMap<Id16, (u64, bool)> = BTreeMap::new();
+    for entry in entries {
+        for (item, was_there) in touched_files(view, entry, place)? {
+            let known = last.entry(item).or_default();
+            *known = (entry.seq, known.1 || was_there);
+        }
+    }
+    let mut told = Told::new();
+    for (id, (seq, was_there)) in last {
+        let file = view.r.file(id)?;
+        let is_there = file.filter(|file| match place {
+            Place::Folder(folder) => file.folder == folder && file.trashed_ms.is_none(),
+            Place::Trash => file.trashed_ms.is_some(),
+        });
+        match is_there.filter(|_| view.may_item(id, Verb::See).is_ok()) {
+            Some(file) => {
+                let item = list::item(view, id, &file)?;
+                told.push((seq, event(&Files::Item { item })?));
+            }
+            None if was_there => {
+                let item = ItemId::from_bytes(id.0);
+                told.push((seq, event(&Files::Removed { item })?));
+            }
+            None => {}
+        }
+    }
+    told.sort_by_key(|(seq, _)| *seq);
+    Ok(Found::Events(told))
+}
+
+/// The items that an entry is about, and whether it took them away from this place. What an
+/// experience never saw there it does not hear of.
+fn touched_files(view: &View<'_>, entry: &Entry, place: Place) -> Result<Vec<(Id16, bool)>, Fault> {
+    let inside = |error: store::FoldError| Fault::inside(&error.to_string());
+    let from = |folder| place == Place::Folder(folder);
+    Ok(match &*entry.kind {
+        file::MOVED => {
+            let file::Moved { item, from: folder, .. } = shape(entry).map_err(inside)?;
+            vec![(item, from(folder))]
+        }
+        file::TRASHED => {
+            let file::Trashed { item, from: folder, .. } = shape(entry).map_err(inside)?;
+            vec![(item, from(folder))]
+        }
+        file::RESTORED => {
+            let file::Restored { item, .. } = shape(entry).map_err(inside)?;
+            let seen = view.may_item(item, Verb::See).is_ok();
+            vec![(item, place == Place::Trash && seen)]
+        }
+        file::DELETED => {
+            let file::Deleted { folder, items } = shape(entry).map_err(inside)?;
+            let seen = place == Place::Trash && view.may_item(folder, Verb::See).is_ok();
+            items.into_iter().map(|item| (item, seen)).collect()
+        }
+        _ => {
+            let mut all: Vec<_> =
+                file::about(entry).map(|item| (item, false)).into_iter().collect();
+            for seq in history::erased_by(entry) {
+                if let Some(erased) = view.r.entry(seq)? {
+                    all.extend(file::about(&erased).map(|item| (item, false)));
+                }
+            }
+            all
+        }
+    })
+}
+
 /// Events of `experiences`.
 pub(crate) fn experiences(view: &View<'_>, entries: &[Entry]) -> Result<Told, Fault> {
     let mut told = Told::new();
     for entry in entries {
-        let now = if let Ok(grant::Given { grant, .. }) = given(entry) {
+        let now = if let Some(grant) = given(entry) {
             let row: Option<tables::Grant> = view.r.row(GRANT, &grant.0)?;
             let Some(row) = row else { continue };
             Experiences::Grant { grant: show::grant(view, &row)? }
@@ -190,8 +280,12 @@ pub(crate) fn experiences(view: &View<'_>, entries: &[Entry]) -> Result<Told, Fa
     Ok(told)
 }
 
-fn given(entry: &Entry) -> Result<grant::Given, ()> {
-    if entry.kind == grant::GIVEN { shape(entry).map_err(drop) } else { Err(()) }
+fn given(entry: &Entry) -> Option<Id16> {
+    match &*entry.kind {
+        grant::GIVEN => Some(shape::<grant::Given>(entry).ok()?.grant),
+        grant::FOLDER_GIVEN => Some(shape::<grant::FolderGiven>(entry).ok()?.grant),
+        _ => None,
+    }
 }
 
 /// Events of `history`: new entries, and older ones that were undone or erased by them.

@@ -55,14 +55,20 @@ faults! {
     damaged = 500 No;
     /// The message was deleted.
     deleted = 409 No;
+    /// A file's content is not what it was.
+    damaged_file = 500 No;
     /// Something inside failed; the log says what.
     failed = 500 Later;
+    /// Something else has this name there.
+    file_exists = 409 No;
     /// The disk is full.
     full = 507 Later;
     /// The twin has used up its room on the disk: somebody has to do something first.
     full_twin = 507 No;
     /// The id names something else already.
     id_taken = 409 No;
+    /// A folder can't lie in itself.
+    into_itself = 409 No;
     /// The request is not what the method takes.
     malformed = 400 No;
     /// Only its author may.
@@ -71,6 +77,10 @@ faults! {
     not_found = 404 No;
     /// The experience may see this thing but not do that with it.
     not_granted = 403 No;
+    /// Only what is in the trash can be deleted.
+    not_in_trash = 409 No;
+    /// What was sent is not complete, or gone.
+    no_upload = 409 No;
     /// Nothing of what was named has content.
     nothing_to_erase = 409 No;
     /// One's own card.
@@ -81,6 +91,8 @@ faults! {
     read_only = 503 Later;
     /// The data differ from their journal: nothing is written until that is settled.
     stopped = 503 No;
+    /// Folders lie too deep in each other.
+    too_deep = 409 No;
     /// A larger text than the twin takes.
     too_large = 413 No;
     /// Too many calls in a batch, or none.
@@ -150,6 +162,11 @@ impl From<store::Error> for Fault {
             store::Error::NoEntry { seq } => Self::not_found().with("seq", seq.to_string()),
             store::Error::NothingToErase { .. } => Self::nothing_to_erase(),
             store::Error::Stopped { .. } => Self::stopped(),
+            store::Error::NoUpload => Self::no_upload(),
+            store::Error::Blob { .. } => {
+                tracing::error!(%error, "a file can't be read");
+                Self::damaged_file()
+            }
             store::Error::Damaged { .. } => {
                 tracing::error!(%error, "the data are damaged");
                 Self::damaged()

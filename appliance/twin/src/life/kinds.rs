@@ -1,8 +1,9 @@
 //! The kinds of journal entries of a twin. Each file has a kind's shape (ids and references, for
 //! ever), its content (erasable), what it does to the tables, whether it can be undone and its
-//! line in the history. No fold here looks at content, so tables are the same with and without it.
+//! line in the history. Of contents only names of files come into tables, and out again with them.
 
 pub(crate) mod contact;
+pub(crate) mod file;
 pub(crate) mod grant;
 pub(crate) mod held;
 pub(crate) mod identity;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 use link::TwinId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use store::{Actor, Entry, Fold, FoldError, NewEntry, Tables, Writer};
+use store::{Actor, Blob, Entry, Fold, FoldError, NewEntry, Reader, Tables, Writer};
 
 use super::{
     Fault,
@@ -55,8 +56,15 @@ pub(crate) enum Undo {
     None,
 }
 
-const KINDS: &[&[Kind]] =
-    &[identity::KINDS, contact::KINDS, message::KINDS, read::KINDS, grant::KINDS, held::KINDS];
+const KINDS: &[&[Kind]] = &[
+    identity::KINDS,
+    contact::KINDS,
+    message::KINDS,
+    read::KINDS,
+    grant::KINDS,
+    held::KINDS,
+    file::KINDS,
+];
 
 /// The kind of this name; `None` for one of a newer release, which is kept and ignored.
 pub(crate) fn find(name: &str) -> Option<&'static Kind> {
@@ -68,26 +76,34 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn apply(
         &self,
         entry: &Entry,
-        _content: Option<&[u8]>,
+        content: Option<&[u8]>,
         tables: &mut Tables<'_>,
     ) -> Result<(), FoldError> {
         let Some(kind) = find(&entry.kind) else { return Ok(()) };
         (kind.fold)(entry, tables)?;
+        file::name(entry, content, tables)?;
         if let Ok(Undoing { undoes: Some(seq) }) = serde_json::from_slice(&entry.shape) {
             tables.put(UNDONE, &seq.to_be_bytes(), &entry.seq.to_be_bytes())?;
         }
         Ok(())
     }
 
-    /// Nothing to take away: no row holds content.
-    fn forget(&self, _entry: &Entry, _tables: &mut Tables<'_>) -> Result<(), FoldError> {
-        Ok(())
+    fn forget(&self, entry: &Entry, tables: &mut Tables<'_>) -> Result<(), FoldError> {
+        file::forget(entry, tables)
+    }
+
+    fn blobs(
+        &self,
+        r: &Reader<'_>,
+        show: &mut dyn FnMut(Blob) -> Result<(), store::Error>,
+    ) -> Result<(), store::Error> {
+        file::blobs(r, show)
     }
 }
 

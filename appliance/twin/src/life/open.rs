@@ -140,7 +140,10 @@ pub(super) async fn open(
         tracing::warn!(error = %crate::chain(&error), "no checkpoint made");
     }
     spawn_local(store.courier());
-    Ok(Inner { folder: folder.to_owned(), store, shared, peers, moved, noted: Default::default() })
+    let (folder, noted, uploading) = (folder.to_owned(), Default::default(), Default::default());
+    let inner = Inner { folder, store, shared, peers, moved, noted, uploading };
+    inner.sweep_soon();
+    Ok(inner)
 }
 
 /// Deliveries that wait to be told to one subscription; beyond, it reads again.

@@ -6,7 +6,8 @@ use std::{collections::VecDeque, rc::Rc};
 
 use capability::{
     chat::latest as chat, contacts::latest as contacts, experiences::latest as experiences,
-    experiences::latest::Verb, history::latest as history, wire::ConversationId,
+    experiences::latest::Verb, files::latest as files, history::latest as history,
+    wire::ConversationId,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -59,7 +60,15 @@ pub(crate) enum Topic {
     Chat { only: Option<Id16> },
     Contacts,
     Experiences,
+    Files(Place),
     History,
+}
+
+/// Whose items are followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    Folder(Id16),
+    Trash,
 }
 
 impl Subscription {
@@ -209,7 +218,8 @@ pub(crate) enum Found {
 
 impl Topic {
     fn new(view: &View<'_>, capability: &str, major: u32, topic: Value) -> Result<Self, Fault> {
-        if major != 1 || !(capability == "chat" || view.whole()) {
+        let shared = matches!(capability, "chat" | "files");
+        if major != 1 || !(shared || view.whole()) {
             return Err(if view.whole() { Fault::unknown_method() } else { Fault::only_shell() });
         }
         match capability {
@@ -221,6 +231,11 @@ impl Topic {
             }
             "contacts" => read(topic).map(|contacts::Topic {}| Self::Contacts),
             "experiences" => read(topic).map(|experiences::Topic {}| Self::Experiences),
+            "files" => {
+                let files::Topic { folder, trash } = read(topic)?;
+                let folder = view.folder(folder.as_ref(), Verb::See)?;
+                Ok(Self::Files(if trash { Place::Trash } else { Place::Folder(folder) }))
+            }
             "history" => read(topic).map(|history::Topic {}| Self::History),
             _ => Err(Fault::unknown_method()),
         }
@@ -236,6 +251,7 @@ impl Topic {
             Self::Chat { only } => events::chat(context, view, entries, *only),
             Self::Contacts => events::contacts(view, entries).map(Found::Events),
             Self::Experiences => events::experiences(view, entries).map(Found::Events),
+            Self::Files(place) => events::files(context, view, entries, *place),
             Self::History => events::history(view, entries).map(Found::Events),
         }
     }

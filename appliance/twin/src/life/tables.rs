@@ -1,6 +1,7 @@
 //! The tables of a twin's data: their names, keys and rows. Rows hold ids, times and the numbers
 //! of journal entries, never content: a text is read from its entry when it is shown, so an
-//! erased one is gone from everywhere at once.
+//! erased one is gone from everywhere at once. Only names of files are here, to find and sort them
+//! by; the fold takes them out when they are erased.
 //!
 //! | table | key | row |
 //! |---|---|---|
@@ -15,6 +16,11 @@
 //! | `grant` | grant | [`Grant`] |
 //! | `undone` | entry | the entry that undid it |
 //! | `held` | entry | [`Held`] |
+//! | `file` | item | [`File`] |
+//! | `file_in` | folder, files after folders, name, item | nothing |
+//! | `file_name` | item | [`Named`] |
+//! | `file_trash` | time, item | nothing |
+//! | `file_version` | item, entry | [`Version`] |
 
 use data_encoding::HEXLOWER;
 use link::TwinId;
@@ -32,6 +38,11 @@ pub(crate) const UNREAD: &str = "unread";
 pub(crate) const GRANT: &str = "grant";
 pub(crate) const UNDONE: &str = "undone";
 pub(crate) const HELD: &str = "held";
+pub(crate) const FILE: &str = "file";
+pub(crate) const FILE_IN: &str = "file_in";
+pub(crate) const FILE_NAME: &str = "file_name";
+pub(crate) const FILE_TRASH: &str = "file_trash";
+pub(crate) const FILE_VERSION: &str = "file_version";
 
 /// The key of the one row in [`ME`].
 pub(crate) const ME_KEY: &[u8] = b"me";
@@ -123,8 +134,10 @@ pub(crate) struct Message {
 pub(crate) struct Grant {
     pub(crate) grant: Id16,
     pub(crate) experience: String,
-    /// Of one conversation; of all without.
+    /// Of one conversation; of all without, if it is not of a folder.
     pub(crate) conversation: Option<Id16>,
+    /// Of a folder and all that is in it.
+    pub(crate) folder: Option<Id16>,
     pub(crate) add: bool,
     pub(crate) change: bool,
     /// Whether what was before the grant may be seen.
@@ -139,6 +152,39 @@ pub(crate) struct Held {
     pub(crate) conversation: Id16,
     pub(crate) capability: String,
     pub(crate) major: u16,
+}
+
+/// A file or a folder.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct File {
+    pub(crate) folder: Id16,
+    /// The entry that brought what a file holds; a folder has none.
+    pub(crate) version: Option<u64>,
+    /// How many versions are kept.
+    pub(crate) versions: u32,
+    pub(crate) made_ms: i64,
+    /// The entry that made it.
+    pub(crate) made: u64,
+    pub(crate) changed_ms: i64,
+    pub(crate) trashed_ms: Option<i64>,
+    pub(crate) rev: u64,
+}
+
+/// The name of a file or folder.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Named {
+    /// The entry that has it in its content.
+    pub(crate) seq: u64,
+    pub(crate) name: String,
+}
+
+/// What a file held.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Version {
+    pub(crate) size: u64,
+    /// Where it lies, if not in its entry.
+    pub(crate) blob: Option<store::Blob>,
+    pub(crate) made_ms: i64,
 }
 
 /// The place of a message in its conversation. Ordered as messages are shown.
@@ -178,6 +224,26 @@ pub(crate) fn active(active_ms: i64, conversation: Id16) -> Vec<u8> {
     [&sortable(active_ms)[..], &conversation.0].concat()
 }
 
+/// Key of an item in [`FILE_IN`]. A name has no zero byte and at most 255 bytes.
+pub(crate) fn file_in(file: &File, name: &str, item: Id16) -> Vec<u8> {
+    [&file_named(file.folder, file.version.is_some(), name)[..], &item.0].concat()
+}
+
+/// What the keys of all items of this name in a folder begin with.
+pub(crate) fn file_named(folder: Id16, is_file: bool, name: &str) -> Vec<u8> {
+    [&folder.0[..], &[u8::from(is_file)], name.as_bytes(), &[0]].concat()
+}
+
+/// Key of an item in [`FILE_TRASH`].
+pub(crate) fn file_trash(trashed_ms: i64, item: Id16) -> Vec<u8> {
+    [&sortable(trashed_ms)[..], &item.0].concat()
+}
+
+/// Key of a version in [`FILE_VERSION`].
+pub(crate) fn file_version(item: Id16, seq: u64) -> Vec<u8> {
+    [&item.0[..], &seq.to_be_bytes()].concat()
+}
+
 /// Bytes that sort as the times do.
 fn sortable(time_ms: i64) -> [u8; 8] {
     (time_ms.cast_unsigned() ^ SIGN).to_be_bytes()
@@ -188,6 +254,11 @@ const SIGN: u64 = 1 << 63;
 /// A 16-byte id, hexadecimal in text.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Id16(pub(crate) [u8; 16]);
+
+impl Id16 {
+    /// The folder that holds everything; no row is about it.
+    pub(crate) const ROOT: Self = Self([0; 16]);
+}
 
 impl std::fmt::Display for Id16 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -244,6 +315,14 @@ pub(crate) trait Rows: ReadTables {
         let (conversation, mark) = Mark::from_key(&key).ok_or_else(lost)?;
         let row = self.row(MESSAGE, &key)?.ok_or_else(lost)?;
         Ok(Some((conversation, mark, row)))
+    }
+
+    fn file(&self, item: Id16) -> Result<Option<File>, Error> {
+        self.row(FILE, &item.0)
+    }
+
+    fn file_name(&self, item: Id16) -> Result<Option<Named>, Error> {
+        self.row(FILE_NAME, &item.0)
     }
 
     fn undone_by(&self, seq: u64) -> Result<Option<u64>, Error> {

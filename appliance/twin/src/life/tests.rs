@@ -5,6 +5,7 @@ mod chat;
 mod contacts;
 mod erase;
 mod events;
+mod files;
 mod forks;
 mod grants;
 mod history;

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use capability::{
     chat::latest::Person,
     experiences::latest::Verb,
-    wire::{ConversationId, PersonId},
+    wire::{ConversationId, ItemId, PersonId},
 };
 use data_encoding::HEXLOWER;
 use link::TwinId;
@@ -15,7 +15,7 @@ use store::{Direction, ReadTables as _, Reader};
 use super::{Shared, Used, person};
 use crate::life::{
     Fault,
-    tables::{Conversation, GRANT, Grant, Id16, Me, Message, Rows as _, parsed},
+    tables::{Conversation, File, GRANT, Grant, Id16, Me, Message, Rows as _, parsed},
 };
 
 /// Who calls.
@@ -33,6 +33,16 @@ pub enum Caller {
         /// The public id of the session.
         session: String,
     },
+}
+
+impl Caller {
+    /// Whose an upload is; the person is the one without a name.
+    pub(crate) fn owner(&self) -> &str {
+        match self {
+            Self::Person { .. } => "",
+            Self::Experience { name, .. } => name,
+        }
+    }
 }
 
 /// One state of the twin as one caller may see it.
@@ -140,8 +150,90 @@ impl<'r> View<'r> {
     }
 }
 
+impl View<'_> {
+    /// An item that this caller may do this with.
+    pub(crate) fn item(&self, id: &ItemId, verb: Verb) -> Result<(Id16, File), Fault> {
+        let id = Id16(id.bytes());
+        let file = self.r.file(id)?.ok_or_else(Fault::not_found)?;
+        self.may_item(id, verb)?;
+        Ok((id, file))
+    }
+
+    /// A folder that this caller may do this with; the topmost that they see unless they name one.
+    pub(crate) fn folder(&self, id: Option<&ItemId>, verb: Verb) -> Result<Id16, Fault> {
+        let id = match id {
+            Some(id) => Id16(id.bytes()),
+            None => self.top()?.ok_or_else(Fault::not_found)?,
+        };
+        if id != Id16::ROOT && self.r.file(id)?.is_none_or(|file| file.version.is_some()) {
+            return Err(Fault::not_found());
+        }
+        self.may_item(id, verb)?;
+        Ok(id)
+    }
+
+    /// The topmost folder of this caller: the first that an experience was given and that is there.
+    pub(crate) fn top(&self) -> Result<Option<Id16>, Fault> {
+        let Who::Experience { grants, .. } = &self.who else { return Ok(Some(Id16::ROOT)) };
+        for folder in grants.iter().rev().filter_map(|grant| grant.folder) {
+            if folder == Id16::ROOT || self.r.file(folder)?.is_some() {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether this is the topmost that the caller sees.
+    pub(crate) fn is_top(&self, id: Id16) -> bool {
+        match &self.who {
+            Who::Person => id == Id16::ROOT,
+            Who::Experience { grants, .. } => grants.iter().any(|grant| grant.folder == Some(id)),
+        }
+    }
+
+    /// As [`View::may`], for an item: it is granted with each folder that it lies in.
+    pub(crate) fn may_item(&self, id: Id16, verb: Verb) -> Result<(), Fault> {
+        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
+        let above = above(&self.r, id)?;
+        let made = self.r.file(id)?.map_or(0, |file| file.made);
+        let mut fault = Fault::not_found();
+        for grant in grants {
+            let Some(folder) = grant.folder.filter(|folder| above.contains(folder)) else {
+                continue;
+            };
+            // What was there before the grant may be a part of it or not; its folder always is.
+            if folder != id && !grant.history && made < grant.seq {
+                continue;
+            }
+            let allowed = match verb {
+                Verb::See => true,
+                Verb::Add => grant.add,
+                Verb::Change => grant.change,
+            };
+            if allowed {
+                self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(grant.grant);
+                return Ok(());
+            }
+            fault = Fault::not_granted();
+        }
+        Err(fault)
+    }
+}
+
+/// An item and all folders that it lies in, the nearest first.
+pub(crate) fn above(r: &Reader<'_>, mut id: Id16) -> Result<Vec<Id16>, Fault> {
+    let mut above = vec![id];
+    while id != Id16::ROOT {
+        // Of an item that is gone nothing more is known.
+        let Some(file) = r.file(id)? else { break };
+        id = file.folder;
+        above.push(id);
+    }
+    Ok(above)
+}
+
 fn covers(grant: &Grant, conversation: Id16) -> bool {
-    grant.conversation.is_none_or(|one| one == conversation)
+    grant.folder.is_none() && grant.conversation.is_none_or(|one| one == conversation)
 }
 
 /// All grants, or those of one experience, the newest first.

@@ -3,7 +3,7 @@
 
 use capability::{
     experiences::latest::{From, Give, Grant, Grants, ListGrants, Revoke, Thing, ThingKind, Verb},
-    wire::{ConversationId, Done},
+    wire::{ConversationId, Done, ItemId},
 };
 use store::{ReadAll as _, Writer};
 
@@ -12,7 +12,7 @@ use crate::life::{
     Fault,
     kinds::{
         append,
-        grant::{GIVEN, Given, REVOKED, Revoked},
+        grant::{FOLDER_GIVEN, FolderGiven, GIVEN, Given, REVOKED, Revoked},
     },
     tables::{self, GRANT, Id16, Rows as _},
 };
@@ -25,10 +25,12 @@ pub(super) fn grants(view: &View<'_>, q: &ListGrants) -> Result<Grants, Fault> {
 }
 
 pub(super) fn grant(c: &Context, w: &mut Writer<'_>, q: &Give) -> Result<Grant, Fault> {
-    let ThingKind::Conversation = q.kind;
     let grant = Id16(q.id.bytes());
     if w.reader().row::<tables::Grant>(GRANT, &grant.0)?.is_some() {
         return Err(Fault::id_taken());
+    }
+    if q.kind == ThingKind::Folder {
+        return grant_folder(c, w, q, grant);
     }
     let given = Given {
         grant,
@@ -39,6 +41,30 @@ pub(super) fn grant(c: &Context, w: &mut Writer<'_>, q: &Give) -> Result<Grant, 
         history: q.from == From::History,
     };
     append(w, &c.by(), GIVEN, &given, None::<&()>)?;
+    shown(c, w, grant)
+}
+
+fn grant_folder(c: &Context, w: &mut Writer<'_>, q: &Give, grant: Id16) -> Result<Grant, Fault> {
+    let folder = match q.thing.as_str() {
+        "all" => Id16::ROOT,
+        id => {
+            let id: ItemId = id.parse().map_err(|_| Fault::not_found())?;
+            c.view(w.reader())?.folder(Some(&id), Verb::See)?
+        }
+    };
+    let given = FolderGiven {
+        grant,
+        experience: q.experience.to_string(),
+        folder,
+        add: q.verbs.contains(&Verb::Add),
+        change: q.verbs.contains(&Verb::Change),
+        history: q.from == From::History,
+    };
+    append(w, &c.by(), FOLDER_GIVEN, &given, None::<&()>)?;
+    shown(c, w, grant)
+}
+
+fn shown(c: &Context, w: &Writer<'_>, grant: Id16) -> Result<Grant, Fault> {
     let row = w.reader().row(GRANT, &grant.0)?;
     show::grant(&c.view(w.reader())?, &row.ok_or_else(|| Fault::inside("a grant was lost"))?)
 }
@@ -46,8 +72,10 @@ pub(super) fn grant(c: &Context, w: &mut Writer<'_>, q: &Give) -> Result<Grant, 
 pub(super) fn revoke(c: &Context, w: &mut Writer<'_>, q: &Revoke) -> Result<Done, Fault> {
     let grant = Id16(q.grant.bytes());
     let row: Option<tables::Grant> = w.reader().row(GRANT, &grant.0)?;
-    let tables::Grant { experience, conversation, .. } = row.ok_or_else(Fault::not_found)?;
-    let revoked = Revoked { grant, experience, conversation };
+    let tables::Grant { experience, conversation, folder, .. } =
+        row.ok_or_else(Fault::not_found)?;
+    let folder = folder.is_some();
+    let revoked = Revoked { grant, experience, conversation, folder };
     let at = append(w, &c.by(), REVOKED, &revoked, None::<&()>)?;
     w.vault_delete(&names::used(grant))?;
     Ok(Done { at })

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, ReadAll as _, Writer};
 
-use super::{Context, View, chat, contacts, identity, once, page, person, show};
+use super::{Context, View, chat, contacts, files, identity, once, page, person, show};
 use crate::life::{
     Fault,
     kinds::{self, Line, Undo as Rule, append, contact, identity as me, message, read},
@@ -216,6 +216,7 @@ pub(super) fn undo(c: &Context, w: &mut Writer<'_>, q: &UndoIt) -> Result<Undone
         read::READ => undo_read(c, w, &entry),
         contact::CHANGED => contacts::undo(c, w, entry.seq, &shape(&entry)?),
         me::PROFILE => identity::undo(c, w, entry.seq, &shape(&entry)?),
+        kind if kind.starts_with("files.") => files::undo(c, w, &entry),
         _ => Err(Fault::cannot_undo()),
     }?;
     Ok(Undone { seq, asked_peer: item.undo == Undo::AskPeer })
@@ -277,9 +278,11 @@ pub(super) fn erase(c: &Context, w: &mut Writer<'_>, q: &Erase) -> Result<Erased
     if !(1..=200).contains(&q.seqs.len()) {
         return Err(Fault::malformed().field("seqs", "1 to 200 entries can be erased at a time"));
     }
-    let mut present = Vec::new();
+    let (mut present, mut files) = (Vec::new(), false);
     for seq in &q.seqs {
-        w.entry(*seq)?.ok_or_else(|| Fault::not_found().with("seq", seq.to_string()))?;
+        let entry = w.entry(*seq)?;
+        files |= entry.as_ref().is_some_and(|entry| entry.kind.starts_with("files."));
+        entry.ok_or_else(|| Fault::not_found().with("seq", seq.to_string()))?;
         if w.content(*seq)?.is_some() && !present.contains(seq) {
             present.push(*seq);
         }
@@ -289,6 +292,9 @@ pub(super) fn erase(c: &Context, w: &mut Writer<'_>, q: &Erase) -> Result<Erased
     }
     w.erase(&present, c.now_ms, c.by().actor)?;
     once::blank(w)?;
+    if files {
+        w.sweep_by(c.now_ms)?;
+    }
     post::erased(w, &present, |r, capability, body, about| match capability {
         "contacts" => contacts::instead(r, body, about, &present),
         _ => Ok(Instead::Nothing),

@@ -181,6 +181,10 @@ pub(crate) fn wire_id(id: &TwinId) -> Result<capability::wire::TwinId, Fault> {
 /// A grant.
 pub(crate) fn grant(view: &View<'_>, row: &tables::Grant) -> Result<Grant, Fault> {
     let title = match row.conversation {
+        None if row.folder.is_some() => {
+            let folder = row.folder.unwrap_or(Id16::ROOT);
+            view.r.file_name(folder)?.map(|named| named.name)
+        }
         Some(id) => match view.r.conversation(id)? {
             Some(conversation) => Some(view.person(&conversation.with)?.name),
             None => None,
@@ -190,12 +194,14 @@ pub(crate) fn grant(view: &View<'_>, row: &tables::Grant) -> Result<Grant, Fault
     let used = view.r.vault_get(&names::used(row.grant))?;
     let used = used.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
     let wrong = |_| Fault::inside("a grant has unusable names");
-    let thing = row.conversation.map_or_else(|| "all".to_owned(), |id| id.to_string());
+    let chosen = row.conversation.or(row.folder).filter(|id| *id != Id16::ROOT);
+    let thing = chosen.map_or_else(|| "all".to_owned(), |id| id.to_string());
+    let kind = if row.folder.is_some() { ThingKind::Folder } else { ThingKind::Conversation };
     let verbs = [(true, Verb::See), (row.add, Verb::Add), (row.change, Verb::Change)];
     Ok(Grant {
         grant: capability::wire::GrantId::from_bytes(row.grant.0),
         experience: row.experience.parse().map_err(wrong)?,
-        kind: ThingKind::Conversation,
+        kind,
         thing: thing.parse().map_err(wrong)?,
         title,
         verbs: verbs.into_iter().filter(|(given, _)| *given).map(|(_, verb)| verb).collect(),

@@ -1,4 +1,4 @@
-//! `grant.given`, `grant.revoked`: what experiences may use. Neither can be undone: giving again
+//! `grant.given`, `grant.folder_given`, `grant.revoked`: what experiences may use. Neither can be undone: giving again
 //! is a choice of its own.
 
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,13 @@ use super::{Kind, Line, shape};
 use crate::life::tables::{self, GRANT, Id16, put};
 
 pub(crate) const GIVEN: &str = "grant.given";
+/// A kind of its own: an older release would take it for a grant of all conversations.
+pub(crate) const FOLDER_GIVEN: &str = "grant.folder_given";
 pub(crate) const REVOKED: &str = "grant.revoked";
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: GIVEN, fold: given, line: given_line },
+    Kind { name: FOLDER_GIVEN, fold: folder_given, line: folder_given_line },
     Kind { name: REVOKED, fold: revoked, line: revoked_line },
 ];
 
@@ -28,6 +31,17 @@ pub(crate) struct Given {
     pub(crate) history: bool,
 }
 
+/// A folder was chosen for an experience.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct FolderGiven {
+    pub(crate) grant: Id16,
+    pub(crate) experience: String,
+    pub(crate) folder: Id16,
+    pub(crate) add: bool,
+    pub(crate) change: bool,
+    pub(crate) history: bool,
+}
+
 /// A grant was taken back.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Revoked {
@@ -35,13 +49,42 @@ pub(crate) struct Revoked {
     pub(crate) experience: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) conversation: Option<Id16>,
+    /// It was of a folder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) folder: bool,
 }
 
 fn given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Given { grant, experience, conversation, add, change, history } = shape(entry)?;
+    let (since_ms, seq, folder) = (entry.time_ms, entry.seq, None);
+    let row = tables::Grant {
+        grant,
+        experience,
+        conversation,
+        folder,
+        add,
+        change,
+        history,
+        since_ms,
+        seq,
+    };
+    Ok(put(t, GRANT, &grant.0, &row)?)
+}
+
+fn folder_given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
+    let FolderGiven { grant, experience, folder, add, change, history } = shape(entry)?;
     let (since_ms, seq) = (entry.time_ms, entry.seq);
-    let row =
-        tables::Grant { grant, experience, conversation, add, change, history, since_ms, seq };
+    let row = tables::Grant {
+        grant,
+        experience,
+        conversation: None,
+        folder: Some(folder),
+        add,
+        change,
+        history,
+        since_ms,
+        seq,
+    };
     Ok(put(t, GRANT, &grant.0, &row)?)
 }
 
@@ -56,8 +99,21 @@ fn given_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
     Some(line("grant.given", experience, conversation))
 }
 
+fn folder_given_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
+    let FolderGiven { experience, .. } = shape(entry).ok()?;
+    Some(folder_line("grant.given_folder", experience))
+}
+
+fn folder_line(key: &str, experience: String) -> Line {
+    let args = [("experience".to_owned(), experience)].into();
+    Line { key: key.to_owned(), args, ..Line::default() }
+}
+
 fn revoked_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
-    let Revoked { experience, conversation, .. } = shape(entry).ok()?;
+    let Revoked { experience, conversation, folder, .. } = shape(entry).ok()?;
+    if folder {
+        return Some(folder_line("grant.revoked_folder", experience));
+    }
     Some(line("grant.revoked", experience, conversation))
 }
 

@@ -182,6 +182,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Browser<S> {
 
     /// The next answer; `None` when the twin closed without one.
     pub(super) async fn answer(&mut self) -> Option<Answer> {
+        self.answer_to("").await
+    }
+
+    /// As [`Browser::answer`], to a request of this method: one to `HEAD` has no body.
+    pub(super) async fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let mut bytes = Vec::new();
         let head = loop {
             if let Some(end) = bytes.windows(4).position(|part| part == b"\r\n\r\n") {
@@ -196,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Browser<S> {
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let mut answer = Answer { status, head, body: Vec::new() };
         let length: usize = answer.header("content-length").map_or(0, |text| text.parse().unwrap());
-        if status != 304 {
+        if status != 304 && method != "HEAD" {
             answer.body = vec![0; length];
             self.0.read_exact(&mut answer.body).await.ok()?;
         }

@@ -1,0 +1,189 @@
+//! Bytes on their way in and out: who may send some, going on with what was interrupted, and finding
+//! what a link leads to. Never decides what becomes of them: that is a call of `files`.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+
+use capability::{experiences::latest::Verb, wire::UploadId};
+use data_encoding::BASE64;
+use store::{Append, Contents, Upload};
+
+use super::{
+    Caller, Fault, Inner, Life,
+    api::files::list,
+    aside_fault,
+    tables::{Id16, Rows as _},
+};
+
+/// Uploads that somebody is adding to.
+pub(super) type Busy = Rc<RefCell<BTreeSet<[u8; 16]>>>;
+
+/// Bytes being added to an upload. Dropped without [`Adding::keep`] nothing was added.
+pub(crate) struct Adding {
+    /// Away while a chunk is being written.
+    append: Option<Append>,
+    id: [u8; 16],
+    busy: Busy,
+}
+
+/// What a link leads to.
+pub(crate) struct Found {
+    pub(crate) name: Option<String>,
+    pub(crate) media_type: Option<String>,
+    pub(crate) bytes: Bytes,
+}
+
+/// Bytes of a version.
+pub(crate) enum Bytes {
+    Blob(Contents),
+    Inline(Vec<u8>),
+}
+
+impl Life {
+    /// Begins an upload of so many bytes.
+    pub(crate) async fn begin_upload(
+        &self,
+        caller: &Caller,
+        size: u64,
+    ) -> Result<(UploadId, Upload), Fault> {
+        self.may_send(caller)?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Fault::failed())?;
+        let begun = self.0.store.begin_upload(id, caller.owner(), size, crate::clock_ms()).await;
+        if matches!(begun, Err(store::Error::Full { .. })) {
+            // Something that was given up may still lie there.
+            self.sweep_soon();
+        }
+        Ok((UploadId::from_bytes(id), begun?))
+    }
+
+    /// How far an upload is.
+    pub(crate) fn upload(&self, caller: &Caller, id: &UploadId) -> Result<Upload, Fault> {
+        self.may_send(caller)?;
+        self.0.store.upload(id.bytes(), caller.owner())?.ok_or_else(Fault::not_found)
+    }
+
+    /// Goes on with an upload; `None` while somebody else does.
+    pub(crate) fn add(&self, caller: &Caller, id: &UploadId) -> Result<Option<Adding>, Fault> {
+        self.may_send(caller)?;
+        let id = id.bytes();
+        let busy = self.0.uploading.clone();
+        if busy.borrow().contains(&id) {
+            return Ok(None);
+        }
+        let append = self.0.store.append(id, caller.owner())?.ok_or_else(Fault::not_found)?;
+        busy.borrow_mut().insert(id);
+        Ok(Some(Adding { append: Some(append), id, busy }))
+    }
+
+    /// Gives an upload up.
+    pub(crate) async fn drop_upload(&self, caller: &Caller, id: &UploadId) -> Result<(), Fault> {
+        self.upload(caller, id)?;
+        self.0.store.drop_upload(id.bytes(), crate::clock_ms()).await?;
+        self.sweep_soon();
+        Ok(())
+    }
+
+    /// What a link leads to, if this caller may see it.
+    pub(crate) async fn version(
+        &self,
+        caller: &Caller,
+        item: [u8; 16],
+        version: u64,
+    ) -> Result<Found, Fault> {
+        let id = Id16(item);
+        let context = self.0.context(caller);
+        let (words, blob, name) = self.0.store.read(|r| {
+            let view = context.view(*r)?;
+            view.may_item(id, Verb::See)?;
+            let row = list::row(&view, id, Some(version))?.ok_or_else(Fault::not_found)?;
+            let words = list::words(&view, Some(version))?.ok_or_else(Fault::not_found)?;
+            let name = view.r.file_name(id)?.map(|named| named.name);
+            Ok::<_, Fault>((words, row.blob, name))
+        })?;
+        self.note_use(&context.used).await;
+        let bytes = match blob {
+            Some(blob) => {
+                let store = self.0.store.clone();
+                Bytes::Blob(aside_fault(move || Ok(store.contents(blob)?)).await?)
+            }
+            None => {
+                let bytes = BASE64.decode(words.bytes.unwrap_or_default().as_bytes());
+                Bytes::Inline(bytes.map_err(|_| Fault::damaged_file())?)
+            }
+        };
+        Ok(Found { name, media_type: words.media_type, bytes })
+    }
+
+    /// Sweeps what nothing names any more, if that is due, beside everything else.
+    pub(crate) fn sweep_soon(&self) {
+        self.0.sweep_soon();
+    }
+
+    /// Sending is of use only to who may put something somewhere.
+    fn may_send(&self, caller: &Caller) -> Result<(), Fault> {
+        let context = self.0.context(caller);
+        self.0.store.read(|r| context.view(*r)?.folder(None, Verb::Add).map(drop))
+    }
+}
+
+impl Inner {
+    pub(super) fn sweep_soon(&self) {
+        let now_ms = crate::clock_ms();
+        match self.store.sweep_due() {
+            Ok(Some(due)) if due <= now_ms => {}
+            Ok(_) => return,
+            Err(error) => {
+                return tracing::warn!(error = %crate::chain(&error), "no look for what is over");
+            }
+        }
+        let store = self.store.clone();
+        // Nobody waits for it: what it could not do is due still.
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = store.sweep(now_ms) {
+                tracing::warn!(error = %crate::chain(&error), "what is over was not removed");
+            }
+        }));
+    }
+}
+
+impl Adding {
+    /// How far the upload is with what was added.
+    pub(crate) fn offset(&self) -> u64 {
+        self.append.as_ref().map_or(0, Append::offset)
+    }
+
+    /// Bytes that are still missing.
+    pub(crate) fn missing(&self) -> u64 {
+        self.append.as_ref().map_or(0, Append::missing)
+    }
+
+    /// Adds bytes; those beyond the upload's size are left away.
+    pub(crate) async fn add(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            let mut append = self.append.take().ok_or_else(Fault::failed)?;
+            let taken = append.take(bytes);
+            if append.is_full() {
+                append = aside_fault(move || append.flush().map(|()| append).map_err(Fault::from))
+                    .await?;
+            }
+            self.append = Some(append);
+            if taken == 0 {
+                break;
+            }
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Makes what was added durable.
+    pub(crate) async fn keep(mut self) -> Result<Upload, Fault> {
+        let append = self.append.take().ok_or_else(Fault::failed)?;
+        aside_fault(move || Ok(append.commit()?)).await
+    }
+}
+
+impl Drop for Adding {
+    fn drop(&mut self) {
+        self.busy.borrow_mut().remove(&self.id);
+    }
+}
