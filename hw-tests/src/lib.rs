@@ -3,6 +3,7 @@
 //! Knows the product only by its command line, its routes and `/proc`; never links any of it.
 
 mod events;
+mod machine;
 mod node;
 mod person;
 mod procs;
@@ -13,11 +14,12 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 pub use events::Events;
+pub use machine::{Console, Firmware, Image, Machine};
 pub use node::{Node, Options, Spoken, free_port, program, reachable, red_team};
 pub use person::{Answer, Fault, Person, fresh_id, raw};
 pub use procs::{Memory, Process, Role};
 pub use talk::{Pair, conversation_texts};
-pub use tls::any_certificate;
+pub use tls::{Secure, any_certificate};
 
 /// What went wrong, for whoever reads the test's output.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -390,6 +390,14 @@ pub fn red_team() -> Result<PathBuf> {
     built("red-team")
 }
 
+/// The program that makes images.
+///
+/// # Errors
+/// If it isn't built.
+pub(crate) fn image_build() -> Result<PathBuf> {
+    built("image-build")
+}
+
 fn built(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe()?;
     let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join(name));

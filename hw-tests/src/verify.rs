@@ -53,7 +53,8 @@ fn steps(depth: Depth, count: &mut Count) -> Result<(), &'static str> {
     }
     let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     cargo("lints", &lints)?;
-    cargo("build", &["build", "--package", "hometwin", "--package", "red-team", "--quiet"])?;
+    let programs = ["build", "--package", "hometwin", "--package", "red-team"];
+    cargo("build", &[&programs[..], &["--package", "image-build", "--quiet"]].concat())?;
     timed("tests", || tests(depth, count))
 }
 

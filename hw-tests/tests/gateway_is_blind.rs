@@ -4,60 +4,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hw_tests::{Node, Options, Result, any_certificate, fresh_id, skip};
+use hw_tests::{Node, Options, Secure, fresh_id, skip};
 use rustix::process::Signal;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::json;
-
-/// A TLS client of one twin: a request per connection.
-struct Client {
-    port: u16,
-    name: String,
-    authority: String,
-    config: Arc<ClientConfig>,
-}
-
-impl Client {
-    fn new(port: u16, name: &str) -> Result<Self> {
-        let name = format!("{name}.localhost");
-        Ok(Self { port, authority: format!("{name}:{port}"), name, config: any_certificate()? })
-    }
-
-    fn open(&self) -> Result<StreamOwned<ClientConnection, TcpStream>> {
-        let name = ServerName::try_from(self.name.clone())?;
-        let tcp = TcpStream::connect(("127.0.0.1", self.port))?;
-        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(StreamOwned::new(ClientConnection::new(self.config.clone(), name)?, tcp))
-    }
-
-    /// Head and body of the answer.
-    fn post(&self, path: &str, cookie: &str, body: &serde_json::Value) -> Result<(String, String)> {
-        let body = body.to_string();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nCookie: {cookie}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len(),
-            host = self.authority,
-        );
-        let mut stream = self.open()?;
-        stream.write_all(request.as_bytes())?;
-        let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer) {
-            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-                return Err(error.into());
-            }
-            Ok(_) | Err(_) => {}
-        }
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) =
-            text.split_once("\r\n\r\n").ok_or_else(|| format!("cut off: {text:?}"))?;
-        Ok((head.to_owned(), body.to_owned()))
-    }
-}
 
 /// The address that this machine would use towards others; nothing is sent to find it.
 fn own_address() -> std::io::Result<std::net::IpAddr> {
@@ -96,7 +47,7 @@ fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
     let node = Node::start(&options).unwrap();
     let url = node.verb(&["twin", "pair", "ann"]).unwrap().url().unwrap();
     assert!(url.starts_with("https://ann."), "{url}");
-    let client = Client::new(node.port(), "ann").unwrap();
+    let client = Secure::new(node.port(), "ann").unwrap();
     let (_, code) = url.split_once('#').unwrap();
     let (head, _) = client.post("/api/identity/1/pair", "", &json!({ "code": code })).unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -136,7 +87,7 @@ fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
 fn a_twin_is_served_only_under_its_own_name() {
     let options = Options { listen: "0.0.0.0:0".into(), ..Options::people(&["ann", "bob"]) };
     let node = Node::start(&options).unwrap();
-    let mut client = Client::new(node.port(), "ann").unwrap();
+    let mut client = Secure::new(node.port(), "ann").unwrap();
     client.authority = format!("bob.localhost:{}", node.port());
     let (head, _) = client.post("/api/identity/1/me", "", &json!({})).unwrap();
     assert!(head.starts_with("HTTP/1.1 421"), "{head}");

@@ -51,6 +51,7 @@ const BANNED: &[(&str, &str)] = &[
 
 /// In the tree in two versions, and why that can't be helped now.
 const TWICE: &[(&str, &str)] = &[
+    ("bitflags", "fatfs, which only makes images, still takes 1"),
     ("constant_time_eq", "zip has moved on before blake3"),
     ("embedded-io", "postcard takes both for its optional readers"),
     ("fearless_simd", "hayro and the renderer below it are a release apart"),

@@ -35,6 +35,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker", &["handover"]),
     // The one program file.
     ("hometwin", &["executor", "gateway", "twin", "handover", "worker"]),
+    // The image: a program that makes it, and the first program inside it. Neither is linked with the
+    // product, which the one puts in as a file.
+    ("initrd", &[]),
+    ("image-build", &["initrd"]),
     // Tests see the product from outside.
     ("hw-tests", &["capability"]),
     // An intruder sees it from inside: it is the product, with one process that does as it likes.

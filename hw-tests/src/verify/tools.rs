@@ -1,4 +1,4 @@
-//! What some tests need: a Chromium, node and the packages of `hw-tests/browser`, and promtool.
+//! What some tests need: a Chromium, node and the packages of `hw-tests/browser`, promtool, mmdebstrap.
 //!
 //! Installs only from Debian and only as root; never fails: a test that lacks something says so
 //! itself and is counted as skipped.
@@ -14,6 +14,9 @@ use std::process::{Command, Stdio};
 pub(crate) fn prepare(browser: &Path) {
     if let Err(error) = promtool() {
         println!("metrics will not be checked by promtool: {error}");
+    }
+    if !on_path("mmdebstrap") && !install(&["mmdebstrap"]) {
+        println!("the image will not be built; it needs: apt install mmdebstrap");
     }
     let missing: Vec<&str> = NEEDED
         .iter()

@@ -1,0 +1,275 @@
+//! A computer of its own, emulated: built from an image, switched on, looked at from outside by its
+//! console and its one door, and switched off without a word.
+//!
+//! QEMU is that of the image's own tools. The network ends at the machine, but for the one port.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::{Result, free_port, node, until};
+
+/// A disk image as it is flashed.
+pub struct Image {
+    path: PathBuf,
+}
+
+impl Image {
+    /// Builds the headless image around the program that all tests use; what is built already is
+    /// taken from the cache.
+    ///
+    /// # Errors
+    /// If the build fails. A machine or a user that can't build one gives the reason as `Ok(Err)`.
+    pub fn build() -> Result<std::result::Result<Self, String>> {
+        let mut command = Command::new(node::image_build()?);
+        command.args(["build", "--flavour", "headless", "--arch", "x86_64", "--unlocked"]);
+        let said = command.arg("--program").arg(crate::program()?).stdin(Stdio::null()).output()?;
+        let err = String::from_utf8_lossy(&said.stderr).into_owned();
+        let out = String::from_utf8_lossy(&said.stdout).into_owned();
+        match said.status.code() {
+            Some(0) => Ok(Ok(Self { path: out.trim().into() })),
+            Some(3) => Ok(Err(err)),
+            Some(_) | None => Err(format!("no image: {err}").into()),
+        }
+    }
+
+    /// What `inspect` says of it.
+    ///
+    /// # Errors
+    /// If the image is not whole.
+    pub fn inspect(&self) -> Result<String> {
+        inspect(&self.path, None)
+    }
+}
+
+/// What starts the machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Firmware {
+    /// Nothing: the emulator loads the image's kernel itself, and no firmware takes of the memory.
+    Direct,
+    /// UEFI, as on a real board: it finds the boot loader on the disk.
+    Uefi,
+}
+
+/// A machine with a disk of its own.
+pub struct Machine {
+    folder: TempDir,
+    port: u16,
+    /// Ports of this computer that lead to doors which should be closed.
+    other_ports: Vec<u16>,
+    running: Option<Child>,
+}
+
+impl Machine {
+    /// A machine whose disk is larger than the image, as every real one is.
+    ///
+    /// # Errors
+    /// If there is no room for the disk.
+    pub fn new(image: &Image) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let disk = folder.path().join("disk");
+        let copied =
+            Command::new("cp").arg("--sparse=always").arg(&image.path).arg(&disk).status()?;
+        if !copied.success() {
+            return Err("the image can't be copied".into());
+        }
+        fs::File::options().write(true).open(&disk)?.set_len(1 << 30)?;
+        let other_ports = CLOSED.iter().map(|_| free_port()).collect::<Result<_>>()?;
+        Ok(Self { folder, port: free_port()?, other_ports, running: None })
+    }
+
+    /// Switches it on.
+    ///
+    /// # Errors
+    /// If the emulator can't be started.
+    pub fn start(&mut self, firmware: Firmware, memory_mib: u32) -> Result<Console> {
+        let path = self.folder.path().join("console");
+        fs::write(&path, "")?;
+        let doors = self.other_ports.iter().zip(CLOSED).chain([(&self.port, &443)]);
+        let forward = |(port, door): (&u16, &u16)| format!(",hostfwd=tcp:127.0.0.1:{port}-:{door}");
+        let doors: String = doors.map(forward).collect();
+        let network = format!("user,model=virtio-net-pci,restrict=on{doors}");
+        let memory = memory_mib.to_string();
+        let mut command = self.tool("qemu-system-x86_64")?;
+        command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2"]);
+        command.args(["-m", &memory, "-display", "none", "-monitor", "none", "-no-reboot"]);
+        command.args(["-serial", "file:/here/console", "-nic", &network]);
+        command.args(["-drive", "if=none,id=disk,format=raw,file=/here/disk"]);
+        match firmware {
+            Firmware::Direct => self.direct(&mut command)?,
+            Firmware::Uefi => self.uefi(&mut command)?,
+        }
+        let log = fs::File::create(self.folder.path().join("emulator"))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let running = command.spawn()?;
+        let console = Console { path, emulator: running.id() };
+        self.running = Some(running);
+        Ok(console)
+    }
+
+    /// Takes the power away.
+    pub fn cut_power(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.kill();
+            let _ = running.wait();
+        }
+    }
+
+    /// The port of this computer that leads to the machine's door.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ports of this computer that lead to doors which nobody should open.
+    #[must_use]
+    pub fn other_ports(&self) -> Vec<u16> {
+        self.other_ports.clone()
+    }
+
+    /// The processor time that it has taken so far.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        let pid = self.running.as_ref().map(Child::id).unwrap_or_default();
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after = text.rsplit(") ").next().unwrap_or_default();
+        let ticks = after.split(' ').skip(11).take(2).filter_map(|n| n.parse::<u64>().ok());
+        Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
+
+    /// What `inspect` says of its disk.
+    ///
+    /// # Errors
+    /// If the system on it is not whole.
+    pub fn inspect(&self) -> Result<String> {
+        inspect(&self.folder.path().join("disk"), None)
+    }
+
+    /// The settings of the firmware are its own; what goes to the console is asked for in the one way
+    /// that leaves the image as it is.
+    fn uefi(&self, command: &mut Command) -> Result<()> {
+        let copied = self.tool("cp")?.args([VARIABLES, "/here/variables"]).status()?;
+        if !copied.success() {
+            return Err("the tools have no firmware".into());
+        }
+        let code = format!("if=pflash,format=raw,unit=0,readonly=on,file={CODE}");
+        // Without an order the firmware looks for a system in the network first.
+        command.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+        command.args(["-drive", &code]);
+        command.args(["-drive", "if=pflash,format=raw,unit=1,file=/here/variables"]);
+        let extra = format!("type=11,value=io.systemd.stub.kernel-cmdline-extra={TALK}");
+        command.args(["-smbios", &extra]);
+        Ok(())
+    }
+
+    /// Kernel, first program and command line out of the one file that UEFI would start.
+    fn direct(&self, command: &mut Command) -> Result<()> {
+        let folder = self.folder.path();
+        inspect(&folder.join("disk"), Some(folder))?;
+        let line = fs::read_to_string(folder.join("command_line"))?;
+        command.args(["-device", "virtio-blk-pci,drive=disk"]);
+        command.args(["-kernel", "/here/linux", "-initrd", "/here/initrd"]);
+        command.args(["-append", &format!("{line} {TALK}")]);
+        Ok(())
+    }
+
+    /// A program of the tools that made the image.
+    fn tool(&self, program: &str) -> Result<Command> {
+        let mut command = Command::new(node::image_build()?);
+        command.arg("--work").arg(self.folder.path()).args(["tool", program]);
+        Ok(command)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.cut_power();
+    }
+}
+
+/// What a machine shows to whoever stands before it.
+pub struct Console {
+    path: PathBuf,
+    emulator: u32,
+}
+
+impl Console {
+    /// Everything so far, without colours.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn text(&self) -> Result<String> {
+        Ok(plain(&String::from_utf8_lossy(&fs::read(&self.path)?)))
+    }
+
+    /// Whether the emulator runs; a dead one is a zombie until its parent looks.
+    fn on(&self) -> bool {
+        let about = fs::read_to_string(format!("/proc/{}/stat", self.emulator));
+        about.is_ok_and(|about| !about.contains(") Z "))
+    }
+
+    /// Waits for a line with this, and gives what follows it there.
+    ///
+    /// # Errors
+    /// If it doesn't come in time, or the machine goes off; says how the console ends.
+    pub fn wait(&self, what: &str, limit: Duration) -> Result<String> {
+        let found = until(what, limit, || {
+            let text = self.text()?;
+            let lines = text.lines().rev().skip(usize::from(!text.ends_with('\n')));
+            let mut found = lines.filter_map(|line| line.split_once(what));
+            let found = found.next().map(|(_, rest)| Ok(rest.to_owned()));
+            Ok(found.or_else(|| (!self.on()).then_some(Err("the machine is off"))))
+        });
+        let found = found.and_then(|found| found.map_err(Into::into));
+        found.map_err(|error| {
+            let text = self.text().unwrap_or_default();
+            let from = text.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
+            let emulator = self.path.with_file_name("emulator");
+            let emulator = fs::read_to_string(emulator).unwrap_or_default();
+            format!("{error}\n{emulator}\nthe console ends with\n{}", &text[from..]).into()
+        })
+    }
+}
+
+/// Without escape sequences and carriage returns.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => {
+                if characters.next() == Some('[') {
+                    let _ = characters.by_ref().find(char::is_ascii_alphabetic);
+                }
+            }
+            '\r' => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn inspect(image: &Path, out: Option<&Path>) -> Result<String> {
+    let mut command = Command::new(node::image_build()?);
+    command.arg("inspect").arg(image);
+    if let Some(out) = out {
+        command.arg("--out").arg(out);
+    }
+    let said = command.output()?;
+    if !said.status.success() {
+        let reason = String::from_utf8_lossy(&said.stderr);
+        return Err(format!("{} is not whole: {reason}", image.display()).into());
+    }
+    Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// Shells, web without TLS, names, and what systemd's own services would open.
+const CLOSED: &[u16] = &[22, 23, 53, 80, 111, 5353, 5355, 8080, 19_531];
+const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/// Everything that happens is said on the serial console.
+const TALK: &str =
+    "console=ttyS0 loglevel=5 systemd.show_status=yes systemd.journald.forward_to_console=yes";

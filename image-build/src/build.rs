@@ -1,0 +1,218 @@
+//! A build, from packages to a disk: the stages in their order, each made only if it isn't there.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::arguments::Wish;
+use crate::cache::{Cache, Inputs};
+use crate::cargo::Linked;
+use crate::debian::{Kernel, Tree};
+use crate::lock::Lock;
+use crate::mirror::Mirror;
+use crate::recipe::{self, Recipe};
+use crate::tools::Tools;
+use crate::{Error, Result, cargo, debian, disk, say, start, system, verity};
+
+/// Makes an image and says where it is.
+pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
+    needs_root()?;
+    let recipe = Recipe::read(&wish.flavour)?;
+    let cache = Cache::open()?;
+    let program = match &wish.program {
+        Some(program) => program.clone(),
+        None => cargo::build("hometwin", Linked::Dynamic, &wish.arch, &cache.log("hometwin"))?,
+    };
+    let first = cargo::build("initrd", Linked::Static, &wish.arch, &cache.log("initrd"))?;
+    let packages = Packages::fetch(wish, &recipe, &cache)?;
+    let tools = Tools::new(&packages.tools, recipe.epoch);
+    let kernel = Kernel::of(&packages.system)?;
+
+    let inputs = page(&recipe, "system").stage(&packages.system).stage(&packages.tools);
+    let inputs = inputs.folder(&recipe::folder())?.file(&program)?.text(&wish.version);
+    let system = cache.stage("system", &inputs, |out| {
+        system::make(
+            &system::Parts {
+                recipe: &recipe,
+                packages: &packages.system,
+                program: &program,
+                kernel: &kernel,
+                version: &wish.version,
+                tools: &tools,
+                log: &cache.log("system"),
+            },
+            out,
+        )
+    })?;
+
+    let inputs = Inputs::new().text("erofs 1").stage(&system).text(&recipe.epoch.to_string());
+    let slot = cache.stage("slot", &inputs, |out| {
+        let log = cache.log("slot");
+        system::pack(&tools, &system, out, recipe.epoch, &log)?;
+        let hash = verity::write(&out.join(SYSTEM), &out.join(HASHES), UUID, &salt(&wish.version))?;
+        let path = out.join(ROOT_HASH);
+        fs::write(&path, hash.to_string()).map_err(Error::file(&path))
+    })?;
+
+    let inputs = page(&recipe, "start").stage(&slot).stage(&system).file(&first)?;
+    let start = cache.stage("start", &inputs, |out| {
+        start::make(
+            &start::Parts {
+                recipe: &recipe,
+                system: &system,
+                slot: &slot,
+                first: &first,
+                kernel: &kernel,
+                tools: &tools,
+                log: &cache.log("start"),
+            },
+            out,
+        )
+    })?;
+
+    let inputs = page(&recipe, "disk").stage(&slot).stage(&start).text(&wish.version);
+    let done = cache.stage("disk", &inputs, |out| {
+        disk::make(
+            &disk::Parts { sizes: recipe.disk, slot: &slot, start: &start, version: &wish.version },
+            &out.join(disk::NAME),
+        )
+    })?;
+    let image = done.join(disk::NAME);
+    match &wish.out {
+        None => Ok(image),
+        Some(out) => disk::copy(&image, out).map(|()| out.clone()),
+    }
+}
+
+/// Writes down which packages the mirror has now.
+pub(crate) fn lock(wish: &Wish) -> Result<PathBuf> {
+    needs_root()?;
+    let recipe = Recipe::read(&wish.flavour)?;
+    let cache = Cache::open()?;
+    let mirror = Mirror::find(wish.mirror.as_deref())?;
+    let mut found = Lock::default();
+    for tree in [Tree::System, Tree::Tools] {
+        let scratch = tempfile::tempdir().map_err(Error::file("a temporary folder"))?;
+        say(&format!("packages of {}", tree.name()));
+        debian::install(tree, &recipe, &mirror, scratch.path(), &cache.log(tree.name()))?;
+        found.merge(debian::packages(scratch.path())?);
+    }
+    let file = lock_file(wish);
+    fs::write(&file, found.to_text()).map_err(Error::file(&file))?;
+    Ok(file)
+}
+
+/// The tool tree, whichever way it was made.
+pub(crate) fn tools(cache: &Cache, wish: &Wish) -> Result<PathBuf> {
+    let recipe = Recipe::read(&wish.flavour)?;
+    one_tree(Tree::Tools, wish, &recipe, cache)
+}
+
+/// What is built when nothing else is said; takes what the mirror has.
+pub(crate) fn usual() -> Wish {
+    Wish {
+        arch: "x86_64".to_owned(),
+        flavour: "headless".to_owned(),
+        mirror: None,
+        out: None,
+        program: None,
+        unlocked: true,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Says what it is for, and which programs of the machine are missing.
+pub(crate) fn needs_root() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::NotRoot);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |program: &str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    let missing: Vec<_> = NEEDED.iter().filter(|(program, _)| !there(program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = |pick: fn(&(&str, &str)) -> String| {
+        missing.iter().map(|entry| pick(entry)).collect::<Vec<_>>().join(" ")
+    };
+    Err(Error::Missing {
+        programs: list(|(program, _)| (*program).to_owned()),
+        packages: list(|(_, package)| (*package).to_owned()),
+    })
+}
+
+/// The two trees of packages.
+struct Packages {
+    system: PathBuf,
+    tools: PathBuf,
+}
+
+impl Packages {
+    fn fetch(wish: &Wish, recipe: &Recipe, cache: &Cache) -> Result<Self> {
+        Ok(Self {
+            system: one_tree(Tree::System, wish, recipe, cache)?,
+            tools: one_tree(Tree::Tools, wish, recipe, cache)?,
+        })
+    }
+}
+
+fn one_tree(tree: Tree, wish: &Wish, recipe: &Recipe, cache: &Cache) -> Result<PathBuf> {
+    let file = lock_file(wish);
+    let locked = fs::read_to_string(&file).map_err(Error::file(&file))?;
+    let locked = Lock::read(&locked).tree(tree.name());
+    let debian = &recipe.debian;
+    let wanted = match tree {
+        Tree::System => format!("{} {}", debian.packages.join(" "), debian.kernel),
+        Tree::Tools => debian.tools.join(" "),
+    };
+    let inputs = || {
+        let inputs = Inputs::new().text("packages 1").text(&debian.suite).text(&wanted);
+        inputs.text(&recipe.epoch.to_string()).text(&wish.arch)
+    };
+    let name = format!("{}-packages", tree.name());
+    let exact = inputs().text(&locked.to_text());
+    let loose = inputs().text("unlocked");
+    let inputs = if wish.unlocked && !cache.has(&name, &exact) { loose } else { exact };
+    cache.stage(&name, &inputs, |out| {
+        let mirror = Mirror::find(wish.mirror.as_deref())?;
+        debian::install(tree, recipe, &mirror, out, &cache.log(&name))?;
+        let differences = locked.differences(&debian::packages(out)?);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let differences = differences.join("\n");
+        if wish.unlocked {
+            say(&format!("other packages than {} says:\n{differences}", file.display()));
+            return Ok(());
+        }
+        Err(Error::Lock { file: file.clone(), differences })
+    })
+}
+
+fn lock_file(wish: &Wish) -> PathBuf {
+    recipe::folder().join(format!("{}.{}.lock", wish.flavour, wish.arch))
+}
+
+fn page(recipe: &Recipe, stage: &str) -> Inputs {
+    Inputs::new().text(stage).text(env!("CARGO_PKG_VERSION")).text(&recipe.text)
+}
+
+/// Fixed, so that the same input makes the same bytes; it only has to differ between versions.
+fn salt(version: &str) -> [u8; 32] {
+    *blake3::hash(format!("hometwin {version}").as_bytes()).as_bytes()
+}
+
+pub(crate) const SYSTEM: &str = "system.erofs";
+pub(crate) const HASHES: &str = "system.verity";
+pub(crate) const ROOT_HASH: &str = "roothash";
+/// Of the hash tree and the file system; ids of partitions come from the hash.
+pub(crate) const UUID: [u8; 16] = *b"hometwin-system1";
+
+/// Programs of the building machine, and the packages that bring them.
+const NEEDED: &[(&str, &str)] = &[
+    ("apt-get", "apt"),
+    ("chroot", "coreutils"),
+    ("dpkg-deb", "dpkg"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("mount", "mount"),
+    ("unshare", "util-linux"),
+];
