@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::arguments::Wish;
 use crate::cache::{Cache, Inputs};
@@ -129,7 +130,10 @@ pub(crate) fn needs_root() -> Result<()> {
     let there = |program: &str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
     let missing: Vec<_> = NEEDED.iter().filter(|(program, _)| !there(program)).collect();
     if missing.is_empty() {
-        return Ok(());
+        // A container's root may not: without mounts of their own no tree's tools can run.
+        let may = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+        let may = may.map_err(Error::file("unshare"))?.success();
+        return if may { Ok(()) } else { Err(Error::NotRoot) };
     }
     let list = |pick: fn(&(&str, &str)) -> String| {
         missing.iter().map(|entry| pick(entry)).collect::<Vec<_>>().join(" ")
