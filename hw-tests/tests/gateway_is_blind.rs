@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use hw_tests::{Node, Options, Secure, fresh_id, skip};
+use hw_tests::{Node, Options, Result, Secure, fresh_id, skip};
 use rustix::process::Signal;
 use serde_json::json;
 
