@@ -105,16 +105,21 @@ async fn seen(one: &One, talk: &str) -> Vec<Value> {
     one.ask("chat", "messages", body).await["items"].as_array().unwrap().clone()
 }
 
-/// Whether both see the same: but for what was erased while it waited. It may have arrived before,
-/// and then nobody can tell.
+/// Whether both see the same: but for what was erased while it waited, a message or the last edit of
+/// one. It may have arrived before, and then nobody can tell.
 async fn agree(two: &Two, talk: &str) -> bool {
     let both = [seen(&two.ann, talk).await, seen(&two.bob, talk).await];
-    let withdrawn = |m: &&Value| m["state"] == "withdrawn";
-    let gone = both.iter().flatten().filter(withdrawn).map(|m| m["message"].clone());
-    let gone: Vec<Value> = gone.collect();
-    let [ann, bob] = both.map(|all| {
-        let kept = all.into_iter().filter(|m| !gone.contains(&m["message"]));
-        let parts = kept.map(|m| json!([m["message"], m["time_ms"], m["edited_ms"], m["deleted"]]));
+    let those = |is: fn(&Value) -> bool| -> Vec<Value> {
+        both.iter().flatten().filter(|m| is(m)).map(|m| m["message"].clone()).collect()
+    };
+    let withdrawn = those(|m| m["state"] == "withdrawn");
+    let erased = those(|m| m["erased"] == true);
+    let [ann, bob] = both.each_ref().map(|all| {
+        let kept = all.iter().filter(|m| !withdrawn.contains(&m["message"]));
+        let parts = kept.map(|m| {
+            let edited = (!erased.contains(&m["message"])).then(|| m["edited_ms"].clone());
+            json!([m["message"], m["time_ms"], edited, m["deleted"]])
+        });
         parts.collect::<Vec<_>>()
     });
     ann == bob
@@ -148,6 +153,28 @@ fn what_was_erased_before_it_could_leave_nobody_else_has() {
         let own = own.iter().find(|m| m["message"] == message).unwrap();
         assert_eq!(own["state"], "withdrawn");
         assert!(seen(&two.bob, &talk).await.iter().all(|m| m["message"] != message));
+    });
+}
+
+#[test]
+fn an_edit_that_was_erased_before_it_could_leave_nobody_else_sees() {
+    check(|two| async move {
+        two.meet().await;
+        let talk = two.ann.talk_id().await;
+        two.ann.say(&talk, "as it was").await;
+        until(async || seen(&two.bob, &talk).await.len() == 1).await;
+        two.part();
+        act(&two, &talk, &Step::Edit { ann: true, which: 0 }).await;
+        act(&two, &talk, &Step::Erase { ann: true, which: 0 }).await;
+        two.online.set(true);
+        two.ann.say(&talk, "the end").await;
+        until(async || seen(&two.bob, &talk).await.len() == 2).await;
+        let (own, other) = (seen(&two.ann, &talk).await, seen(&two.bob, &talk).await);
+        assert_eq!((&own[1]["erased"], &own[1]["text"]), (&json!(true), &Value::Null));
+        assert_eq!(
+            (&other[1]["text"], &other[1]["edited_ms"]),
+            (&json!("as it was"), &Value::Null)
+        );
     });
 }
 
