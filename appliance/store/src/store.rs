@@ -184,7 +184,7 @@ impl Store {
         self.shared.core.courier.hire()
     }
 
-    /// The newest durable entry.
+    /// The newest durable entry that was told of. For a moment a reading may see a newer one.
     pub fn head(&self) -> Head {
         self.shared.core.ends.head()
     }

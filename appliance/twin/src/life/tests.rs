@@ -24,6 +24,7 @@ use std::{
 
 use handover::{Number, Place};
 use serde_json::{Value, json};
+use store::ReadAll as _;
 use tempfile::TempDir;
 use tokio::{
     net::UnixStream,
@@ -127,6 +128,11 @@ impl One {
         let folder = tempfile::tempdir().unwrap();
         let life = Life::open(&folder.path().join("life"), name, place(), None).await.unwrap();
         Self { life: Rc::new(life), _folder: folder }
+    }
+
+    /// The newest entry in its journal, told of or not yet.
+    pub(super) fn last_seq(&self) -> u64 {
+        self.life.0.store.read(|r| r.head()).unwrap().seq
     }
 
     pub(super) async fn call(

@@ -95,7 +95,7 @@ fn nothing_is_taken_from_a_blocked_contact() {
         assert_eq!(two.bob.talk().await["open"], false);
         let send = json!({"id": id(), "conversation": talk, "text": "no"});
         assert_eq!(two.bob.fails("chat", "send", send).await, "closed");
-        let before = two.bob.life.0.store.head().seq;
+        let before = two.bob.last_seq();
         let hey = two.ann.say(&talk, "hey").await["message"].clone();
         let edit = json!({"id": id(), "message": hey, "text": "hey!"});
         two.ann.ask("chat", "edit", edit).await;
@@ -103,7 +103,7 @@ fn nothing_is_taken_from_a_blocked_contact() {
         until(async || two.ann.newest(&talk).await["state"] == "delivered").await;
         until(async || !two.ann.life.busy() && two.ann.life.due_ms().is_none()).await;
         assert_eq!(two.ann.life.counts().unwrap(), Default::default());
-        assert_eq!(two.bob.life.0.store.head().seq, before, "nothing of it is kept");
+        assert_eq!(two.bob.last_seq(), before, "nothing of it is kept");
         assert_eq!(two.bob.texts(&talk).await, [""; 0]);
         two.bob.undo("contact.changed").await.unwrap();
         assert_eq!(two.bob.contact().await["state"], "accepted");
@@ -247,14 +247,14 @@ fn a_stranger_who_asks_again_and_again_fills_nothing() {
         let card = two.bob.ask("identity", "card", json!({})).await["link"].clone();
         two.ann.ask("contacts", "request", json!({"id": id(), "card": card})).await;
         two.bob.until_contact("asks").await;
-        let before = two.bob.life.0.store.head().seq;
+        let before = two.bob.last_seq();
         for n in 0..20 {
             let words = format!("Ann {n}");
             let ask = json!({"type": "ask", "display_name": words, "about": "", "time_ms": n});
             super::skew::say_raw(&two, "contacts", 1, ask).await;
         }
         until(async || two.ann.life.due_ms().is_none() && !two.ann.life.busy()).await;
-        assert_eq!(two.bob.life.0.store.head().seq, before);
+        assert_eq!(two.bob.last_seq(), before);
         assert_eq!(two.bob.contact().await["display_name"], "Ann");
     });
 }
