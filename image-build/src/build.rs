@@ -18,12 +18,13 @@ use crate::{Error, Result, cargo, debian, disk, say, start, system, verity};
 pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
     needs_root()?;
     let recipe = Recipe::read(&wish.flavour)?;
-    let cache = Cache::open()?;
+    // Before the cache is taken: others may use it while a compiler runs.
     let program = match &wish.program {
         Some(program) => program.clone(),
-        None => cargo::build("hometwin", Linked::Dynamic, &wish.arch, &cache.log("hometwin"))?,
+        None => cargo::build("hometwin", Linked::Dynamic, &wish.arch)?,
     };
-    let first = cargo::build("initrd", Linked::Static, &wish.arch, &cache.log("initrd"))?;
+    let first = cargo::build("initrd", Linked::Static, &wish.arch)?;
+    let cache = Cache::open()?;
     let packages = Packages::fetch(wish, &recipe, &cache)?;
     let tools = Tools::new(&packages.tools, recipe.epoch);
     let kernel = Kernel::of(&packages.system)?;

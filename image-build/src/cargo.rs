@@ -15,7 +15,7 @@ pub(crate) enum Linked {
 }
 
 /// Builds a package's program and says where it is.
-pub(crate) fn build(package: &str, linked: Linked, arch: &str, log: &Path) -> Result<PathBuf> {
+pub(crate) fn build(package: &str, linked: Linked, arch: &str) -> Result<PathBuf> {
     say(&format!("building {package}"));
     let target = format!("{arch}-unknown-linux-gnu");
     let mut flags = format!("--remap-path-prefix={}=/hometwin", root().display());
@@ -42,8 +42,8 @@ pub(crate) fn build(package: &str, linked: Linked, arch: &str, log: &Path) -> Re
     let done = command.stderr(std::process::Stdio::inherit()).output();
     let done = done.map_err(Error::file(&program))?;
     if !done.status.success() {
-        let program = format!("cargo build --package {package}");
-        return Err(Error::Program { program, status: done.status, log: log.to_owned() });
+        // Its errors were said already.
+        return Err(Error::Compile { package: package.to_owned() });
     }
     let said = String::from_utf8_lossy(&done.stdout);
     let messages = said.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());

@@ -61,6 +61,8 @@ pub fn main() -> ExitCode {
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("{package} can't be compiled")]
+    Compile { package: String },
     /// A file of ours or of the tree.
     #[error("{path}", path = path.display())]
     File {

@@ -44,6 +44,7 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
     prune::programs(&tree, &parts.recipe.programs.keep)?;
     prune::units(&tree)?;
     libraries::keep(&tree, &parts.recipe.programs.libraries)?;
+    prune::rights(&tree)?;
     about(parts, &tree)?;
     prune::emptied(&tree)
 }

@@ -1,6 +1,7 @@
 //! Takes out of the tree what the recipe doesn't keep.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::recipe::Keep;
@@ -123,6 +124,21 @@ pub(crate) fn emptied(tree: &Path) -> Result<()> {
     fs::create_dir(&folder).map_err(Error::file(&folder))
 }
 
+/// Takes from all files the right to run as their owner or group: nobody here may become another.
+pub(crate) fn rights(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))?.flatten() {
+        let path = entry.path();
+        let about = fs::symlink_metadata(&path).map_err(Error::file(&path))?;
+        if about.is_dir() {
+            rights(&path)?;
+        } else if about.is_file() && about.mode() & 0o6000 != 0 {
+            let mode = fs::Permissions::from_mode(about.mode() & 0o1777);
+            fs::set_permissions(&path, mode).map_err(Error::file(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file, a link or a folder, if it's there.
 pub(crate) fn remove_any(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
@@ -152,6 +168,17 @@ const EMPTY: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_file_runs_as_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bin/mount");
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o6755)).unwrap();
+        rights(folder.path()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
+    }
 
     #[test]
     fn a_unit_goes_with_its_program() {
