@@ -1,7 +1,7 @@
 //! A build, from packages to a disk: the stages in their order, each made only if it isn't there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::arguments::Wish;
@@ -29,7 +29,7 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
     let tools = Tools::new(&packages.tools, recipe.epoch);
     let kernel = Kernel::of(&packages.system)?;
 
-    let inputs = page(&recipe, "system").stage(&packages.system).stage(&packages.tools);
+    let inputs = page(&recipe, "system")?.stage(&packages.system).stage(&packages.tools);
     let inputs = inputs.folder(&recipe::folder())?.file(&program)?.text(&wish.version);
     let system = cache.stage("system", &inputs, |out| {
         system::make(
@@ -46,7 +46,7 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
         )
     })?;
 
-    let inputs = Inputs::new().text("erofs 1").stage(&system).text(&recipe.epoch.to_string());
+    let inputs = page(&recipe, "slot")?.stage(&system);
     let slot = cache.stage("slot", &inputs, |out| {
         let log = cache.log("slot");
         system::pack(&tools, &system, out, recipe.epoch, &log)?;
@@ -55,7 +55,7 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
         fs::write(&path, hash.to_string()).map_err(Error::file(&path))
     })?;
 
-    let inputs = page(&recipe, "start").stage(&slot).stage(&system).file(&first)?;
+    let inputs = page(&recipe, "start")?.stage(&slot).stage(&system).file(&first)?;
     let start = cache.stage("start", &inputs, |out| {
         start::make(
             &start::Parts {
@@ -71,7 +71,7 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
         )
     })?;
 
-    let inputs = page(&recipe, "disk").stage(&slot).stage(&start).text(&wish.version);
+    let inputs = page(&recipe, "disk")?.stage(&slot).stage(&start).text(&wish.version);
     let done = cache.stage("disk", &inputs, |out| {
         disk::make(
             &disk::Parts { sizes: recipe.disk, slot: &slot, start: &start, version: &wish.version },
@@ -197,8 +197,9 @@ fn lock_file(wish: &Wish) -> PathBuf {
     recipe::folder().join(format!("{}.{}.lock", wish.flavour, wish.arch))
 }
 
-fn page(recipe: &Recipe, stage: &str) -> Inputs {
-    Inputs::new().text(stage).text(env!("CARGO_PKG_VERSION")).text(&recipe.text)
+/// What every stage of ours is made from: the recipe's page, and the program that makes it.
+fn page(recipe: &Recipe, stage: &str) -> Result<Inputs> {
+    Inputs::new().text(stage).text(&recipe.text).file(Path::new("/proc/self/exe"))
 }
 
 /// Fixed, so that the same input makes the same bytes; it only has to differ between versions.
