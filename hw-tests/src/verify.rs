@@ -85,7 +85,8 @@ fn tests(depth: Depth, count: &mut Count) -> bool {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     match depth {
-        Depth::Fast => drop(command.env("HOMETWIN_FAST", "1")),
+        // Most of its time a test waits for a process to end, or not to.
+        Depth::Fast => drop(command.env("HOMETWIN_FAST", "1").args(["--", "--test-threads", "4"])),
         Depth::Long => drop(command.env("HOMETWIN_LONG", "1")),
         Depth::Usual => {}
     }

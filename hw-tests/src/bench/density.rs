@@ -21,6 +21,8 @@
 //! | fairness: p99 as a multiple; smaller sizes | 1.09; 0.99, 1.10 | < 2 |
 //! | - what the greedy one got meanwhile | 1 400 to 2 100 notes per second | |
 //!
+//! These are from before workers read PDF, which costs each process 0.5 MiB more.
+//!
 //! The p99 of some 700 notes is the machine's as much as the node's: in one run another build made it
 //! 61 ms *without* the greedy twin.
 //!
