@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short, Value};
 
+use crate::flash::Flash;
+
 /// A whole command line.
 pub(crate) struct Arguments {
     pub(crate) command: Command,
@@ -13,6 +15,7 @@ pub(crate) struct Arguments {
 /// What to do.
 pub(crate) enum Command {
     Build(Wish),
+    Flash(Flash),
     Help,
     Inspect { image: PathBuf, out: Option<PathBuf> },
     Lock(Wish),
@@ -47,10 +50,12 @@ impl Arguments {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let mut words = Vec::new();
+        let mut file = false;
         let mut work = PathBuf::from(".");
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("arch") => wish.arch = one_of(&parser.value()?.string()?, &["x86_64"])?,
+                Long("file") => file = true,
                 Long("flavour") => {
                     wish.flavour = one_of(&parser.value()?.string()?, &["headless"])?;
                 }
@@ -75,6 +80,10 @@ impl Arguments {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let command = match words[..] {
             ["build"] => Command::Build(wish),
+            ["flash", image, device] => Command::Flash(Flash::new(image, device, false, file)),
+            ["flash", image, device, again] if device == again => {
+                Command::Flash(Flash::new(image, device, true, file))
+            }
             ["inspect", image] => Command::Inspect { image: image.into(), out: wish.out },
             ["lock"] => Command::Lock(wish),
             ["tool", ref words @ ..] if !words.is_empty() => {
@@ -111,6 +120,8 @@ pub(crate) const HELP: &str = "\
 cargo run -p image-build -- COMMAND
 
   build                  make a disk image and print where it is; as root
+  flash IMAGE DISK       write an image, also a packed one, to a disk such as /dev/sdb and read it
+                         back; a disk in use has to be named twice; as root
   inspect IMAGE          what is in an image, and whether it is whole
   lock                   write down the packages that the mirror has now; as root
   tool PROGRAM WORDS..   run a program of the tool tree, such as qemu-system-x86_64, with the
@@ -121,10 +132,13 @@ Options of build and lock:
   --arch x86_64          for which machines
   --mirror URL           where Debian's packages come from (where apt gets them on this machine)
 Options of build:
-  --out FILE             put the image there too
+  --out FILE             put the image there, with FILE.xz, FILE.zst and the map FILE.bmap for flashers
   --program FILE         the node's program (built with the profile `dist`)
   --unlocked             take the packages that the mirror has, whatever the lock says
   --version V            the image's version, such as 1.2.3
+
+Options of flash:
+  --file                 DISK is a file
 
 Options of inspect:
   --out DIR              put the parts of its kernel there: linux, initrd, command_line
@@ -143,6 +157,10 @@ mod tests {
     fn commands_are_read() {
         let build = read(&["build", "--flavour", "headless", "--version", "1.2.3"]).unwrap();
         assert!(matches!(build, Command::Build(wish) if wish.version == "1.2.3"));
+        let once = read(&["flash", "a", "b"]);
+        assert!(matches!(once, Ok(Command::Flash(flash)) if !flash.twice && !flash.file));
+        let twice = read(&["flash", "a", "b", "b", "--file"]);
+        assert!(matches!(twice, Ok(Command::Flash(flash)) if flash.twice && flash.file));
         assert!(matches!(read(&["inspect", "a"]), Ok(Command::Inspect { .. })));
         let tool = read(&["--work", "w", "tool", "qemu", "-m", "128"]).unwrap();
         assert!(matches!(tool, Command::Tool { words, .. } if words == ["qemu", "-m", "128"]));
@@ -155,6 +173,8 @@ mod tests {
             &["build", "--version", "new"],
             &["build", "--version", "1.2.3/../x"],
             &["paint"],
+            &["flash", "a"],
+            &["flash", "a", "b", "c"],
             &["inspect"],
             &["tool"],
         ] {

@@ -12,7 +12,7 @@ use crate::lock::Lock;
 use crate::mirror::Mirror;
 use crate::recipe::{self, Recipe};
 use crate::tools::Tools;
-use crate::{Error, Result, cargo, debian, disk, say, start, system, verity};
+use crate::{Error, Result, cargo, debian, disk, flash, say, start, system, verity};
 
 /// Makes an image and says where it is.
 pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
@@ -79,10 +79,18 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
         )
     })?;
     let image = done.join(disk::NAME);
-    match &wish.out {
-        None => Ok(image),
-        Some(out) => disk::copy(&image, out).map(|()| out.clone()),
+    let Some(out) = &wish.out else { return Ok(image) };
+    // What goes out to others: packed, which takes longer than everything before.
+    let inputs = page(&recipe, "packed")?.stage(&done);
+    let packed = cache.stage("packed", &inputs, |packed| {
+        disk::pack(&image, packed, &tools, &cache.log("packed"))
+    })?;
+    disk::copy(&image, out)?;
+    for (from, ending) in [(&done, "bmap"), (&packed, "xz"), (&packed, "zst")] {
+        let from = flash::with(&from.join(disk::NAME), ending);
+        fs::copy(&from, flash::with(out, ending)).map_err(Error::file(out))?;
     }
+    Ok(out.clone())
 }
 
 /// Writes down which packages the mirror has now.

@@ -1,13 +1,16 @@
 //! The disk: a partition table, the boot partition, and two slots of which the first is filled.
 //! What is left of the disk it is written to becomes the data partition, at the first start.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 use std::str::FromStr;
 
+use disks::Extents;
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use gpt::GptConfig;
 use gpt::mbr::ProtectiveMBR;
@@ -16,7 +19,8 @@ use gpt::partition_types::{EFI, OperatingSystem, Type};
 use initrd::hash::RootHash;
 use uuid::Uuid;
 
-use crate::{Error, Result, build, recipe, start, tools};
+use crate::bmap::Map;
+use crate::{Error, Result, build, flash, recipe, start, tools};
 
 /// What a disk is made of.
 pub(crate) struct Parts<'a> {
@@ -26,7 +30,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) version: &'a str,
 }
 
-/// Writes the image, with holes where nothing is.
+/// Writes the image, with holes where nothing is, and beside it the map of what is there.
 pub(crate) fn make(parts: &Parts<'_>, image: &Path) -> Result<()> {
     let path = parts.slot.join(build::ROOT_HASH);
     let hash = fs::read_to_string(&path).map_err(Error::file(&path))?;
@@ -43,15 +47,39 @@ pub(crate) fn make(parts: &Parts<'_>, image: &Path) -> Result<()> {
     // The copy of the table has its place behind the last partition.
     file.set_len((end + ALIGN) * SECTOR).map_err(Error::file(image))?;
     write_table(&mut file, end + ALIGN, &table)?;
-    fill_boot(&file, &table[&1], parts).map_err(Error::file(image))?;
+    let touched = Touched::default();
+    // The table, whole: what a disk had in its place would not fit its hash.
+    touched.borrow_mut().add(0..ALIGN * SECTOR);
+    touched.borrow_mut().add(end * SECTOR..(end + ALIGN) * SECTOR);
+    let part = |number: u32| {
+        let part = Part::of(&file, &table[&number]).map_err(Error::file(image))?;
+        Ok::<_, Error>(Part { touched: Some(Rc::clone(&touched)), ..part })
+    };
+    fill_boot(|| part(1), parts, image)?;
     for (number, name) in [(2, build::SYSTEM), (4, build::HASHES)] {
         let from = parts.slot.join(name);
         let mut from = File::open(&from).map_err(Error::file(&from))?;
-        let mut part = Part::of(&file, &table[&number]).map_err(Error::file(image))?;
-        io::copy(&mut from, &mut part)
+        io::copy(&mut from, &mut part(number)?)
             .map_err(|error| Error::image(format!("{name} doesn't fit its partition: {error}")))?;
     }
-    file.sync_all().map_err(Error::file(image))
+    file.sync_all().map_err(Error::file(image))?;
+    let map = flash::with(image, "bmap");
+    let text = Map::of(image, &touched.borrow())?.to_text();
+    fs::write(&map, text).map_err(Error::file(&map))
+}
+
+/// Packs an image as common flashers take it.
+pub(crate) fn pack(image: &Path, out: &Path, tools: &tools::Tools, log: &Path) -> Result<()> {
+    let folder = image.parent().unwrap_or(image);
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let packed = out.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Stages are neighbours: the tools see the folder of all of them.
+    let all = out.parent().unwrap_or(out);
+    let (from, to) = (format!("{name}/{NAME}"), format!("{packed}/{NAME}.zst"));
+    tools.run(all, log, &["zstd", "--quiet", "-19", "--threads=0", &from, "-o", &to])?;
+    // The same bytes, however many processors pack them.
+    let pack = "exec xz --stdout -6 --threads=0 --block-size=25165824 \"$1\" > \"$2\"";
+    tools.run(all, log, &["sh", "-c", pack, "xz", &from, &format!("{packed}/{NAME}.xz")])
 }
 
 /// Copies an image and leaves its holes.
@@ -118,11 +146,15 @@ fn write_table(file: &mut File, sectors: u64, table: &BTreeMap<u32, Partition>) 
 }
 
 /// Boot loader, its settings, and the first slot's kernel.
-fn fill_boot(file: &File, partition: &Partition, parts: &Parts<'_>) -> io::Result<()> {
+fn fill_boot(part: impl Fn() -> Result<Part>, parts: &Parts<'_>, image: &Path) -> Result<()> {
     let options = FormatVolumeOptions::new().fat_type(FatType::Fat32).bytes_per_cluster(1024);
     let options = options.volume_id(0x4854_5749).volume_label(*b"HOMETWIN   ");
-    format_volume(&mut Part::of(file, partition)?, options)?;
-    let boot = FileSystem::new(Part::of(file, partition)?, FsOptions::new())?;
+    format_volume(&mut part()?, options).map_err(Error::file(image))?;
+    let boot = FileSystem::new(part()?, FsOptions::new()).map_err(Error::file(image))?;
+    fill(&boot, parts).and_then(|()| boot.unmount()).map_err(Error::file(image))
+}
+
+fn fill(boot: &FileSystem<Part>, parts: &Parts<'_>) -> io::Result<()> {
     let root = boot.root_dir();
     for folder in ["EFI", "EFI/BOOT", "EFI/Linux", "loader"] {
         root.create_dir(folder)?;
@@ -137,9 +169,11 @@ fn fill_boot(file: &File, partition: &Partition, parts: &Parts<'_>) -> io::Resul
         to.write_all(&bytes)?;
         to.flush()?;
     }
-    drop(root);
-    boot.unmount()
+    Ok(())
 }
+
+/// What of an image was written, and so means something.
+type Touched = Rc<RefCell<Extents>>;
 
 /// The bytes of one partition, and none beside them.
 #[derive(Debug)]
@@ -148,6 +182,8 @@ pub(crate) struct Part {
     start: u64,
     length: u64,
     at: u64,
+    /// Where it is written down what was written.
+    touched: Option<Touched>,
 }
 
 impl Part {
@@ -157,7 +193,7 @@ impl Part {
         let bytes = |sectors: u64| sectors.checked_mul(SECTOR).ok_or_else(outside);
         let (start, length) = (bytes(partition.first_lba)?, bytes(sectors.saturating_add(1))?);
         start.checked_add(length).ok_or_else(outside)?;
-        Ok(Self { file: file.try_clone()?, start, length, at: 0 })
+        Ok(Self { file: file.try_clone()?, start, length, at: 0, touched: None })
     }
 
     fn here(&mut self, wanted: usize) -> io::Result<usize> {
@@ -180,6 +216,10 @@ impl Write for Part {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
         let length = self.here(from.len())?;
         let written = self.file.write(&from[..length])?;
+        if let Some(touched) = &self.touched {
+            let start = self.start + self.at;
+            touched.borrow_mut().add(start..start + written as u64);
+        }
         self.at += written as u64;
         Ok(written)
     }

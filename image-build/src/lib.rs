@@ -1,15 +1,17 @@
 //! Makes the image for a computer: Debian's packages, the recipe and our own programs in, a disk out.
 //!
 //! Drives Debian's tools inside a tree of their own, so that nothing depends on what the building
-//! machine has. Never writes to a device, and signs nothing.
+//! machine has. Writes to no device but the one that `flash` names, and signs nothing.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells a developer what it does")]
 
 mod arguments;
+pub mod bmap;
 mod build;
 mod cache;
 mod cargo;
 mod debian;
 mod disk;
+mod flash;
 pub mod inspect;
 mod lock;
 mod mirror;
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Build(wish) => build::build(&wish).map(|image| println!("{}", image.display())),
+        Command::Flash(wish) => flash::flash(&wish),
         Command::Help => {
             println!("{}", arguments::HELP);
             Ok(())
@@ -71,10 +74,15 @@ pub(crate) enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A disk that isn't written, or not as it should be.
+    #[error("{device}: {reason}", device = device.display())]
+    Flash { device: PathBuf, reason: String },
     #[error("the image is not whole: {0}")]
     Image(String),
     #[error("what the mirror has is not what {file} says:\n{differences}\n`image-build lock` takes what there is now, `build --unlocked` does so once", file = file.display())]
     Lock { file: PathBuf, differences: String },
+    #[error("{file} can't be used", file = file.display())]
+    Map { file: PathBuf, source: bmap::NoMap },
     #[error("these programs are missing: {programs}\n  apt install {packages}")]
     Missing { programs: String, packages: String },
     #[error("no source of Debian's packages is configured for apt here; name one: --mirror URL")]
@@ -108,7 +116,8 @@ pub(crate) fn say(text: &str) {
     eprintln!("image: {text}");
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

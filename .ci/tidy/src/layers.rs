@@ -25,6 +25,7 @@ pub(crate) fn broken(edges: &Edges) -> Vec<String> {
 const MAY_USE: &[(&str, &[&str])] = &[
     // Layer 0: nothing of ours. Ids are plain newtypes per crate; the twin converts.
     ("capability", &[]),
+    ("disks", &[]),
     ("handover", &[]),
     ("link", &[]),
     ("store", &[]),
@@ -38,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The image: a program that makes it, and the first program inside it. Neither is linked with the
     // product, which the one puts in as a file.
     ("initrd", &[]),
-    ("image-build", &["initrd"]),
+    ("image-build", &["disks", "initrd"]),
     // Tests see the product from outside.
     ("hw-tests", &["capability"]),
     // An intruder sees it from inside: it is the product, with one process that does as it likes.
