@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short, Value};
+use update::Version;
 
 use crate::flash::Flash;
 
@@ -16,8 +17,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Build(Wish),
     Flash(Flash),
+    Bundle(Wish, Signing),
     Help,
     Inspect { image: PathBuf, out: Option<PathBuf> },
+    KeysNew(PathBuf),
+    KeysRotate(PathBuf),
     Lock(Wish),
     Tool { work: PathBuf, words: Vec<String> },
 }
@@ -32,9 +36,22 @@ pub(crate) struct Wish {
     pub(crate) out: Option<PathBuf>,
     /// The node's program, instead of one that is built for it.
     pub(crate) program: Option<PathBuf>,
+    /// The folder of the keys that the image trusts; without, it takes no updates.
+    pub(crate) sign_with: Option<PathBuf>,
     /// Take the packages that the mirror has, whatever the lock says.
     pub(crate) unlocked: bool,
     pub(crate) version: String,
+}
+
+/// What a bundle says, besides what is in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Signing {
+    /// How long it may be used.
+    pub(crate) days: u64,
+    /// The oldest version that may be updated to it.
+    pub(crate) from: Version,
+    /// How often a computer starts it before it goes back.
+    pub(crate) tries: u8,
 }
 
 impl Arguments {
@@ -46,9 +63,11 @@ impl Arguments {
             mirror: None,
             out: None,
             program: None,
+            sign_with: None,
             unlocked: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
+        let mut signing = Signing { days: 400, from: Version::FIRST, tries: 3 };
         let mut words = Vec::new();
         let mut file = false;
         let mut work = PathBuf::from(".");
@@ -56,14 +75,18 @@ impl Arguments {
             match argument {
                 Long("arch") => wish.arch = one_of(&parser.value()?.string()?, &["x86_64"])?,
                 Long("file") => file = true,
+                Long("days") => signing.days = parser.value()?.parse()?,
+                Long("from") => signing.from = parser.value()?.parse()?,
                 Long("flavour") => {
                     wish.flavour = one_of(&parser.value()?.string()?, &["headless"])?;
                 }
                 Long("mirror") => wish.mirror = Some(parser.value()?.string()?),
                 Long("out") => wish.out = Some(parser.value()?.into()),
                 Long("program") => wish.program = Some(parser.value()?.into()),
+                Long("sign-with") => wish.sign_with = Some(parser.value()?.into()),
+                Long("tries") => signing.tries = parser.value()?.parse_with(tries)?,
                 Long("unlocked") => wish.unlocked = true,
-                Long("version") => wish.version = version(&parser.value()?.string()?)?,
+                Long("version") => wish.version = version(&parser.value()?.string()?)?.to_string(),
                 Long("work") => work = parser.value()?.into(),
                 Long("help") | Short('h') => return Ok(Self { command: Command::Help }),
                 Value(word) => {
@@ -84,6 +107,9 @@ impl Arguments {
             ["flash", image, device, again] if device == again => {
                 Command::Flash(Flash::new(image, device, true, file))
             }
+            ["bundle"] => Command::Bundle(wish, signing),
+            ["keys", "new", folder] => Command::KeysNew(folder.into()),
+            ["keys", "rotate", folder] => Command::KeysRotate(folder.into()),
             ["inspect", image] => Command::Inspect { image: image.into(), out: wish.out },
             ["lock"] => Command::Lock(wish),
             ["tool", ref words @ ..] if !words.is_empty() => {
@@ -106,14 +132,15 @@ fn one_of(word: &str, known: &[&str]) -> Result<String, lexopt::Error> {
     Err(lexopt::Error::Custom(format!("{word:?} is not one of: {}", known.join(", ")).into()))
 }
 
-/// Part of file names that the boot loader orders by.
-fn version(text: &str) -> Result<String, lexopt::Error> {
-    let parts: Vec<&str> = text.split('.').collect();
-    let number = |part: &&str| part.len() < 6 && part.parse::<u32>().is_ok();
-    if parts.len() == 3 && parts.iter().all(number) {
-        return Ok(text.to_owned());
-    }
-    Err(lexopt::Error::Custom(format!("{text:?} is no version such as 1.2.3").into()))
+fn version(text: &str) -> Result<Version, lexopt::Error> {
+    let read = text.parse();
+    read.map_err(|error| lexopt::Error::Custom(format!("{text:?} is {error}").into()))
+}
+
+/// As many as one digit in a file's name can say.
+fn tries(text: &str) -> Result<u8, String> {
+    let tries = text.parse().ok().filter(|tries| (1..=9).contains(tries));
+    tries.ok_or(format!("{text}: 1 to 9"))
 }
 
 pub(crate) const HELP: &str = "\
@@ -122,20 +149,30 @@ cargo run -p image-build -- COMMAND
   build                  make a disk image and print where it is; as root
   flash IMAGE DISK       write an image, also a packed one, to a disk such as /dev/sdb and read it
                          back; a disk in use has to be named twice; as root
+  bundle                 make the same system as a signed update, for computers that have an image;
+                         as root
   inspect IMAGE          what is in an image, and whether it is whole
+  keys new DIR           make the keys that sign updates
+  keys rotate DIR        make a new key for bundles; the old one is worth nothing any more
   lock                   write down the packages that the mirror has now; as root
   tool PROGRAM WORDS..   run a program of the tool tree, such as qemu-system-x86_64, with the
                          folder --work DIR (before `tool`) at /here; as root
 
-Options of build and lock:
+Options of build, bundle and lock:
   --flavour headless     which recipe
   --arch x86_64          for which machines
   --mirror URL           where Debian's packages come from (where apt gets them on this machine)
-Options of build:
-  --out FILE             put the image there, with FILE.xz, FILE.zst and the map FILE.bmap for flashers
+Options of build and bundle:
+  --out FILE             put it there; an image with FILE.xz, FILE.zst and the map FILE.bmap for
+                         flashers
+  --sign-with DIR        the keys: an image trusts them, a bundle is signed with them
   --program FILE         the node's program (built with the profile `dist`)
   --unlocked             take the packages that the mirror has, whatever the lock says
   --version V            the image's version, such as 1.2.3
+Options of bundle:
+  --days N               how long it may be used (400)
+  --from V               the oldest version that may be updated to it (any)
+  --tries N              how often a computer starts it before it goes back (3)
 
 Options of flash:
   --file                 DISK is a file
@@ -172,6 +209,10 @@ mod tests {
             &["build", "--arch", "sparc"][..],
             &["build", "--version", "new"],
             &["build", "--version", "1.2.3/../x"],
+            &["build", "--version", "+1.2.3"],
+            &["bundle", "--tries", "0"],
+            &["bundle", "--from", "old"],
+            &["keys", "new"],
             &["paint"],
             &["flash", "a"],
             &["flash", "a", "b", "c"],

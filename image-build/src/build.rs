@@ -8,6 +8,7 @@ use crate::arguments::Wish;
 use crate::cache::{Cache, Inputs};
 use crate::cargo::Linked;
 use crate::debian::{Kernel, Tree};
+use crate::keys::Update;
 use crate::lock::Lock;
 use crate::mirror::Mirror;
 use crate::recipe::{self, Recipe};
@@ -16,6 +17,46 @@ use crate::{Error, Result, cargo, debian, disk, flash, say, start, system, verit
 
 /// Makes an image and says where it is.
 pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
+    let built = parts(wish)?;
+    let (cache, recipe) = (&built.cache, &built.recipe);
+    let inputs = page(recipe, "disk")?.stage(&built.slot).stage(&built.start).text(&wish.version);
+    let done = cache.stage("disk", &inputs, |out| {
+        let parts = disk::Parts {
+            sizes: recipe.disk,
+            slot: &built.slot,
+            start: &built.start,
+            version: &wish.version,
+        };
+        disk::make(&parts, &out.join(disk::NAME))
+    })?;
+    let image = done.join(disk::NAME);
+    let Some(out) = &wish.out else { return Ok(image) };
+    // What goes out to others: packed, which takes longer than everything before.
+    let inputs = page(recipe, "packed")?.stage(&done);
+    let packed = cache.stage("packed", &inputs, |packed| {
+        disk::pack(&image, packed, &built.tools, &cache.log("packed"))
+    })?;
+    disk::copy(&image, out)?;
+    for (from, ending) in [(&done, "bmap"), (&packed, "xz"), (&packed, "zst")] {
+        let from = flash::with(&from.join(disk::NAME), ending);
+        fs::copy(&from, flash::with(out, ending)).map_err(Error::file(out))?;
+    }
+    Ok(out.clone())
+}
+
+/// What a disk and a bundle are made of, held in the cache as long as it's needed.
+pub(crate) struct Built {
+    cache: Cache,
+    recipe: Recipe,
+    tools: Tools,
+    /// The file system, its hash tree, and the root hash.
+    pub(crate) slot: PathBuf,
+    /// The kernel, and the boot loader.
+    pub(crate) start: PathBuf,
+}
+
+/// Makes all of it that isn't there yet.
+pub(crate) fn parts(wish: &Wish) -> Result<Built> {
     needs_root()?;
     let recipe = Recipe::read(&wish.flavour)?;
     // Before the cache is taken: others may use it while a compiler runs.
@@ -31,6 +72,13 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
 
     let inputs = page(&recipe, "system")?.stage(&packages.system).stage(&packages.tools);
     let inputs = inputs.folder(&recipe::folder())?.file(&program)?.text(&wish.version);
+    let trusted = wish.sign_with.as_deref().map(Update::newest_statement).transpose()?;
+    let trusted = trusted.as_deref();
+    let inputs = inputs.text(&wish.flavour).text(
+        &trusted
+            .map(blake3::hash)
+            .map_or_else(|| "trusts nobody".to_owned(), |statement| statement.to_hex().to_string()),
+    );
     let system = cache.stage("system", &inputs, |out| {
         system::make(
             &system::Parts {
@@ -38,7 +86,9 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
                 packages: &packages.system,
                 program: &program,
                 kernel: &kernel,
+                flavour: &wish.flavour,
                 version: &wish.version,
+                trusted,
                 tools: &tools,
                 log: &cache.log("system"),
             },
@@ -71,26 +121,7 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
         )
     })?;
 
-    let inputs = page(&recipe, "disk")?.stage(&slot).stage(&start).text(&wish.version);
-    let done = cache.stage("disk", &inputs, |out| {
-        disk::make(
-            &disk::Parts { sizes: recipe.disk, slot: &slot, start: &start, version: &wish.version },
-            &out.join(disk::NAME),
-        )
-    })?;
-    let image = done.join(disk::NAME);
-    let Some(out) = &wish.out else { return Ok(image) };
-    // What goes out to others: packed, which takes longer than everything before.
-    let inputs = page(&recipe, "packed")?.stage(&done);
-    let packed = cache.stage("packed", &inputs, |packed| {
-        disk::pack(&image, packed, &tools, &cache.log("packed"))
-    })?;
-    disk::copy(&image, out)?;
-    for (from, ending) in [(&done, "bmap"), (&packed, "xz"), (&packed, "zst")] {
-        let from = flash::with(&from.join(disk::NAME), ending);
-        fs::copy(&from, flash::with(out, ending)).map_err(Error::file(out))?;
-    }
-    Ok(out.clone())
+    Ok(Built { cache, recipe, tools, slot, start })
 }
 
 /// Writes down which packages the mirror has now.
@@ -125,6 +156,7 @@ pub(crate) fn usual() -> Wish {
         mirror: None,
         out: None,
         program: None,
+        sign_with: None,
         unlocked: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -120,7 +120,7 @@ impl Cache {
         Ok(done)
     }
 
-    /// Removes all of a stage but the two that were used last.
+    /// Removes all of a stage but those that were used last.
     fn forget(&self, stage: &str) -> Result<()> {
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(Error::file(&self.folder))?.flatten() {
@@ -132,7 +132,7 @@ impl Cache {
             }
         }
         kept.sort();
-        let old = kept.len().saturating_sub(2);
+        let old = kept.len().saturating_sub(KEPT);
         kept.iter().take(old).try_for_each(|(_, path)| remove(path))
     }
 }
@@ -144,6 +144,9 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+/// Tests make images of several versions, and want them again at the next run.
+const KEPT: usize = 6;
 
 fn folder() -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());

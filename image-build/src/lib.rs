@@ -1,18 +1,21 @@
 //! Makes the image for a computer: Debian's packages, the recipe and our own programs in, a disk out.
 //!
 //! Drives Debian's tools inside a tree of their own, so that nothing depends on what the building
-//! machine has. Writes to no device but the one that `flash` names, and signs nothing.
+//! machine has. Writes to no device but the one that `flash` names. Signs updates, with keys that it
+//! makes and never shows.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells a developer what it does")]
 
 mod arguments;
 pub mod bmap;
 mod build;
+mod bundle;
 mod cache;
 mod cargo;
 mod debian;
 mod disk;
 mod flash;
 pub mod inspect;
+mod keys;
 mod lock;
 mod mirror;
 mod recipe;
@@ -39,6 +42,9 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Build(wish) => build::build(&wish).map(|image| println!("{}", image.display())),
         Command::Flash(wish) => flash::flash(&wish),
+        Command::Bundle(wish, signing) => {
+            bundle::bundle(&wish, &signing).map(|bundle| println!("{}", bundle.display()))
+        }
         Command::Help => {
             println!("{}", arguments::HELP);
             Ok(())
@@ -46,6 +52,8 @@ pub fn main() -> ExitCode {
         Command::Inspect { image, out } => {
             inspect::file(&image, out.as_deref()).map(|about| println!("{about}"))
         }
+        Command::KeysNew(folder) => keys::new(&folder),
+        Command::KeysRotate(folder) => keys::rotate(&folder),
         Command::Lock(wish) => build::lock(&wish).map(|file| println!("{}", file.display())),
         Command::Tool { work, words } => return tools::forward(&work, &words),
     };

@@ -21,7 +21,10 @@ pub(crate) struct Parts<'a> {
     pub(crate) packages: &'a Path,
     pub(crate) program: &'a Path,
     pub(crate) kernel: &'a Kernel,
+    pub(crate) flavour: &'a str,
     pub(crate) version: &'a str,
+    /// The statement about keys by which it believes updates.
+    pub(crate) trusted: Option<&'a [u8]>,
     pub(crate) tools: &'a Tools,
     pub(crate) log: &'a Path,
 }
@@ -48,6 +51,9 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
     about(parts, &tree)?;
     prune::emptied(&tree)
 }
+
+/// By what a system believes updates.
+const TRUSTED: &str = "usr/lib/hometwin/update-keys";
 
 /// Packs the tree into a read-only file system.
 pub(crate) fn pack(tools: &Tools, system: &Path, out: &Path, epoch: u64, log: &Path) -> Result<()> {
@@ -183,11 +189,17 @@ fn users(parts: &Parts<'_>, out: &Path) -> Result<()> {
 
 /// What the system says of itself, and what is made at each start or on the data partition.
 fn about(parts: &Parts<'_>, tree: &Path) -> Result<()> {
-    let version = parts.version;
+    let (version, flavour) = (parts.version, parts.flavour);
     let text = format!(
         "NAME=\"Home twin\"\nID=hometwin\nID_LIKE=debian\nPRETTY_NAME=\"Home twin {version}\"\n\
-         VERSION_ID={version}\nIMAGE_ID=hometwin\nIMAGE_VERSION={version}\n"
+         VERSION_ID={version}\nIMAGE_ID=hometwin\nIMAGE_VERSION={version}\n\
+         VARIANT_ID={flavour}\n"
     );
+    if let Some(trusted) = parts.trusted {
+        let path = tree.join(TRUSTED);
+        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+        made.and_then(|()| fs::write(&path, trusted)).map_err(Error::file(&path))?;
+    }
     let files = [("usr/lib/os-release", text.as_str()), ("etc/machine-id", "")];
     for (name, text) in files {
         let path = tree.join(name);

@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("handover", &[]),
     ("link", &[]),
     ("store", &[]),
+    ("update", &[]),
     // Programs: never one another.
     ("executor", &["handover"]),
     ("gateway", &["handover", "link"]),
@@ -39,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The image: a program that makes it, and the first program inside it. Neither is linked with the
     // product, which the one puts in as a file.
     ("initrd", &[]),
-    ("image-build", &["disks", "initrd"]),
+    ("image-build", &["disks", "initrd", "update"]),
     // Tests see the product from outside.
     ("hw-tests", &["capability"]),
     // An intruder sees it from inside: it is the product, with one process that does as it likes.
