@@ -3,8 +3,12 @@
  * Everything is done as a person would: by what is on the screen and by the keyboard.
  */
 import assert from 'node:assert/strict';
-import { DESKTOP, PHONE, inspect, newPage, pairing, startBrowser, startNode, story, until, watch } from './node.mjs';
+import { readFileSync } from 'node:fs';
+import { DESKTOP, PHONE, inspect, newPage, pairing, photo, startBrowser, startNode, story, until, watch } from './node.mjs';
 import { frameOf, go, openChat, rename, says, tool, write } from './people.mjs';
+
+/** Larger than what lies in an entry. */
+const picture = photo(800, 560);
 
 await story('story', async ({ step, ending }) => {
   const node = await startNode(['--sleep-after', '2s']);
@@ -68,6 +72,27 @@ await story('story', async ({ step, ending }) => {
   await annChat.getByRole('button', { name: 'Delete for everybody?' }).click();
   await says(bobChat, 'This message was deleted.');
   await says(annChat, 'This message was deleted.');
+
+  step('a photo is shared, and kept in the files of the other');
+  await annChat.locator('input[type=file]').setInputFiles({ name: 'garden.png', mimeType: 'image/png', buffer: picture });
+  const came = bobChat.locator('.file', { hasText: 'garden.png' });
+  await until('the photo', () => came.locator('img').evaluate((img) => img.complete && img.naturalWidth > 1).catch(() => false));
+  complaints.push(...(await inspect(bob, 'photo-phone')));
+  await came.getByRole('button', { name: 'Keep garden.png in my files' }).click();
+  await bob.getByRole('dialog').getByRole('button', { name: 'Choose' }).click();
+  await came.getByText('Kept in your files as garden.png.').waitFor();
+  await go(bob, 'Home');
+  await bob.getByRole('link', { name: /^Files/ }).click();
+  const kept = frameOf(bob);
+  await kept.getByRole('button', { name: 'Choose files' }).click();
+  await bob.getByRole('dialog').getByLabel('All my files').check();
+  await bob.getByRole('dialog').getByRole('button', { name: 'Choose' }).click();
+  await kept.locator('.open', { hasText: 'Chat' }).click();
+  const [saved] = await Promise.all([bob.waitForEvent('download'), kept.locator('.open', { hasText: 'garden.png' }).click()]);
+  assert.deepEqual(readFileSync(await saved.path()), picture);
+  await go(bob, 'Home');
+  bobChat = await openChat(bob);
+  await bobChat.getByRole('button', { name: /^Ann/ }).click();
 
   step('history finds it and takes it back');
   await write(annChat, 'Bob', 'the surprise party is on Friday');

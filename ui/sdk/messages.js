@@ -71,6 +71,14 @@ export class Messages {
     return new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'short' }).format(ms);
   }
 
+  /** Bytes as people say them. @param {number} bytes */
+  size(bytes) {
+    const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
+    const power = Math.min(Math.floor(Math.log10(bytes || 1) / 3), 3);
+    const options = { style: 'unit', unit: units[power], unitDisplay: power ? 'short' : 'long', maximumFractionDigits: power > 1 ? 1 : 0 };
+    return new Intl.NumberFormat(this.locale, options).format(bytes / 1000 ** power);
+  }
+
   /**
    * Parts a list that is ordered by time into days.
    * @template T

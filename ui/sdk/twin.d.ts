@@ -73,6 +73,8 @@ export interface Messages {
   time(ms: number): string;
   day(ms: number): string;
   date(ms: number): string;
+  /** Bytes as people say them. */
+  size(bytes: number): string;
   when(ms: number): string;
   byDay<T>(items: T[], time: (item: T) => number): [string, T[]][];
 }
@@ -109,7 +111,7 @@ export interface Twin extends EventTarget {
    * that this resolves with; `progress` hears how many bytes have arrived.
    */
   upload(blob: Blob, options?: Options & { progress?: (bytes: number) => void }): Promise<string>;
-  /** The address of an item's or version's `link`, for an element or a fetch of this page. */
+  /** The address of an item's, version's or message's `link` or `preview`, for an element or a fetch of this page. */
   thing(link: string): string;
   /** Gives the person the file behind a `link`. Only on a click; tells whether it could. */
   download(link: string, options?: Options): Promise<boolean>;
@@ -132,4 +134,7 @@ export function announce(text: string): void;
 export function stick<E extends HTMLElement>(scroller: E): E;
 export function sure(button: HTMLButtonElement, question: string, act: () => void): void;
 export function roving<E extends HTMLElement>(list: E, selector: string, start?: 0 | -1): E;
+/** The name, kind and small picture of a file, as `files.put` and the files of a message take them. */
+export function describe(file: File): Promise<{ name: string; media_type?: string; preview?: string }>;
+export function isPicture(type?: string): boolean;
 export const Problem: { new (wire: object): Problem };

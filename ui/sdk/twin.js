@@ -14,6 +14,7 @@ import { Port } from './port.js';
 import { Problem } from './problem.js';
 
 export { announce, fill, h, keep, roving, stick, sure } from './dom.js';
+export { describe, isPicture } from './picture.js';
 export { Problem };
 
 /** @returns {Promise<import('./twin.d.ts').Twin>} ready once the shell has said language and theme */

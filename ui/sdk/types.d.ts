@@ -118,6 +118,60 @@ export namespace Wire {
 
 /** Conversations between two people, and the notebook with oneself. */
 export namespace Chat {
+  /** Between twins: a file of a message, as it is announced. */
+  interface Announced {
+    /** What it is. */
+    media_type?: string;
+    /** Its name. */
+    name: string;
+    /** A small picture of it. */
+    preview?: string;
+    /** Its bytes. */
+    size: number;
+    [later: string]: unknown;
+  }
+  /** How far a file of a message has come. */
+  type Arrival =
+    /** It is being fetched from the other twin. */
+    | "coming"
+    /** It was deleted or erased, here or by its sender. */
+    | "gone"
+    /** All of it is here. */
+    | "here"
+    /** There is no room for it: `fetch` tries again. */
+    | "no_room"
+    /** It is large, or there is little room: it comes when the person says so, with `fetch`. */
+    | "waiting";
+  /** A file to send with a message: either an upload or a file that the caller sees. */
+  interface Attach {
+    /** A file in the person's folders, as it is now. */
+    item?: string;
+    /** What it is; a file's own unless given. */
+    media_type?: string;
+    /** Its name; a file's own unless given. */
+    name?: string;
+    /** A small picture of it; a file's own unless given. */
+    preview?: string;
+    /** The bytes, completely sent. */
+    upload?: string;
+  }
+  /** A file that came or goes with a message. */
+  interface Attachment {
+    /** How many bytes are here, while it comes. */
+    here?: number;
+    /** Where an experience reads its bytes, once they are here. */
+    link?: string;
+    /** What it is, as its sender says: never to be trusted. */
+    media_type?: string;
+    /** Its name, as its sender has it. */
+    name: string;
+    /** Where an experience reads a small picture of it, if its sender made one. */
+    preview?: string;
+    /** Its bytes. */
+    size: number;
+    /** Where its bytes are. */
+    state: Arrival;
+  }
   /** Between twins: everything `chat` says, told apart by `type`. */
   type Body =
     /** A message. */
@@ -135,6 +189,14 @@ export namespace Chat {
     /** A read marker. */
     | SayRead & {
       type: "read";
+    }
+    /** Somebody wants a file of a message. */
+    | Want & {
+      type: "want";
+    }
+    /** Some of it. */
+    | Piece & {
+      type: "piece";
     };
   /** A conversation. */
   interface Conversation {
@@ -232,8 +294,82 @@ export namespace Chat {
       message: Message;
       type: "message";
     };
+  /**
+   * Fetch a file of a message that waits. Problems: `not_found`; `closed` when its sender is no
+   * contact any more; `gone`.
+   */
+  interface Fetch {
+    /** Who wrote it, should two messages have the same id. */
+    author?: string;
+    /** Names this write. */
+    id: string;
+    /** The message. */
+    message: string;
+    /** Which of its files, from 0 on. */
+    number: number;
+  }
+  /** A file or a folder. */
+  interface Item {
+    /** When its content last changed. */
+    changed_ms: number;
+    /** The folder that it is in; absent for the topmost that the caller sees. */
+    folder?: string;
+    /** Its id. */
+    item: string;
+    /** What it is. */
+    kind: ItemKind;
+    /**
+     * Where an experience reads a file's bytes, within its own address; absent when its content
+     * was erased. Another version has another link.
+     */
+    link?: string;
+    /** Since when it is there. */
+    made_ms: number;
+    /** What is in a file, as whoever sent it says: never to be trusted. */
+    media_type?: string;
+    /** Its name; absent when that was erased. */
+    name?: string;
+    /** Where an experience reads a small picture of it, if whoever sent it made one. */
+    preview?: string;
+    /** Revision. */
+    rev: number;
+    /** The bytes of a file. */
+    size?: number;
+    /** When it was put into the trash; what is in a folder goes with it. */
+    trashed_ms?: number;
+    /** The version of a file. */
+    version?: number;
+  }
+  /** What an item is. */
+  type ItemKind =
+    /** Bytes, with their versions. */
+    | "file"
+    /** Holds others. */
+    | "folder";
+  /**
+   * Put a file of a message into a folder of one's own, where it stays whatever becomes of the
+   * message. It gets another name, if its own is taken there. Problems: `not_found`, also when the
+   * caller may put nothing there; `gone` when its bytes aren't here.
+   */
+  interface Keep {
+    /** Who wrote it, should two messages have the same id. */
+    author?: string;
+    /**
+     * In which folder; the topmost one unless given. For an experience that is the folder it was
+     * given.
+     */
+    folder?: string;
+    /** Names this write and becomes the id of the file. */
+    id: string;
+    /** The message. */
+    message: string;
+    /** Which of its files, from 0 on. */
+    number: number;
+  }
   /** A message. */
   interface Message {
+    /** The files that came with it. */
+    attachments?: Attachment[];
     /** Who wrote it. */
     author: Person;
     /** The conversation that it is in. */
@@ -291,6 +427,18 @@ export namespace Chat {
     /** What they are called here. */
     name: string;
   }
+  /** Between twins: bytes that were wanted; without any, the file is gone. */
+  interface Piece {
+    /** The bytes, in base64. */
+    bytes?: string;
+    /** The message. */
+    message: string;
+    /** Which of its files. */
+    number: number;
+    /** Where they belong. */
+    offset: number;
+    [later: string]: unknown;
+  }
   /**
    * Mark a conversation as read up to a message. Never goes back.
    * Problems: `not_found`.
@@ -307,6 +455,8 @@ export namespace Chat {
   }
   /** Between twins: a message. */
   interface Say {
+    /** Files that can be wanted. */
+    attachments?: Announced[];
     /** Its id. */
     message: string;
     /** The message that it answers. */
@@ -346,24 +496,36 @@ export namespace Chat {
     [later: string]: unknown;
   }
   /**
-   * Write a message.
-   * Problems: `not_found`; `closed` when the other is no contact any more; `id_taken` when the id
+   * Write a message, also with files and then perhaps without a text.
+   * Problems: `not_found`; `no_upload`; `closed` when the other is no contact any more; `id_taken` when the id
    * already names something else.
    */
   interface Send {
+    /** Files to send with it. */
+    attachments?: Attach[];
     /** The conversation. */
     conversation: string;
     /** Names this write and becomes the id of the message. */
     id: string;
     /** The message that it answers. */
     reply_to?: string;
-    /** The text. */
+    /** The text; only empty with files. */
     text: string;
   }
   /** What to hear about: one conversation, or all of them. */
   interface Topic {
     /** Only this one. */
     conversation?: string;
+  }
+  /** Between twins: the receiver of a message wants the bytes of one of its files. */
+  interface Want {
+    /** The message. */
+    message: string;
+    /** Which of its files. */
+    number: number;
+    /** From here on. */
+    offset: number;
+    [later: string]: unknown;
   }
 }
 
@@ -736,6 +898,8 @@ export namespace Files {
     media_type?: string;
     /** Its name; absent when that was erased. */
     name?: string;
+    /** Where an experience reads a small picture of it, if whoever sent it made one. */
+    preview?: string;
     /** Revision. */
     rev: number;
     /** The bytes of a file. */
@@ -812,6 +976,8 @@ export namespace Files {
     media_type?: string;
     /** Its name: nothing else in there may have it. */
     name: string;
+    /** A small picture of it, made by the browser that sends it. */
+    preview?: string;
     /** The bytes, completely sent. */
     upload: string;
   }
@@ -828,6 +994,8 @@ export namespace Files {
     item: string;
     /** What it is. */
     media_type?: string;
+    /** A small picture of it, made by the browser that sends it. */
+    preview?: string;
     /** The bytes, completely sent. */
     upload: string;
   }
@@ -1291,6 +1459,8 @@ export interface Methods {
   "chat/1/edit": { request: Chat.Edit; response: Chat.Message };
   "chat/1/delete": { request: Chat.Delete; response: Chat.Message };
   "chat/1/read": { request: Chat.Read; response: Chat.Done };
+  "chat/1/fetch": { request: Chat.Fetch; response: Chat.Message };
+  "chat/1/keep": { request: Chat.Keep; response: Chat.Item };
   "contacts/1/list": { request: Contacts.List; response: Contacts.ContactPage };
   "contacts/1/request": { request: Contacts.Request; response: Contacts.Contact };
   "contacts/1/accept": { request: Contacts.Choose; response: Contacts.Contact };

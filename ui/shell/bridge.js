@@ -13,7 +13,7 @@ const MESSAGE_MAX = 64 * 1024;
 const OUTSTANDING_MAX = 32;
 const MESSAGES_PER_SECOND = 400;
 const ROUTE_MAX = 512;
-const LINK = /^t\/[0-9a-f]{32}\/[0-9]{1,19}$/;
+const LINK = /^t\/(?:[0-9a-f]{32}\/[0-9]{1,19}|m\/[0-9]{1,19}\/[0-9]{1,3})$/;
 
 export class Bridge {
   #frame;

@@ -108,8 +108,8 @@ const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, FILES, HEALTH, HISTORY,
 
 const CHAT: Interface = {
     use chat::v1::{
-        Body, Conversation, Conversations, Delete, Edit, Event, Message, Messages, Read, Send,
-        Topic,
+        Body, Conversation, Conversations, Delete, Edit, Event, Fetch, Keep, Message, Messages,
+        Read, Send, Topic,
     };
     Interface {
         name: "chat",
@@ -122,10 +122,12 @@ const CHAT: Interface = {
             shared(write::<Edit, Message>("edit")),
             shared(write::<Delete, Message>("delete")),
             shared(write::<Read, Done>("read")),
+            shared(write::<Fetch, Message>("fetch")),
+            shared(write::<Keep, files::v1::Item>("keep")),
         ],
         events: Some((describe::<Topic>, describe::<Event>)),
         envelope: Some(Envelope {
-            types: &["say", "edit", "delete", "read"],
+            types: &["say", "edit", "delete", "read", "want", "piece"],
             body: describe::<Body>,
         }),
     }

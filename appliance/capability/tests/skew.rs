@@ -37,6 +37,10 @@ fn bodies() -> Vec<Value> {
         json!({"type": "say", "message": ID, "text": "hello", "time_ms": 5, "reply_to": ID}),
         json!({"type": "edit", "message": ID, "text": "hello", "time_ms": 5}),
         json!({"type": "delete", "message": ID, "time_ms": 5}),
+        json!({"type": "say", "message": ID, "text": "", "time_ms": 5,
+            "attachments": [{"name": "a.jpg", "size": 5, "preview": "/9j/AAAA", "later": 1}]}),
+        json!({"type": "want", "message": ID, "number": 0, "offset": 5}),
+        json!({"type": "piece", "message": ID, "number": 0, "offset": 5, "bytes": "AAAA"}),
         json!({"type": "read", "up_to": ID, "author": twin(), "time_ms": 5}),
     ]
 }

@@ -10,9 +10,11 @@
 
 mod api;
 mod apply;
+mod carry;
 mod condition;
 mod events;
 mod fault;
+mod fetch;
 mod kinds;
 mod open;
 mod peers;
@@ -22,7 +24,7 @@ mod tables;
 mod uploads;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     fs::File,
     future::Future,
@@ -59,7 +61,9 @@ struct Inner {
     store: Store,
     shared: Arc<Shared>,
     peers: Peers,
-    moved: broadcast::Sender<Id16>,
+    moved: broadcast::Sender<(TwinId, Id16)>,
+    /// Files of messages are being gathered or sent.
+    carrying: Cell<bool>,
     /// The hour in which each grant was last noted as used.
     noted: RefCell<BTreeMap<Id16, i64>>,
     uploading: uploads::Busy,
@@ -192,13 +196,16 @@ impl Life {
         F: Fn(TwinId) -> Fut,
         Fut: Future<Output = Result<UnixStream, handover::Reason>>,
     {
-        self.pump_while_sound(open).await;
+        tokio::select! {
+            () = self.pump_while_sound(open) => {}
+            () = self.carry() => {}
+        }
     }
 
     /// Whether something is being delivered or received right now.
     #[must_use]
     pub fn busy(&self) -> bool {
-        self.0.peers.busy()
+        self.0.peers.busy() || self.0.carrying.get()
     }
 
     /// When a twin that is away is to be tried again (Unix time in milliseconds).

@@ -1,13 +1,21 @@
 /** Writing, answering, editing and deleting. What is written stays in the field until it is sent. */
 import { fill, h, sure } from './sdk/twin.js';
+import { attacher } from './files.js';
 
-export function composer(twin, { t }, live, { id, name, drafts }) {
+export function composer(twin, words, live, { id, name, drafts }) {
+  const { t } = words;
   const label = t('write', { name });
   const draft = () => editing || drafts.set(id, field.value);
   const field = h('textarea', { rows: 1, maxlength: 8000, dir: 'auto', 'aria-label': label, placeholder: label, value: drafts.get(id) ?? '', oninput: draft, onkeydown: key });
   const doing = h('p', { class: 'doing small', role: 'status' });
-  const form = h('form', { onsubmit: (event) => event.preventDefault() || send() }, doing, field, h('button', { class: 'main' }, t('send')));
   const fail = (problem) => fill(doing, problem.sentence);
+  const take = (back = '') => {
+    const text = editing || answering ? '' : field.value.trim();
+    if (!(editing || answering)) draft((field.value = back));
+    return text;
+  };
+  const attach = attacher(twin, words, id, { doing, fail, take });
+  const form = h('form', { onsubmit: (event) => event.preventDefault() || send() }, doing, attach, field, h('button', { class: 'main' }, t('send')));
   let answering, editing;
   return { form, closed: h('p', { class: 'closed soft' }, t('closed', { name })), tools, field };
 

@@ -15,7 +15,7 @@ export function conversationList(root, twin, { t, when }, choose) {
   };
 
   function row({ conversation, with: other, last, unread, active_ms }) {
-    const text = !last ? t('nothing') : last.deleted ? t('deleted') : (last.text ?? t(last.needs_update ? 'update' : 'erased'));
+    const text = !last ? t('nothing') : last.deleted ? t('deleted') : last.text || last.attachments?.[0].name || t(last.needs_update ? 'update' : 'erased');
     return h('li', {}, h('button', { class: 'row', onclick: () => twin.go(`/${conversation}`) },
       h('strong', {}, other.me ? t('self') : other.name),
       h('time', { class: 'small soft' }, last && when(active_ms)),

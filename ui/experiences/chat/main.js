@@ -28,6 +28,6 @@ function render() {
 /** Says once what somebody else wrote since the page was opened. */
 function tell({ conversation, last, unread }) {
   const fresh = heard.has(conversation) && last && heard.get(conversation) !== last.message;
-  if (fresh && unread && !last.author.me) announce(words.t('news', { name: last.author.name, text: last.text ?? '' }));
+  if (fresh && unread && !last.author.me) announce(words.t('news', { name: last.author.name, text: last.text || last.attachments?.[0].name || '' }));
   heard.set(conversation, last?.message);
 }

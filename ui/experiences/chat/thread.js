@@ -1,6 +1,7 @@
 /** One open conversation: its messages, oldest first, and the field to write in. */
 import { fill, h, keep, roving, stick } from './sdk/twin.js';
 import { composer } from './composer.js';
+import { attached } from './files.js';
 
 export function openThread(root, twin, words, about, drafts) {
   const { t } = words;
@@ -60,8 +61,9 @@ export function openThread(root, twin, words, about, drafts) {
     return h('li', { class: `message ${me ? 'mine' : ''} ${row.joined ? 'joined' : ''}`, tabindex: -1 },
       h('span', { class: 'unseen' }, me ? t('you') : row.author.name),
       h('div', { class: 'bubble' },
-        row.answered && !gone && h('blockquote', { dir: 'auto' }, row.answered.text ?? t('deleted')),
-        h('p', { class: gone ? 'text soft' : 'text', dir: 'auto' }, gone || row.text),
+        row.answered && !gone && h('blockquote', { dir: 'auto' }, row.answered.text || row.answered.attachments?.[0].name || t('deleted')),
+        !gone && attached(twin, words, row),
+        (gone || row.text) && h('p', { class: gone ? 'text soft' : 'text', dir: 'auto' }, gone || row.text),
         h('p', { class: 'small soft' }, notes.filter(Boolean).join(' · '))),
       !gone && h('div', { class: 'tools', role: 'group', 'aria-label': t('tools') }, write.tools(row)));
   }

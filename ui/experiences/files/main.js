@@ -35,8 +35,7 @@ async function open() {
   }
 }
 
-function welcome() {
-  const choose = async () => (await twin.pick({ kind: 'folder' })) && open();
+function welcome(choose = async () => (await twin.pick({ kind: 'folder' })) && open()) {
   return h('div', { class: 'empty' }, h('h1', {}, t('first')), h('p', {}, t('first.what')), h('button', { class: 'main', onclick: choose }, t('pick')));
 }
 
@@ -49,10 +48,7 @@ function show(mine, folder, path) {
   const tools = h('div', { class: 'tools' });
   const problem = h('p', { class: 'small', role: 'status' });
   const say = (what) => fill(problem, what?.sentence ?? what ?? '');
-  const refresh = () => {
-    fill(tools, mine.trash ? [] : folderTools(folder, say, refresh));
-    update();
-  };
+  const refresh = () => fill(tools, mine.trash ? [] : folderTools(folder, say, refresh)) && update();
   const update = () => {
     const { items, ready, more } = mine.live;
     if (more) mine.live.loadMore().catch(say);
@@ -69,8 +65,7 @@ function show(mine, folder, path) {
 function crumbs(path, trash) {
   const names = ['', ...path.map(({ item }) => item), ...(trash ? ['trash'] : [])];
   const called = [t('files'), ...path.map(({ name }) => name ?? t('nameless')), t('trash')];
-  const link = (route, at) =>
-    at === names.length - 1
+  const link = (route, at) => at === names.length - 1
       ? h('h1', { 'aria-current': 'page', dir: 'auto' }, called[at])
       : [h('button', { class: 'quiet', dir: 'auto', onclick: () => twin.go(route && `/${route}`) }, called[at]), h('span', { class: 'soft', 'aria-hidden': 'true' }, '/')];
   return h('nav', { 'aria-label': t('path') }, names.map(link));
@@ -85,11 +80,8 @@ function folderTools(folder, say, refresh) {
   };
   const form = h('form', { hidden: true, onsubmit: make }, name, h('button', {}, t('make')));
   const unfold = () => ((form.hidden = !form.hidden), form.hidden || name.focus());
-  const drop = async () => {
-    await twin.files.move({ id: twin.id(), item: moving.item.item, folder: folder.item }).catch(say);
-    leave();
-  };
   const leave = () => ((moving.item = null), refresh());
+  const drop = () => twin.files.move({ id: twin.id(), item: moving.item.item, folder: folder.item }).catch(say).then(leave);
   return [
     pick,
     h('button', { class: 'main', onclick: () => pick.click() }, t('add')),

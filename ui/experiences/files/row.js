@@ -1,10 +1,6 @@
 /** One file or folder: opening it, and what can be done with it. */
 import { fill, h, sure } from './sdk/twin.js';
 
-/** Pictures up to so many bytes are shown small in the list. */
-const PREVIEW_MAX = 2 * 1024 * 1024;
-const PICTURES = ['image/avif', 'image/gif', 'image/jpeg', 'image/png', 'image/webp'];
-
 export function row(twin, words, item, { say, moving, refresh, trash }) {
   const { t, when } = words;
   const folder = item.kind === 'folder';
@@ -14,7 +10,7 @@ export function row(twin, words, item, { say, moving, refresh, trash }) {
     if (folder) twin.go(`/${item.item}`);
     else if (item.link) twin.download(item.link);
   };
-  const about = [!folder && size(item.size, words.locale), when(item.trashed_ms ?? item.changed_ms)].filter(Boolean).join(' · ');
+  const about = [!folder && words.size(item.size), when(item.trashed_ms ?? item.changed_ms)].filter(Boolean).join(' · ');
   const place = h('div', { class: 'more' });
   const tool = (key, onclick, className = '') => h('button', { class: `quiet small ${className}`, onclick }, t(key));
   const tools = trash
@@ -27,13 +23,9 @@ export function row(twin, words, item, { say, moving, refresh, trash }) {
       ];
   return h('li', { class: folder ? 'folder' : 'file' },
     h('button', { class: 'open row', disabled: trash, onclick: open },
-      picture(), h('strong', { dir: 'auto' }, name), h('span', { class: 'small soft' }, about)),
+      item.preview ? h('img', { src: twin.thing(item.preview), alt: '', loading: 'lazy', width: 40, height: 40 }) : h('span', { class: 'sign', 'aria-hidden': 'true' }),
+      h('strong', { dir: 'auto' }, name), h('span', { class: 'small soft' }, about)),
     h('details', { name: 'tools' }, h('summary', { 'aria-label': t('tools', { name }) }, h('span', { 'aria-hidden': 'true' }, '⋯')), h('div', { class: 'tools' }, tools), place));
-
-  function picture() {
-    if (folder || !item.link || item.size > PREVIEW_MAX || !PICTURES.includes(item.media_type)) return h('span', { class: 'sign', 'aria-hidden': 'true' });
-    return h('img', { src: twin.thing(item.link), alt: '', loading: 'lazy', width: 40, height: 40 });
-  }
 
   function rename() {
     const field = h('input', { value: item.name ?? '', 'aria-label': t('rename.to', { name }), maxlength: 255, required: true });
@@ -46,17 +38,9 @@ export function row(twin, words, item, { say, moving, refresh, trash }) {
     const { items } = await twin.files.versions({ item: item.item, limit: 50 });
     const back = (version) => tool('version.back', () => act('restore_version', { version, if_rev: item.rev }));
     const line = ({ version, size: bytes, made_ms, link }, at) =>
-      h('li', {}, h('span', { class: 'small' }, `${when(made_ms)} · ${size(bytes, words.locale)}`),
+      h('li', {}, h('span', { class: 'small' }, `${when(made_ms)} · ${words.size(bytes)}`),
         link && tool('version.get', () => twin.download(link)),
         at === 0 ? h('span', { class: 'small soft' }, t('version.now')) : link && back(version));
     fill(place, h('ul', { class: 'versions', 'aria-label': t('versions') }, items.map(line)));
   }
-}
-
-/** Bytes as people say them. */
-export function size(bytes, locale) {
-  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
-  const power = Math.min(Math.floor(Math.log10(bytes || 1) / 3), 3);
-  const options = { style: 'unit', unit: units[power], unitDisplay: power ? 'short' : 'long', maximumFractionDigits: power > 1 ? 1 : 0 };
-  return new Intl.NumberFormat(locale, options).format(bytes / 1000 ** power);
 }

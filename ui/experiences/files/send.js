@@ -1,5 +1,5 @@
 /** Sending files: each has a line with how far it is; what has a taken name waits for a decision. */
-import { announce, fill, h } from './sdk/twin.js';
+import { announce, describe, fill, h } from './sdk/twin.js';
 
 export function sender(twin, { t }, folder, items) {
   const list = h('ul', { class: 'sending', 'aria-label': t('sending') });
@@ -7,7 +7,7 @@ export function sender(twin, { t }, folder, items) {
 
   async function one(file) {
     const into = folder();
-    const name = file.name.normalize('NFC');
+    const { name, ...about } = await describe(file);
     const stop = new AbortController();
     const bar = h('progress', { max: file.size || 1, 'aria-label': t('sending.what', { name }) });
     const doing = h('span', { class: 'small', role: 'status' });
@@ -16,25 +16,17 @@ export function sender(twin, { t }, folder, items) {
     list.append(line);
     const fail = (problem) => {
       if (stop.signal.aborted) return line.remove();
-      const text = problem.code === 'file_gone' ? t('gone') : problem.sentence;
-      bar.remove();
-      fill(doing, text);
-      cancel.textContent = t('close');
-      cancel.onclick = () => line.remove();
+      fill(bar.remove() ?? doing, problem.code === 'file_gone' ? t('gone') : problem.sentence);
+      fill(cancel, t('close')).onclick = () => line.remove();
     };
-    const done = () => {
-      line.remove();
-      announce(t('sent', { name }));
-    };
+    const done = () => line.remove() ?? announce(t('sent', { name }));
     try {
       const progress = (bytes) => (bar.value = bytes);
       const upload = await twin.upload(file, { signal: stop.signal, progress });
-      const type = file.type.split(';')[0].trim();
-      const media_type = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(type) ? { media_type: type } : {};
-      const put = (as) => twin.files.put({ id: twin.id(), folder: into, name: as, upload, ...media_type });
+      const put = (as) => twin.files.put({ id: twin.id(), folder: into, name: as, upload, ...about });
       await put(name).catch((problem) => {
         if (problem.code !== 'file_exists') throw problem;
-        decide(name, { line, doing, bar, done, fail, put, replace: (item) => twin.files.replace({ id: twin.id(), item, upload, ...media_type }) });
+        decide(name, { line, doing, bar, done, fail, put, replace: (item) => twin.files.replace({ id: twin.id(), item, upload, ...about }) });
         throw null;
       });
       done();

@@ -1,11 +1,13 @@
 //! `chat` 1: text, reply, edit and delete by the author, read markers; the requests and answers.
 //! What twins say to each other is in `envelopes`. Nothing here is shown in the order of arrival.
 
+mod attachments;
 mod envelopes;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use attachments::{Announced, Arrival, Attach, Attachment, Fetch, Keep, Piece, Want};
 pub use envelopes::{Body, Delete as SayDelete, Edit as SayEdit, Read as SayRead, Say};
 
 use crate::wire::{
@@ -14,6 +16,10 @@ use crate::wire::{
 
 /// The text of a message: 1 to 8000 characters, not only white space.
 pub type MessageText = Text<1, 8000>;
+/// The text of a message that has files with it: it may be empty.
+pub type Caption = Text<0, 8000>;
+/// Most files of one message.
+pub const ATTACHMENTS_MAX: usize = 4;
 
 /// A person in a conversation.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -75,6 +81,9 @@ pub struct Message {
     /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
+    /// The files that came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// How far one's own message to somebody else has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Delivery>,
@@ -132,8 +141,8 @@ pub struct Messages {
     pub limit: Limit,
 }
 
-/// Write a message.
-/// Problems: `not_found`; `closed` when the other is no contact any more; `id_taken` when the id
+/// Write a message, also with files and then perhaps without a text.
+/// Problems: `not_found`; `no_upload`; `closed` when the other is no contact any more; `id_taken` when the id
 /// already names something else.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -142,11 +151,15 @@ pub struct Send {
     pub id: WriteId,
     /// The conversation.
     pub conversation: ConversationId,
-    /// The text.
-    pub text: MessageText,
+    /// The text; only empty with files.
+    pub text: Caption,
     /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
+    /// Files to send with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = ATTACHMENTS_MAX))]
+    pub attachments: Vec<Attach>,
 }
 
 /// Change the text of a message of one's own.

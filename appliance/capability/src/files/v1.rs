@@ -9,11 +9,13 @@
 //! `DELETE` gives it up. `Upload-Limit` says how much at a time, and for how long it is kept.
 
 mod name;
+mod preview;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use name::{FileName, MediaType};
+pub use preview::Preview;
 
 use crate::wire::{Cursor, ItemId, Limit, Rev, TimeMs, UploadId, WriteId};
 
@@ -40,6 +42,9 @@ pub struct Item {
     /// was erased. Another version has another link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Where an experience reads a small picture of it, if whoever sent it made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<String>,
     /// The version of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
@@ -139,6 +144,9 @@ pub struct Put {
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
+    /// A small picture of it, made by the browser that sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
 }
 
 /// Give a file another content. What it had stays as a version; the 50 newest are kept.
@@ -155,6 +163,9 @@ pub struct Replace {
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
+    /// A small picture of it, made by the browser that sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
     /// Only if it still has this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<Rev>,

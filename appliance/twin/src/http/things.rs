@@ -31,11 +31,19 @@ pub(crate) async fn answer(
     headers: &HeaderMap,
     hold: Hold,
 ) -> Result<Answer, Trouble> {
-    let (item, version) = parse(path).ok_or_else(Trouble::not_found)?;
+    let link = parse(path).ok_or_else(Trouble::not_found)?;
     let (name, session) = (frame.experience.clone(), frame.session.clone());
-    let found = life.version(&Caller::Experience { name, session }, item, version).await?;
-    // A version never changes, so its number is its tag.
-    let tag = format!("\"{}.{version}\"", HEXLOWER.encode(&item));
+    let caller = Caller::Experience { name, session };
+    let found = match link {
+        Link::Version { item, version, preview } => {
+            life.version(&caller, item, version, preview).await?
+        }
+        Link::Attached { seq, number, preview } => {
+            life.attached(&caller, seq, number, preview).await?
+        }
+    };
+    // What a link leads to never changes, so the link is its tag.
+    let tag = format!("\"{}\"", path.replace('/', "."));
     let known = head::text(headers, &IF_NONE_MATCH).unwrap_or_default();
     if known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*") {
         return Ok(dressed(StatusCode::NOT_MODIFIED, Body::default(), &tag, &found));
@@ -148,12 +156,41 @@ fn is_shown(kind: &str) -> bool {
         || kind.starts_with("video/")
 }
 
-/// The item and version of an address.
-fn parse(path: &str) -> Option<([u8; 16], u64)> {
-    let (item, version) = path.split_once('/')?;
-    let plain = (1..=19).contains(&version.len()) && version.bytes().all(|b| b.is_ascii_digit());
-    let item = HEXLOWER.decode(item.as_bytes()).ok()?.try_into().ok()?;
-    Some((item, version.parse().ok().filter(|_| plain)?))
+/// What an address leads to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Link {
+    /// `<item>/<version>`: a version of a file; with `/p` the small picture of it.
+    Version { item: [u8; 16], version: u64, preview: bool },
+    /// `m/<entry>/<number>`: a file of a message; with `/p` the small picture of it.
+    Attached { seq: u64, number: u8, preview: bool },
+}
+
+fn parse(path: &str) -> Option<Link> {
+    let mut parts = path.split('/');
+    let first = parts.next()?;
+    let link = if first == "m" {
+        let (seq, number) = (number(parts.next()?)?, number(parts.next()?)?.try_into().ok()?);
+        Link::Attached { seq, number, preview: is_preview(parts.next())? }
+    } else {
+        let item = HEXLOWER.decode(first.as_bytes()).ok()?.try_into().ok()?;
+        let version = number(parts.next()?)?;
+        Link::Version { item, version, preview: is_preview(parts.next())? }
+    };
+    parts.next().is_none().then_some(link)
+}
+
+fn number(text: &str) -> Option<u64> {
+    let plain = (1..=19).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
+/// Whether the last part asks for the small picture; `None`: it asks for something else.
+fn is_preview(part: Option<&str>) -> Option<bool> {
+    match part {
+        None => Some(false),
+        Some("p") => Some(true),
+        Some(_) => None,
+    }
 }
 
 /// What was built from checked parts can stand in a header.
@@ -187,8 +224,14 @@ mod tests {
     #[test]
     fn addresses_of_things_are_read_or_refused() {
         let id = "00112233445566778899aabbccddeeff";
-        assert_eq!(parse(&format!("{id}/12")).unwrap().1, 12);
-        for bad in ["", "12", "x/12", "/12"] {
+        for (path, preview) in [(format!("{id}/12"), false), (format!("{id}/12/p"), true)] {
+            let item = HEXLOWER.decode(id.as_bytes()).unwrap().try_into().unwrap();
+            assert_eq!(parse(&path), Some(Link::Version { item, version: 12, preview }));
+        }
+        let attached = |preview| Some(Link::Attached { seq: 7, number: 3, preview });
+        assert_eq!((parse("m/7/3"), parse("m/7/3/p")), (attached(false), attached(true)));
+        for bad in ["", "12", "x/12", "/12", "m", "m/7", "m/7/256", "m/7/3/q", "m/7/3/p/p", "m//3"]
+        {
             assert_eq!(parse(bad), None, "{bad}");
         }
         for bad in ["", "+1", "-1", "1/2", "99999999999999999999"] {

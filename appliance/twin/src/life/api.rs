@@ -24,6 +24,7 @@ use handover::Place;
 use link::{SignedPreKey, SigningKey, TwinId};
 use serde::{Serialize, de::DeserializeOwned};
 use store::{Actor, Reader, Writer};
+use tokio::sync::Notify;
 
 use super::{Fault, kinds::By, tables::Id16};
 pub use caller::Caller;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) name: Mutex<String>,
     /// From this the ids come that people have for experiences.
     pub(crate) pseudonyms: [u8; 32],
+    /// Tells whoever carries files of messages that there is something to do.
+    pub(crate) errands: Arc<Notify>,
 }
 
 impl Shared {
@@ -145,6 +148,8 @@ pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<
             ("chat", "edit") => answer(body, |q| chat::edit(c, w, q)),
             ("chat", "delete") => answer(body, |q| chat::delete(c, w, &q)),
             ("chat", "read") => answer(body, |q| chat::read(c, w, &q)),
+            ("chat", "fetch") => answer(body, |q| chat::attach::fetch(c, w, &q)),
+            ("chat", "keep") => answer(body, |q| chat::attach::keep(c, w, &q)),
             ("contacts", "request") => answer(body, |q| contacts::request(c, w, q)),
             ("contacts", "accept") => answer(body, |q| contacts::accept(c, w, &q)),
             ("contacts", "deny") => answer(body, |q| contacts::deny(c, w, &q)),

@@ -38,11 +38,12 @@ pub(crate) struct Receiver {
     pub(crate) shared: Arc<Shared>,
     /// Messages of one's own that have come further. Said before the commit: whoever hears it
     /// waits for the write to end before looking.
-    pub(crate) moved: broadcast::Sender<Id16>,
+    pub(crate) moved: broadcast::Sender<(TwinId, Id16)>,
 }
 
 /// One body that arrived.
 struct Arrived<'a> {
+    receiver: &'a Receiver,
     me: TwinId,
     from: TwinId,
     inner: &'a Inner,
@@ -75,7 +76,8 @@ impl Apply for Receiver {
     ) -> Result<(), Failure> {
         let by = By { actor: Actor::Contact(*from.as_bytes()), now_ms };
         let contact = w.reader().contact(from)?;
-        let arrived = Arrived { me: self.shared.me, from: *from, inner, by, contact };
+        let arrived =
+            Arrived { receiver: self, me: self.shared.me, from: *from, inner, by, contact };
         people::learn(w, &arrived)?;
         if readable(inner)? {
             return arrived.take(w);
@@ -149,6 +151,8 @@ impl Apply for Receiver {
         how: Delivered,
         _now_ms: i64,
     ) -> Result<(), store::Error> {
+        let errands = Arc::clone(&self.shared.errands);
+        w.afterwards(move || errands.notify_one());
         let Some(message) = About::from_bytes(about).message else { return Ok(()) };
         let key = names::sent(message);
         match how {
@@ -156,9 +160,9 @@ impl Apply for Receiver {
             Delivered::Held => w.vault_put(&key, HELD)?,
             Delivered::Failed(_) => w.vault_put(&key, REFUSED)?,
         }
-        let moved = self.moved.clone();
+        let (moved, me) = (self.moved.clone(), self.shared.me);
         // Nobody listening is fine.
-        w.afterwards(move || drop(moved.send(message)));
+        w.afterwards(move || drop(moved.send((me, message))));
         Ok(())
     }
 }
@@ -211,6 +215,8 @@ impl Arrived<'_> {
                 chat_body::Body::Edit(edit) => chat::edit(self, w, edit),
                 chat_body::Body::Delete(delete) => chat::delete(self, w, &delete),
                 chat_body::Body::Read(read) => chat::read(self, w, &read),
+                chat_body::Body::Want(want) => chat::want(self, w, &want),
+                chat_body::Body::Piece(piece) => chat::piece(self, w, &piece),
             },
             "contacts" => match self.body()? {
                 contacts_body::Body::Ask(ask) => people::ask(self, w, ask),
@@ -241,6 +247,19 @@ impl Arrived<'_> {
             return Err(Refusal::Malformed.into());
         }
         Ok(id)
+    }
+
+    /// Files of messages have something to do.
+    fn run_errand(&self, w: &mut Writer<'_>) {
+        let errands = Arc::clone(&self.receiver.shared.errands);
+        w.afterwards(move || errands.notify_one());
+    }
+
+    /// Something of a message of the sender is otherwise now.
+    fn moved(&self, w: &mut Writer<'_>, message: Id16) {
+        let (moved, author) = (self.receiver.moved.clone(), self.from);
+        // Nobody listening is fine.
+        w.afterwards(move || drop(moved.send((author, message))));
     }
 
     fn append(

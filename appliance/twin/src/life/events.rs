@@ -19,7 +19,7 @@ use store::{Entry, ReadAll as _};
 use super::{
     Fault,
     api::{Caller, Context, View, conversation_of, files::list, history, show},
-    kinds::{contact, file, grant, held, identity, message, read, shape},
+    kinds::{attachment, contact, file, grant, held, identity, message, read, shape},
     subscription::{Found, Place, event},
     tables::{self, GRANT, Id16, Rows as _},
 };
@@ -67,14 +67,14 @@ pub(crate) fn chat(
     Ok(Found::Events(told))
 }
 
-/// A message of one's own that has come further.
+/// A message that has come further.
 pub(crate) fn moved(
     view: &View<'_>,
     only: Option<Id16>,
-    me: TwinId,
+    author: TwinId,
     message: Id16,
 ) -> Result<Option<Value>, Fault> {
-    now(view, About::Message(me, message), only)
+    now(view, About::Message(author, message), only)
 }
 
 /// Whether an entry gives a grant to this experience or takes one from it.
@@ -97,6 +97,10 @@ fn touched(view: &View<'_>, entry: &Entry) -> Result<Vec<About>, Fault> {
         message::MESSAGE_SAID => {
             let message::Said { conversation, mark, .. } = shape(entry).map_err(inside)?;
             vec![About::Message(mark.author, mark.message), About::Conversation(conversation)]
+        }
+        attachment::ATTACHED_KIND => {
+            let arrived: attachment::Arrived = shape(entry).map_err(inside)?;
+            vec![About::Message(arrived.author, arrived.message)]
         }
         message::EDITED | message::DELETED => {
             let changed: message::Changed = shape(entry).map_err(inside)?;

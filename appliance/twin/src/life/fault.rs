@@ -65,6 +65,8 @@ faults! {
     full = 507 Later;
     /// The twin has used up its room on the disk: somebody has to do something first.
     full_twin = 507 No;
+    /// It is not here any more, or not yet.
+    gone = 409 No;
     /// The id names something else already.
     id_taken = 409 No;
     /// A folder can't lie in itself.

@@ -2,6 +2,7 @@
 //! ever), its content (erasable), what it does to the tables, whether it can be undone and its
 //! line in the history. Of contents only names of files come into tables, and out again with them.
 
+pub(crate) mod attachment;
 pub(crate) mod contact;
 pub(crate) mod file;
 pub(crate) mod grant;
@@ -60,6 +61,7 @@ const KINDS: &[&[Kind]] = &[
     identity::KINDS,
     contact::KINDS,
     message::KINDS,
+    attachment::KINDS,
     read::KINDS,
     grant::KINDS,
     held::KINDS,
@@ -76,7 +78,7 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn apply(
@@ -103,7 +105,8 @@ impl Fold for LifeFold {
         r: &Reader<'_>,
         show: &mut dyn FnMut(Blob) -> Result<(), store::Error>,
     ) -> Result<(), store::Error> {
-        file::blobs(r, show)
+        file::blobs(r, show)?;
+        attachment::blobs(r, show)
     }
 }
 

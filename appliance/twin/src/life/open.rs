@@ -2,6 +2,7 @@
 //! fresh one and never overwritten.
 
 use std::{
+    cell::Cell,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -124,6 +125,7 @@ pub(super) async fn open(
         place,
         name: Mutex::new(name.to_owned()),
         pseudonyms: known.pseudonyms,
+        errands: Arc::default(),
     });
     let (moved, _) = broadcast::channel(MOVED);
     let receiver = Arc::new(Receiver { shared: Arc::clone(&shared), moved: moved.clone() });
@@ -141,7 +143,8 @@ pub(super) async fn open(
     }
     spawn_local(store.courier());
     let (folder, noted, uploading) = (folder.to_owned(), Default::default(), Default::default());
-    let inner = Inner { folder, store, shared, peers, moved, noted, uploading };
+    let carrying = Cell::new(false);
+    let inner = Inner { folder, store, shared, peers, moved, carrying, noted, uploading };
     inner.sweep_soon();
     Ok(inner)
 }

@@ -19,7 +19,7 @@ mod vault;
 mod wire;
 
 pub(crate) use known::{fork_of, meet, settle};
-pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, retry, waits};
+pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, many_wait, retry, waits};
 pub(crate) use revise::{Instead, revise};
 
 use link::{Chain, Fork, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};

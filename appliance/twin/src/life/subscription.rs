@@ -9,6 +9,7 @@ use capability::{
     experiences::latest::Verb, files::latest as files, history::latest as history,
     wire::ConversationId,
 };
+use link::TwinId;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{Direction, Entry, ReadAll as _, Reader};
@@ -49,7 +50,7 @@ pub struct Subscription {
     topic: Topic,
     at: u64,
     committed: watch::Receiver<u64>,
-    moved: broadcast::Receiver<Id16>,
+    moved: broadcast::Receiver<(TwinId, Id16)>,
     waiting: VecDeque<Delta>,
     over: bool,
 }
@@ -127,15 +128,15 @@ impl Subscription {
                 changed.is_err().then(|| Delta::Ended(Fault::failed()))
             }
             moved = self.moved.recv(), if follows_messages => match moved {
-                Ok(message) => self.say_moved(message).await,
+                Ok((author, message)) => self.say_moved(author, message).await,
                 Err(broadcast::error::RecvError::Lagged(_)) => Some(Delta::Resync),
                 Err(broadcast::error::RecvError::Closed) => Some(Delta::Ended(Fault::failed())),
             },
         }
     }
 
-    /// One's own message has come further; that is no entry of the journal.
-    async fn say_moved(&mut self, message: Id16) -> Option<Delta> {
+    /// A message, or a file of it, has come further; that is no entry of the journal.
+    async fn say_moved(&mut self, author: TwinId, message: Id16) -> Option<Delta> {
         // The news comes from within the write: after this empty one it is over.
         let settled = self.inner.store.write(|_| Ok::<_, store::Error>(())).await;
         let Topic::Chat { only } = &self.topic else { return None };
@@ -143,7 +144,7 @@ impl Subscription {
         let event = settled.map_err(Fault::from).and_then(|()| {
             self.inner.store.read(|r| {
                 let view = context.view(*r)?;
-                events::moved(&view, only, context.shared.me, message)
+                events::moved(&view, only, author, message)
             })
         });
         match event {

@@ -12,6 +12,7 @@
 //! | `active` | last activity, conversation | nothing |
 //! | `message` | conversation, time, author, message | [`Message`] |
 //! | `message_at` | author, message | conversation, time, author, message |
+//! | `attached` | author, message, number | [`Attached`] |
 //! | `unread` | conversation, time, author, message | nothing |
 //! | `grant` | grant | [`Grant`] |
 //! | `undone` | entry | the entry that undid it |
@@ -34,6 +35,7 @@ pub(crate) const CONVERSATION: &str = "conversation";
 pub(crate) const ACTIVE: &str = "active";
 pub(crate) const MESSAGE: &str = "message";
 pub(crate) const MESSAGE_AT: &str = "message_at";
+pub(crate) const ATTACHED: &str = "attached";
 pub(crate) const UNREAD: &str = "unread";
 pub(crate) const GRANT: &str = "grant";
 pub(crate) const UNDONE: &str = "undone";
@@ -130,6 +132,18 @@ pub(crate) struct Message {
     pub(crate) needs_update: bool,
 }
 
+/// The bytes of a file of a message.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Attached {
+    /// The entry of the message: without its content this is gone too.
+    pub(crate) said: u64,
+    /// The entry that brought it.
+    pub(crate) seq: u64,
+    pub(crate) size: u64,
+    /// Where it lies, if not in its entry.
+    pub(crate) blob: Option<store::Blob>,
+}
+
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Grant {
     pub(crate) grant: Id16,
@@ -217,6 +231,11 @@ impl Mark {
 /// Key of a message in [`MESSAGE_AT`].
 pub(crate) fn message_at(author: &TwinId, message: Id16) -> Vec<u8> {
     [&author.as_bytes()[..], &message.0].concat()
+}
+
+/// Key of a file of a message in [`ATTACHED`].
+pub(crate) fn attached(author: &TwinId, message: Id16, number: u8) -> Vec<u8> {
+    [&message_at(author, message)[..], &[number]].concat()
 }
 
 /// Key of a conversation in [`ACTIVE`].

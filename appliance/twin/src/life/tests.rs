@@ -1,6 +1,7 @@
 //! A life through its public face: JSON in, JSON out, two people over socket pairs. After every
 //! scenario both are compared with a replay of their journals.
 
+mod attachments;
 mod chat;
 mod contacts;
 mod erase;

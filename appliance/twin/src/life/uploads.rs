@@ -3,14 +3,15 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
-use capability::{experiences::latest::Verb, wire::UploadId};
+use capability::{experiences::latest::Verb, files::latest::Preview, wire::UploadId};
 use data_encoding::BASE64;
-use store::{Append, Contents, Upload};
+use store::{Append, Blob, Contents, ReadAll as _, Upload};
 
 use super::{
     Caller, Fault, Inner, Life,
-    api::files::list,
-    aside_fault,
+    api::{chat::attach, files::list},
+    aside_fault, fetch,
+    kinds::{self, attachment::Small},
     tables::{Id16, Rows as _},
 };
 
@@ -89,6 +90,7 @@ impl Life {
         caller: &Caller,
         item: [u8; 16],
         version: u64,
+        preview: bool,
     ) -> Result<Found, Fault> {
         let id = Id16(item);
         let context = self.0.context(caller);
@@ -101,17 +103,47 @@ impl Life {
             Ok::<_, Fault>((words, row.blob, name))
         })?;
         self.note_use(&context.used).await;
-        let bytes = match blob {
-            Some(blob) => {
-                let store = self.0.store.clone();
-                Bytes::Blob(aside_fault(move || Ok(store.contents(blob)?)).await?)
-            }
-            None => {
-                let bytes = BASE64.decode(words.bytes.unwrap_or_default().as_bytes());
-                Bytes::Inline(bytes.map_err(|_| Fault::damaged_file())?)
-            }
-        };
+        if preview {
+            return Found::preview(words.preview.as_deref());
+        }
+        let bytes = self.bytes(blob, words.bytes.as_deref()).await?;
         Ok(Found { name, media_type: words.media_type, bytes })
+    }
+
+    /// What the link of a file of a message leads to, if this caller may see it.
+    pub(crate) async fn attached(
+        &self,
+        caller: &Caller,
+        seq: u64,
+        number: u8,
+        preview: bool,
+    ) -> Result<Found, Fault> {
+        let context = self.0.context(caller);
+        let (file, here, small) = self.0.store.read(|r| {
+            let view = context.view(*r)?;
+            let (which, file) = attach::linked(&view, seq, number)?;
+            let here = fetch::here(&view.r, &which)?;
+            let content = here.map(|row| view.r.content(row.seq)).transpose()?.flatten();
+            let small: Option<Small> = kinds::content(content.as_deref());
+            Ok::<_, Fault>((file, here, small))
+        })?;
+        self.note_use(&context.used).await;
+        if preview {
+            return Found::preview(file.preview.as_ref().map(Preview::as_str));
+        }
+        let (row, name) = (here.ok_or_else(Fault::not_found)?, Some(file.name.to_string()));
+        let media_type = file.media_type.map(|kind| kind.to_string());
+        let small = small.map(|small| small.bytes);
+        Ok(Found { name, media_type, bytes: self.bytes(row.blob, small.as_deref()).await? })
+    }
+
+    async fn bytes(&self, blob: Option<Blob>, small: Option<&str>) -> Result<Bytes, Fault> {
+        let Some(blob) = blob else {
+            let bytes = BASE64.decode(small.unwrap_or_default().as_bytes());
+            return Ok(Bytes::Inline(bytes.map_err(|_| Fault::damaged_file())?));
+        };
+        let store = self.0.store.clone();
+        Ok(Bytes::Blob(aside_fault(move || Ok(store.contents(blob)?)).await?))
     }
 
     /// Sweeps what nothing names any more, if that is due, beside everything else.
@@ -122,7 +154,18 @@ impl Life {
     /// Sending is of use only to who may put something somewhere.
     fn may_send(&self, caller: &Caller) -> Result<(), Fault> {
         let context = self.0.context(caller);
-        self.0.store.read(|r| context.view(*r)?.folder(None, Verb::Add).map(drop))
+        self.0.store.read(|r| context.view(*r)?.may_send())
+    }
+}
+
+impl Found {
+    /// A small picture: its kind is what it looks like, whatever the file says it is.
+    fn preview(text: Option<&str>) -> Result<Self, Fault> {
+        let small: Option<Preview> = text.and_then(|text| text.parse().ok());
+        let small = small.ok_or_else(Fault::not_found)?;
+        let bytes = BASE64.decode(small.as_str().as_bytes()).map_err(|_| Fault::not_found())?;
+        let media_type = Some(small.media_type().to_owned());
+        Ok(Self { name: None, media_type, bytes: Bytes::Inline(bytes) })
     }
 }
 

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::MessageText;
+use super::{Announced, Caption, MessageText, Piece, Want};
 use crate::wire::{MessageId, More, TimeMs, TwinId};
 
 /// Between twins: a message.
@@ -13,12 +13,15 @@ pub struct Say {
     /// Its id.
     pub message: MessageId,
     /// The text.
-    pub text: MessageText,
+    pub text: Caption,
     /// The author's clock.
     pub time_ms: TimeMs,
     /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
+    /// Files that can be wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Announced>,
     /// Fields of later versions.
     #[serde(flatten)]
     pub more: More,
@@ -79,4 +82,8 @@ pub enum Body {
     Delete(Delete),
     /// A read marker.
     Read(Read),
+    /// Somebody wants a file of a message.
+    Want(Want),
+    /// Some of it.
+    Piece(Piece),
 }

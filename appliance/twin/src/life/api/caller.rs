@@ -172,6 +172,16 @@ impl View<'_> {
         Ok(id)
     }
 
+    /// Whether this caller may put something somewhere, and so has a use for sending bytes.
+    pub(crate) fn may_send(&self) -> Result<(), Fault> {
+        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
+        match grants.iter().any(|grant| grant.add) {
+            true => Ok(()),
+            false if grants.is_empty() => Err(Fault::not_found()),
+            false => Err(Fault::not_granted()),
+        }
+    }
+
     /// The topmost folder of this caller: the first that an experience was given and that is there.
     pub(crate) fn top(&self) -> Result<Option<Id16>, Fault> {
         let Who::Experience { grants, .. } = &self.who else { return Ok(Some(Id16::ROOT)) };

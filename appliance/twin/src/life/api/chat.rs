@@ -1,5 +1,6 @@
 //! `chat`: writing, changing, deleting, reading. Only the author changes or deletes a message.
 
+pub(crate) mod attach;
 pub(crate) mod list;
 
 use capability::{
@@ -11,7 +12,8 @@ use store::{ReadAll as _, Writer};
 
 use super::{Context, View, show};
 use crate::life::{
-    Fault,
+    Fault, carry,
+    fetch::Which,
     kinds::{
         append,
         message::{Changed, DELETED, EDITED, MESSAGE_SAID, Said, Words},
@@ -42,14 +44,24 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
     let mark =
         Mark { time_ms: after(c.now_ms, row.last.map(|mark| mark.time_ms)), author: me, message };
     let reply_to = q.reply_to.as_ref().map(|id| Id16(id.bytes()));
-    let words = Words { text: q.text.to_string(), more: More::new() };
+    let files = attach::found(c, w, q.attachments)?;
+    if files.is_empty() && q.text.trim().is_empty() {
+        return Err(Fault::malformed().field("text", "a message has a text or a file"));
+    }
+    let attachments: Vec<_> = files.iter().map(|file| file.announced.clone()).collect();
+    let words =
+        Words { text: q.text.to_string(), attachments: attachments.clone(), more: More::new() };
     let said = Said { conversation: id, mark, reply_to };
     let seq = append(w, &c.by(), MESSAGE_SAID, &said, Some(&words))?;
+    for (number, file) in (0..).zip(files) {
+        carry::journal(w, &c.by(), Which { author: me, message, number }, file.content)?;
+    }
     let say = Say {
         message: MessageId::from_bytes(message.0),
         text: q.text,
         time_ms: mark.time_ms,
         reply_to: q.reply_to,
+        attachments,
         more: More::new(),
     };
     let about = About { message: Some(message), quotes: vec![seq] };
@@ -155,7 +167,7 @@ impl Mine {
         undoes: Option<u64>,
     ) -> Result<u64, Fault> {
         let changed = self.changed(c, undoes);
-        let words = Words { text: text.to_string(), more: More::new() };
+        let words = Words { text: text.to_string(), attachments: Vec::new(), more: More::new() };
         let seq = append(w, &c.by(), EDITED, &changed, Some(&words))?;
         let message = MessageId::from_bytes(self.mark.message.0);
         let edit = SayEdit { message, text, time_ms: changed.time_ms, more: More::new() };
@@ -171,6 +183,8 @@ impl Mine {
         undoes: Option<u64>,
     ) -> Result<u64, Fault> {
         let changed = self.changed(c, undoes);
+        // Its files go with it.
+        w.sweep_by(c.now_ms)?;
         let seq = append(w, &c.by(), DELETED, &changed, None::<&()>)?;
         let message = MessageId::from_bytes(self.mark.message.0);
         let delete = SayDelete { message, time_ms: changed.time_ms, more: More::new() };

@@ -72,13 +72,17 @@ fn shown(c: &Context, w: &Writer<'_>, grant: Id16) -> Result<Grant, Fault> {
 pub(super) fn revoke(c: &Context, w: &mut Writer<'_>, q: &Revoke) -> Result<Done, Fault> {
     let grant = Id16(q.grant.bytes());
     let row: Option<tables::Grant> = w.reader().row(GRANT, &grant.0)?;
-    let tables::Grant { experience, conversation, folder, .. } =
-        row.ok_or_else(Fault::not_found)?;
-    let folder = folder.is_some();
+    Ok(Done { at: end(c, w, &row.ok_or_else(Fault::not_found)?)? })
+}
+
+/// A grant ends, because it was taken back or what it is about is gone.
+pub(super) fn end(c: &Context, w: &mut Writer<'_>, row: &tables::Grant) -> Result<u64, Fault> {
+    let tables::Grant { grant, conversation, folder, .. } = *row;
+    let (experience, folder) = (row.experience.clone(), folder.is_some());
     let revoked = Revoked { grant, experience, conversation, folder };
     let at = append(w, &c.by(), REVOKED, &revoked, None::<&()>)?;
     w.vault_delete(&names::used(grant))?;
-    Ok(Done { at })
+    Ok(at)
 }
 
 /// The conversation that was chosen; nothing for all of them.

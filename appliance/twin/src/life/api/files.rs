@@ -6,8 +6,10 @@ mod trash;
 
 use capability::{
     experiences::latest::Verb,
-    files::latest::{FileName, Item, MakeFolder, MediaType, Move, Put, Replace, RestoreVersion},
-    wire::{Rev, UploadId},
+    files::latest::{
+        FileName, Item, MakeFolder, MediaType, Move, Preview, Put, Replace, RestoreVersion,
+    },
+    wire::{ItemId, Rev, UploadId},
 };
 use data_encoding::BASE64;
 use store::{Content, Direction, Entry, ReadAll as _, ReadTables as _, SWEEP_WITHIN_MS, Writer};
@@ -49,9 +51,39 @@ pub(super) fn put(c: &Context, w: &mut Writer<'_>, q: &Put) -> Result<Item, Faul
         (new(&view, q.id.bytes(), folder, &q.name)?, folder)
     };
     let (bytes, words) = take(c, w, &q.upload, q.media_type.as_ref())?;
-    let words = Words { name: Some(q.name.to_string()), ..words };
+    let (name, preview) = (Some(q.name.to_string()), small(q.preview.as_ref()));
+    let words = Words { name, preview, ..words };
     append(w, &c.by(), PUT, &PutShape { item, folder, bytes }, Some(&words))?;
     shown(c, w, item)
+}
+
+/// Puts what is here already into a folder, under another name if its own is taken there.
+pub(super) fn put_anyhow(
+    c: &Context,
+    w: &mut Writer<'_>,
+    id: [u8; 16],
+    folder: Option<&ItemId>,
+    bytes: Bytes,
+    words: Words,
+) -> Result<Item, Fault> {
+    let (item, folder, name) = {
+        let view = c.view(w.reader())?;
+        let folder = view.folder(folder, Verb::Add)?;
+        let name = words.name.clone().ok_or_else(Fault::not_found)?;
+        let name = match taken(&view, folder, &name)? {
+            Some(_) => trash::free(&view, folder, &name)?,
+            None => name,
+        };
+        let fits: FileName = name.parse().map_err(|_| Fault::malformed())?;
+        (new(&view, id, folder, &fits)?, folder, name)
+    };
+    let words = Words { name: Some(name), ..words };
+    append(w, &c.by(), PUT, &PutShape { item, folder, bytes }, Some(&words))?;
+    shown(c, w, item)
+}
+
+fn small(preview: Option<&Preview>) -> Option<String> {
+    preview.map(|preview| preview.as_str().to_owned())
 }
 
 pub(super) fn replace(c: &Context, w: &mut Writer<'_>, q: &Replace) -> Result<Item, Fault> {
@@ -60,6 +92,7 @@ pub(super) fn replace(c: &Context, w: &mut Writer<'_>, q: &Replace) -> Result<It
     let previous = file.version.ok_or_else(Fault::not_found)?;
     room_for_one(c, w, &file)?;
     let (bytes, words) = take(c, w, &q.upload, q.media_type.as_ref())?;
+    let words = Words { preview: small(q.preview.as_ref()), ..words };
     let replaced = Replaced { item, bytes, previous, again: None, undoes: None };
     append(w, &c.by(), REPLACED, &replaced, Some(&words))?;
     shown(c, w, item)
@@ -231,7 +264,7 @@ fn take(
         Content::Inline(bytes) => (bytes.len() as u64, None, Some(BASE64.encode(&bytes))),
     };
     let media_type = media_type.map(ToString::to_string);
-    Ok((Bytes { size, blob }, Words { name: None, media_type, bytes }))
+    Ok((Bytes { size, blob }, Words { media_type, bytes, ..Words::default() }))
 }
 
 /// Undoes what an entry did, as long as nothing later stands on it.

@@ -7,15 +7,15 @@ use capability::{
 use link::TwinId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, ReadAll as _, Writer};
+use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, ReadAll as _, ReadTables as _, Writer};
 
 use super::{Context, View, chat, contacts, files, identity, once, page, person, show};
 use crate::life::{
-    Fault,
+    Fault, fetch,
     kinds::{self, Line, Undo as Rule, append, contact, identity as me, message, read},
     peers::Instead,
     post,
-    tables::Rows as _,
+    tables::{ATTACHED, Attached, Rows as _, message_at, parsed},
 };
 
 /// Entries that are looked at for one page.
@@ -193,7 +193,10 @@ fn has(value: &Value, words: &str) -> bool {
     match value {
         Value::String(text) => text.to_lowercase().contains(words),
         Value::Array(items) => items.iter().any(|item| has(item, words)),
-        Value::Object(fields) => fields.values().any(|field| has(field, words)),
+        // Bytes are no words.
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, field)| !matches!(&**name, "bytes" | "preview") && has(field, words)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -266,6 +269,23 @@ fn undo_read(c: &Context, w: &mut Writer<'_>, entry: &Entry) -> Result<u64, Faul
     append(w, &c.by(), read::READ, &back, None::<&()>)
 }
 
+/// A message is erased with its files, those that are still on their way included.
+fn with_files(w: &mut Writer<'_>, seq: u64, present: &mut Vec<u64>) -> Result<bool, Fault> {
+    let entry = w.entry(seq)?.filter(|entry| entry.kind == message::MESSAGE_SAID);
+    let Some(entry) = entry else { return Ok(false) };
+    let message::Said { mark, .. } = shape(&entry)?;
+    fetch::forget(w, &mark.author, mark.message)?;
+    let all = message_at(&mark.author, mark.message);
+    let rows = w.reader().prefix(ATTACHED, &all, usize::MAX, Direction::Forward)?;
+    for (_, row) in &rows {
+        let row: Attached = parsed(ATTACHED, row)?;
+        if w.content(row.seq)?.is_some() && !present.contains(&row.seq) {
+            present.push(row.seq);
+        }
+    }
+    Ok(!rows.is_empty())
+}
+
 fn message_id(mark: &crate::life::tables::Mark) -> capability::wire::MessageId {
     capability::wire::MessageId::from_bytes(mark.message.0)
 }
@@ -285,6 +305,7 @@ pub(super) fn erase(c: &Context, w: &mut Writer<'_>, q: &Erase) -> Result<Erased
         entry.ok_or_else(|| Fault::not_found().with("seq", seq.to_string()))?;
         if w.content(*seq)?.is_some() && !present.contains(seq) {
             present.push(*seq);
+            files |= with_files(w, *seq, &mut present)?;
         }
     }
     if present.is_empty() {

@@ -9,7 +9,7 @@ use capability::{
 use link::TwinId;
 use store::{Direction, ReadAll as _, ReadTables as _};
 
-use super::{View, names, person};
+use super::{View, chat::attach, names, person};
 use crate::life::{
     Fault,
     kinds::{contact::Changed, content, message::Words, shape},
@@ -28,6 +28,11 @@ pub(crate) fn message(
     } else {
         content(view.r.content(row.text)?.as_deref())
     };
+    let files = if row.text == row.seq {
+        words.as_ref().map(|words| words.attachments.clone()).unwrap_or_default()
+    } else {
+        attach::said(view, row)?
+    };
     let erased = words.is_none() && !row.deleted && !row.needs_update;
     let (text, more) = words.map_or((None, More::new()), |words| (Some(words.text), words.more));
     Ok(Message {
@@ -41,6 +46,7 @@ pub(crate) fn message(
         erased,
         needs_update: row.needs_update,
         reply_to: row.reply_to.map(|id| MessageId::from_bytes(id.0)),
+        attachments: attach::shown_files(view, mark, row, files)?,
         state: delivery(view, conversation, mark)?,
         rev: row.rev,
         more,

@@ -1,11 +1,12 @@
 //! `chat.message`, `chat.edited`, `chat.deleted`: what people say. Only authors edit and delete;
 //! that is checked before an entry is made, here, where one is sent and where one arrives.
 
+use capability::chat::latest::Announced;
 use link::TwinId;
 use serde::{Deserialize, Serialize};
 use store::{Entry, FoldError, ReadTables as _, Tables};
 
-use super::{Kind, Line, Undo, content, shape, short};
+use super::{Kind, Line, Undo, attachment, content, shape, short};
 use crate::life::tables::{
     self, ACTIVE, CONVERSATION, Id16, MESSAGE, MESSAGE_AT, Mark, Message, Rows as _, UNREAD,
     message_at, put,
@@ -50,6 +51,9 @@ pub(crate) struct Changed {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Words {
     pub(crate) text: String,
+    /// Files that came with a message; an edit has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<Announced>,
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub(crate) more: serde_json::Map<String, serde_json::Value>,
 }
@@ -113,6 +117,7 @@ fn deleted(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Some((_, mark, Message { deleted: true, .. })) = t.find_message(&author, message)? else {
         return Ok(());
     };
+    attachment::forget(t, &author, message)?;
     if t.delete(UNREAD, &mark.key(id))?
         && let Some(mut row) = t.conversation(id)?
     {
@@ -158,7 +163,9 @@ fn line(entry: &Entry, bytes: Option<&[u8]>, conversation: Id16, author: TwinId)
         undo: Undo::AskPeer(author),
         ..Line::default()
     };
-    if let Some(Words { text, .. }) = content(bytes) {
+    if let Some(Words { text, attachments, .. }) = content(bytes) {
+        let file = attachments.first().map(|file| file.name.to_string());
+        let text = file.filter(|_| text.trim().is_empty()).unwrap_or(text);
         line.args.insert("text".to_owned(), short(&text));
     }
     line

@@ -94,6 +94,12 @@ pub(crate) fn waits(r: &Reader<'_>, to: &TwinId, capability: &str) -> Result<boo
     Ok(letters.any(|letter| letter.inner.capability == capability))
 }
 
+/// Whether so many letters wait for a person that what can wait should.
+pub(crate) fn many_wait(r: &Reader<'_>, to: &TwinId) -> Result<bool, store::Error> {
+    let first = r.vault_page(&vault::of(vault::OUT, to), None, MANY, Direction::Forward)?;
+    Ok(first.len() >= MANY)
+}
+
 /// Puts what is parked for a person back into the outbox, under new numbers and behind what is
 /// there. Says how many there were.
 pub(crate) fn retry(w: &mut Writer<'_>, to: &TwinId) -> Result<usize, OutboxError> {
@@ -195,6 +201,8 @@ fn next_number(w: &mut Writer<'_>, to: &TwinId) -> Result<u64, store::Error> {
 
 /// Bytes before a parked letter.
 pub(super) const REASON: usize = 2;
+/// Letters that are many.
+const MANY: usize = 8;
 const LAST_LOOKED_AT: usize = 64;
 /// Parked letters for one person.
 const MAX_PARKED: usize = 200;

@@ -51,22 +51,26 @@ async fn names(one: &One, body: Value) -> Vec<String> {
 }
 
 /// The bytes that a link leads to.
-async fn read(one: &One, caller: &Caller, item: &Value) -> Result<Vec<u8>, Fault> {
+pub(super) async fn read(one: &One, caller: &Caller, item: &Value) -> Result<Vec<u8>, Fault> {
     let link = item["link"].as_str().unwrap();
     let (item, version) = link.strip_prefix("t/").unwrap().split_once('/').unwrap();
     let item = data_encoding::HEXLOWER.decode(item.as_bytes()).unwrap().try_into().unwrap();
-    let found = one.life.version(caller, item, version.parse().unwrap()).await?;
-    Ok(match found.bytes {
+    let found = one.life.version(caller, item, version.parse().unwrap(), false).await?;
+    Ok(all(found.bytes))
+}
+
+pub(super) fn all(bytes: Bytes) -> Vec<u8> {
+    match bytes {
         Bytes::Inline(bytes) => bytes,
         Bytes::Blob(contents) => {
             let chunks = contents.size().div_ceil(CHUNK as u64);
             (0..chunks).flat_map(|index| contents.chunk(index).unwrap()).collect()
         }
-    })
+    }
 }
 
 /// Sweeps, after the one that a call may have begun.
-async fn sweep(one: &One) -> store::Swept {
+pub(super) async fn sweep(one: &One) -> store::Swept {
     let store = one.life.0.store.clone();
     let sweep = move || loop {
         if let Some(swept) = store.sweep(crate::clock_ms()).unwrap() {

@@ -92,6 +92,7 @@ pub(crate) fn item(view: &View<'_>, id: Id16, file: &File) -> Result<Item, Fault
         folder: (!view.is_top(id)).then(|| ItemId::from_bytes(file.folder.0)),
         name: view.r.file_name(id)?.map(|named| named.name),
         size: version.map(|version| version.size),
+        preview: preview(words.as_ref(), link.as_deref()),
         media_type: words.and_then(|words| words.media_type),
         link,
         version: file.version,
@@ -112,6 +113,7 @@ fn root() -> Item {
         size: None,
         media_type: None,
         link: None,
+        preview: None,
         version: None,
         made_ms: 0,
         changed_ms: 0,
@@ -134,6 +136,12 @@ pub(crate) fn row(
 ) -> Result<Option<tables::Version>, Fault> {
     let Some(seq) = version else { return Ok(None) };
     Ok(view.r.row(FILE_VERSION, &tables::file_version(id, seq))?)
+}
+
+/// Where the small picture of what a link leads to is read.
+fn preview(words: Option<&Words>, link: Option<&str>) -> Option<String> {
+    words?.preview.as_ref()?;
+    Some(format!("{}/p", link?))
 }
 
 fn link(id: Id16, version: u64) -> String {

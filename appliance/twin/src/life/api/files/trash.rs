@@ -11,7 +11,7 @@ use store::{Direction, ReadAll as _, ReadTables as _, Writer};
 use super::{Context, View, above, shown, taken, unchanged};
 use crate::life::{
     Fault,
-    api::once,
+    api::{caller, experiences, once},
     kinds::{
         append,
         file::{DELETED, Deleted, RESTORED, Restored, TRASHED, Trashed, Words},
@@ -119,9 +119,21 @@ pub(in crate::life::api) fn delete(
     if !with_content.is_empty() {
         once::blank(w)?;
     }
+    let gone = items.clone();
     let at = append(w, &c.by(), DELETED, &Deleted { folder: file.folder, items }, None::<&()>)?;
+    end_grants(c, w, &gone)?;
     w.sweep_by(c.now_ms)?;
     Ok(Done { at })
+}
+
+/// What experiences were given ends with the folders that are gone.
+fn end_grants(c: &Context, w: &mut Writer<'_>, gone: &[Id16]) -> Result<(), Fault> {
+    for grant in caller::grants(&w.reader(), None)? {
+        if grant.folder.is_some_and(|folder| gone.contains(&folder)) {
+            experiences::end(c, w, &grant)?;
+        }
+    }
+    Ok(())
 }
 
 /// An item and all that lies in it; what was put into the trash out of a folder goes with it.
@@ -159,7 +171,7 @@ pub(super) fn lies_in_trash(view: &View<'_>, folder: Id16) -> Result<bool, Fault
 }
 
 /// A name like this one that nothing in the folder has.
-fn free(view: &View<'_>, folder: Id16, name: &str) -> Result<String, Fault> {
+pub(super) fn free(view: &View<'_>, folder: Id16, name: &str) -> Result<String, Fault> {
     let (stem, ending) = match name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && ending.len() <= 10 => {
             (stem, format!(".{ending}"))
