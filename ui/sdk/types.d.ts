@@ -756,6 +756,8 @@ export namespace Experiences {
     thing: string;
     /** What the person sees of the thing: the name of the other in a conversation. */
     title?: string;
+    /** Of a space: the types of records. */
+    types?: string[];
     /** What may be done with it. */
     verbs: Verb[];
   }
@@ -774,6 +776,8 @@ export namespace Experiences {
     kind: ThingKind;
     /** Which: its id, or `all`. */
     thing: string;
+    /** Of a space: the types of records. */
+    types?: string[];
     /** What may be done with it; `see` is always part of it. */
     verbs: Verb[];
   }
@@ -823,7 +827,9 @@ export namespace Experiences {
     /** A conversation. */
     | "conversation"
     /** A folder with all that is in it. */
-    | "folder";
+    | "folder"
+    /** A space: its records of some types. */
+    | "space";
   /** What to hear about: all grants. */
   interface Topic {
   }
@@ -1451,6 +1457,474 @@ export namespace Node {
     | "note";
 }
 
+/** Typed records in spaces, such as tasks, notes and events. */
+export namespace Records {
+  /** Remove a record, or bring it back. Problems: as for `put`. */
+  interface Choose {
+    /** Names this write. */
+    id: string;
+    /** Only if it still has this revision. */
+    if_rev?: number;
+    /** The record. */
+    record: string;
+    /** The space. */
+    space: string;
+    /** The type. */
+    type: string;
+  }
+  /**
+   * Define a type, or add fields and indexes to one. An experience defines types of its own name
+   * only: `<experience>/<name>@<major>`. Problems: `not_yours`; `bad_type` when it isn't possible, or
+   * not compatible with what was defined before.
+   */
+  interface Define {
+    /** The type. */
+    definition: Definition;
+    /** Names this write. */
+    id: string;
+  }
+  /**
+   * A type of records. A major never changes what it means: fields can be added to it, never taken
+   * away or given another type.
+   */
+  interface Definition {
+    /**
+     * What records can be found and sorted by: up to 8 lists of up to 3 fields each, named by their
+     * place. Texts count with their first 48 bytes; numbers with a fraction, lists and objects don't
+     * count.
+     */
+    indexes?: string[][];
+    /** The fields of its records. */
+    schema: Shape;
+    /** Its name. */
+    type: string;
+  }
+  /** What happened to records. */
+  type Event =
+    /** A record is new or has changed. */
+    | {
+      /** How it is. */
+      record: Item;
+      type: "record";
+    }
+    /** A record was removed, or is none of those that are followed any more. */
+    | {
+      /** Which. */
+      record: string;
+      type: "removed";
+    };
+  /** What a field holds. */
+  interface Field {
+    /** What it is for. */
+    description?: string;
+    /** The texts that it can be. */
+    enum?: string[];
+    /** What a list holds. */
+    items?: Field;
+    /** Most items of a list. */
+    maxItems?: number;
+    /** Most characters of a text. */
+    maxLength?: number;
+    /** Largest number. */
+    maximum?: number;
+    /** Fewest characters of a text. */
+    minLength?: number;
+    /** Smallest number. */
+    minimum?: number;
+    /** The text is the id of a record of this type in the same space. */
+    ref?: string;
+    /** What kind of value. */
+    type: FieldKind;
+  }
+  /** A kind of value. */
+  type FieldKind =
+    /** A list. */
+    | "array"
+    /** Yes or no. */
+    | "boolean"
+    /** A whole number. */
+    | "integer"
+    /** A number. */
+    | "number"
+    /** Anything with fields of its own. */
+    | "object"
+    /** A text. */
+    | "string";
+  /** One record. Problems: `not_found`. */
+  interface Get {
+    /** The record. */
+    record: string;
+    /** The space. */
+    space: string;
+    /** The type. */
+    type: string;
+  }
+  /** A record. */
+  interface Item {
+    /** Who changed it last. */
+    changed_by: Person;
+    /** When, by their clock. */
+    changed_ms: number;
+    /** Fields whose value was erased here, for good. */
+    erased?: string[];
+    /** What it holds, also what its type doesn't name. */
+    fields: Record<string, unknown>;
+    /** Who made it. */
+    made_by: Person;
+    /** When, by their clock. */
+    made_ms: number;
+    /** Its id, made by whoever made the record. */
+    record: string;
+    /** It was removed. Putting something into it doesn't bring it back, `restore` does. */
+    removed?: boolean;
+    /** Revision: of this twin, others have their own. */
+    rev: number;
+    /** The space that it is in. */
+    space: string;
+    /** Its type. */
+    type: string;
+  }
+  /** One page of a list. */
+  interface ItemPage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Item[];
+  }
+  /** A request without any parameters. */
+  interface Nothing {
+  }
+  /** A person in a conversation. */
+  interface Person {
+    /** Their id, as this caller may know it. */
+    id: string;
+    /** Whether it is oneself. */
+    me: boolean;
+    /** What they are called here. */
+    name: string;
+  }
+  /**
+   * Make a record, or change fields of one. Fields that are not named stay; `null` takes one away.
+   * Problems: `not_found`; `conflict`; `only_see` for who may only look at the space; `bad_record`
+   * when a field isn't what its type says; `id_taken`.
+   */
+  interface Put {
+    /** Its new values. */
+    fields: Record<string, unknown>;
+    /** Names this write. Of a new record it becomes the id. */
+    id: string;
+    /** Only if it still has this revision. */
+    if_rev?: number;
+    /** The record that is changed; a new one without. */
+    record?: string;
+    /** The space. */
+    space: string;
+    /** The type. */
+    type: string;
+  }
+  /**
+   * Records of one type in a space, in the order in which they were made, or by an index. Removed
+   * ones are left out. Problems: `not_found`; `bad_type` when there is no such index.
+   */
+  interface Query {
+    /** The last ones first. */
+    backward?: boolean;
+    /** The fields of an index of the type. Records without a value come first. */
+    by?: string[];
+    /** Where to start. */
+    cursor?: string;
+    /** Only records that have these values in the first fields of the index; `null`: no value. */
+    equals?: unknown[];
+    /** How many. */
+    limit?: number;
+    /** The space. */
+    space: string;
+    /** The type. */
+    type: string;
+  }
+  /**
+   * The fields of an object. What it doesn't name may be there as well: a newer experience has put it
+   * there, and it is kept.
+   */
+  interface Shape {
+    /** What it is for. */
+    description?: string;
+    /** Its fields. */
+    properties: Record<string, unknown>;
+    /** Fields that a new record must have. */
+    required?: string[];
+  }
+  /** What to hear about: the records of one type in a space, all or those that a query would give. */
+  interface Topic {
+    /** As in the query. */
+    by?: string[];
+    /** As in the query. */
+    equals?: unknown[];
+    /** The space. */
+    space: string;
+    /** The type. */
+    type: string;
+  }
+  /** The types that are known: the well-known ones and those that were defined. */
+  interface Types {
+    /** By name. */
+    items: Definition[];
+  }
+}
+
+/** What several people have in common: who is in it and what it is called. */
+export namespace Spaces {
+  /** Put a space away, or take it out again. Only this twin knows. Problems: `not_found`. */
+  interface Archive {
+    /** Whether it is put away. */
+    archived: boolean;
+    /** Names this write. */
+    id: string;
+    /** The space. */
+    space: string;
+  }
+  /** Between twins: everything `spaces` says, told apart by `type`. */
+  type Body =
+    /** An invitation. */
+    | SayInvite & {
+      type: "invite";
+    }
+    /** Somebody has come. */
+    | SayJoin & {
+      type: "join";
+    }
+    /** Somebody has gone. */
+    | SayBye & {
+      type: "bye";
+    }
+    /** Who is in it. */
+    | SayRoster & {
+      type: "roster";
+    }
+    /** Changes. */
+    | SayOps & {
+      type: "ops";
+    }
+    /** A question for changes. */
+    | SayHave & {
+      type: "have";
+    };
+  /**
+   * Say yes or no to an invitation, or leave a space. Who made a space can't leave it.
+   * Problems: `not_found`, `wrong_state`, `only_owner`.
+   */
+  interface Choose {
+    /** Names this write. */
+    id: string;
+    /** The space. */
+    space: string;
+  }
+  /** Make a space. */
+  interface Create {
+    /** Names this write. */
+    id: string;
+    /** Its name. */
+    name: string;
+  }
+  /** What happened to the spaces. */
+  type Event =
+    /** A space is new or has changed. */
+    | {
+      /** How it is. */
+      space: Space;
+      type: "space";
+    };
+  /** One space. Problems: `not_found`. */
+  interface Get {
+    /** The space. */
+    space: string;
+  }
+  /**
+   * Ask a contact into a space. Problems: `not_found`, `only_owner`, `wrong_state` when they are no
+   * contact, `too_many` when it is full.
+   */
+  interface InviteRequest {
+    /** The contact. */
+    contact: string;
+    /** Names this write. */
+    id: string;
+    /** Words that go with it. */
+    note?: string;
+    /** As what: editor or viewer. */
+    role: Role;
+    /** The space. */
+    space: string;
+  }
+  /** The spaces, those of last activity first. Those that were left or put away come only when asked for. */
+  interface List {
+    /** Also those that were left, declined or put away. */
+    all?: boolean;
+    /** Where to start. */
+    cursor?: string;
+    /** How many. */
+    limit?: number;
+  }
+  /** Somebody in a space. */
+  interface Member {
+    /** Whether they have said yes. */
+    joined: boolean;
+    /** Who. */
+    person: Person;
+    /** As what. */
+    role: Role;
+  }
+  /** A person in a conversation. */
+  interface Person {
+    /** Their id, as this caller may know it. */
+    id: string;
+    /** Whether it is oneself. */
+    me: boolean;
+    /** What they are called here. */
+    name: string;
+  }
+  /** Give a space another name. Problems: `not_found`, `only_owner`. */
+  interface Rename {
+    /** Names this write. */
+    id: string;
+    /** Its name from now on. */
+    name: string;
+    /** The space. */
+    space: string;
+  }
+  /** What somebody is in a space. */
+  type Role =
+    /** Made it: writes, names it and says who is in it. */
+    | "owner"
+    /** Reads and writes. */
+    | "editor"
+    /** Reads. */
+    | "viewer"
+    /** Is in it no more, or not at all. */
+    | "none";
+  /** Between twins: the sender said no, or has left. */
+  interface SayBye {
+    /** The space. */
+    space: string;
+    [later: string]: unknown;
+  }
+  /** Between twins: tell what the sender doesn't have. */
+  interface SayHave {
+    /** Up to which number the sender has them. */
+    marks: Record<string, unknown>;
+    /** Whose changes; everybody's if there are none. */
+    of?: string[];
+    /** The space. */
+    space: string;
+    [later: string]: unknown;
+  }
+  /** Between twins: come into this space. */
+  interface SayInvite {
+    /** Words that go with it. */
+    note?: string;
+    /** How to reach the others: an introduction of each, base64. */
+    people: string[];
+    /** Who is in it, the receiver as well. */
+    roster: Signed;
+    [later: string]: unknown;
+  }
+  /** Between twins: the sender is in the space from now on. */
+  interface SayJoin {
+    /** Answers somebody who came later: the sender is in it already. */
+    answer?: boolean;
+    /** Says that they may be. */
+    roster: Signed;
+    [later: string]: unknown;
+  }
+  /** Between twins: what has changed in a space. */
+  interface SayOps {
+    /** Whether it answers `have`. */
+    answer?: boolean;
+    /** There is more: ask again with these marks. */
+    next?: Record<string, unknown>;
+    /** The changes: the sender's own, or of others. */
+    ops: Signed[];
+    /** The space. */
+    space: string;
+    [later: string]: unknown;
+  }
+  /** Between twins: who is in a space has changed. */
+  interface SayRoster {
+    /** Who is in it now. */
+    roster: Signed;
+    [later: string]: unknown;
+  }
+  /**
+   * Make somebody an editor or a viewer, or take them out with the role `none`: they get nothing that
+   * comes after. Problems: `not_found`, `only_owner`.
+   */
+  interface SetRole {
+    /** Names this write. */
+    id: string;
+    /** Who. */
+    person: string;
+    /** As what. */
+    role: Role;
+    /** The space. */
+    space: string;
+  }
+  /** A text and whose it is. */
+  interface Signed {
+    /** Who signed it. */
+    by: string;
+    /** Their signature over the text, base64. */
+    sig: string;
+    /** What they say: an `Op` or a `Roster` as JSON. */
+    text: string;
+  }
+  /** A space. */
+  interface Space {
+    /** Put away by the person; nobody else sees that. */
+    archived?: boolean;
+    /** Who is in it, the owner first. */
+    members: Member[];
+    /** Its name; absent when that was erased. */
+    name?: string;
+    /** The words of the invitation. */
+    note?: string;
+    /** Revision. */
+    rev: number;
+    /** What one is in it. */
+    role: Role;
+    /** Since when it is known here. */
+    since_ms: number;
+    /** Its id. */
+    space: string;
+    /** How one stands to it. */
+    state: State;
+    /** The types of its records that the caller sees. */
+    types: string[];
+  }
+  /** One page of a list. */
+  interface SpacePage {
+    /** The state of the twin that this page shows: subscribe from here and nothing is missed. */
+    at: number;
+    /** Where the next page starts; absent on the last one. */
+    cursor?: string;
+    /** The items, in the order that the method promises. */
+    items: Space[];
+  }
+  /** How one stands to a space. */
+  type State =
+    /** Somebody asks one in. */
+    | "invited"
+    /** One is in it. */
+    | "member"
+    /** One has left it, or said no; what came until then stays here. */
+    | "left"
+    /** One was taken out of it; what came until then stays here. */
+    | "removed";
+  /** What to hear about: all spaces. */
+  interface Topic {
+  }
+}
+
 /** Every method with its request and its answer. */
 export interface Methods {
   "chat/1/conversations": { request: Chat.Conversations; response: Chat.ConversationPage };
@@ -1503,6 +1977,23 @@ export interface Methods {
   "node/1/claim": { request: Node.Claim; response: Node.Claimed };
   "node/1/health": { request: Node.Nothing; response: Node.Health };
   "node/1/repair": { request: Node.Repair; response: Node.Repaired };
+  "records/1/types": { request: Records.Nothing; response: Records.Types };
+  "records/1/define": { request: Records.Define; response: Records.Definition };
+  "records/1/query": { request: Records.Query; response: Records.ItemPage };
+  "records/1/get": { request: Records.Get; response: Records.Item };
+  "records/1/put": { request: Records.Put; response: Records.Item };
+  "records/1/remove": { request: Records.Choose; response: Records.Item };
+  "records/1/restore": { request: Records.Choose; response: Records.Item };
+  "spaces/1/list": { request: Spaces.List; response: Spaces.SpacePage };
+  "spaces/1/get": { request: Spaces.Get; response: Spaces.Space };
+  "spaces/1/create": { request: Spaces.Create; response: Spaces.Space };
+  "spaces/1/rename": { request: Spaces.Rename; response: Spaces.Space };
+  "spaces/1/archive": { request: Spaces.Archive; response: Spaces.Space };
+  "spaces/1/invite": { request: Spaces.InviteRequest; response: Spaces.Space };
+  "spaces/1/accept": { request: Spaces.Choose; response: Spaces.Space };
+  "spaces/1/decline": { request: Spaces.Choose; response: Spaces.Space };
+  "spaces/1/leave": { request: Spaces.Choose; response: Spaces.Space };
+  "spaces/1/set_role": { request: Spaces.SetRole; response: Spaces.Space };
 }
 
 /** What can be subscribed to. */
@@ -1512,4 +2003,6 @@ export interface Events {
   "experiences/1": { topic: Experiences.Topic; event: Experiences.Event };
   "files/1": { topic: Files.Topic; event: Files.Event };
   "history/1": { topic: History.Topic; event: History.Event };
+  "records/1": { topic: Records.Topic; event: Records.Event };
+  "spaces/1": { topic: Spaces.Topic; event: Spaces.Event };
 }

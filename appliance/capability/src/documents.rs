@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     interfaces::{self, Interface},
+    records::latest,
     wire::{Batch, BatchResults, ClientMessage, Problem, ServerMessage},
 };
 
@@ -69,6 +70,10 @@ pub fn all() -> Vec<(String, String)> {
         .map(|one| (format!("{}/{}.json", one.name, one.major), written(&document(one))))
         .collect();
     files.push(("wire/1.json".to_owned(), written(&wire())));
+    files.extend(latest::well_known().values().map(|one| {
+        let (_, name) = one.kind.as_str().split_once('/').unwrap_or_default();
+        (format!("types/{}.json", name.replace('@', "-")), written(&json!(one)))
+    }));
     files
 }
 

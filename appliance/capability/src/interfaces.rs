@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    chat, contacts, experiences, files, health, history, identity, node,
+    chat, contacts, experiences, files, health, history, identity, node, records, spaces,
     wire::{Done, Nothing, Page},
 };
 
@@ -104,7 +104,8 @@ fn describe<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-const ALL: &[Interface] = &[CHAT, CONTACTS, EXPERIENCES, FILES, HEALTH, HISTORY, IDENTITY, NODE];
+const ALL: &[Interface] =
+    &[CHAT, CONTACTS, EXPERIENCES, FILES, HEALTH, HISTORY, IDENTITY, NODE, RECORDS, SPACES];
 
 const CHAT: Interface = {
     use chat::v1::{
@@ -269,5 +270,53 @@ const NODE: Interface = {
         ],
         events: None,
         envelope: None,
+    }
+};
+
+const RECORDS: Interface = {
+    use records::v1::{Choose, Define, Definition, Event, Get, Put, Query, Record, Topic, Types};
+    Interface {
+        name: "records",
+        major: 1,
+        about: "Typed records in spaces, such as tasks, notes and events.",
+        methods: &[
+            shared(read::<Nothing, Types>("types")),
+            shared(write::<Define, Definition>("define")),
+            shared(read::<Query, Page<Record>>("query")),
+            shared(read::<Get, Record>("get")),
+            shared(write::<Put, Record>("put")),
+            shared(write::<Choose, Record>("remove")),
+            shared(write::<Choose, Record>("restore")),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: None,
+    }
+};
+
+const SPACES: Interface = {
+    use spaces::v1::{
+        Archive, Ask, Body, Choose, Create, Event, Get, List, Rename, SetRole, Space, Topic,
+    };
+    Interface {
+        name: "spaces",
+        major: 1,
+        about: "What several people have in common: who is in it and what it is called.",
+        methods: &[
+            shared(read::<List, Page<Space>>("list")),
+            shared(read::<Get, Space>("get")),
+            write::<Create, Space>("create"),
+            write::<Rename, Space>("rename"),
+            write::<Archive, Space>("archive"),
+            write::<Ask, Space>("invite"),
+            write::<Choose, Space>("accept"),
+            write::<Choose, Space>("decline"),
+            write::<Choose, Space>("leave"),
+            write::<SetRole, Space>("set_role"),
+        ],
+        events: Some((describe::<Topic>, describe::<Event>)),
+        envelope: Some(Envelope {
+            types: &["invite", "join", "bye", "roster", "ops", "have"],
+            body: describe::<Body>,
+        }),
     }
 };

@@ -19,6 +19,8 @@ pub mod history;
 pub mod identity;
 pub mod interfaces;
 pub mod node;
+pub mod records;
+pub mod spaces;
 pub mod typescript;
 pub mod wire;
 

@@ -93,14 +93,19 @@ fn blessing_notices_change_and_loss() {
 fn every_reference_resolves_and_every_field_is_described() {
     for (name, text) in documents::all() {
         let document: Value = serde_json::from_str(&text).unwrap();
-        let definitions = document["$defs"].as_object().unwrap();
+        let none = serde_json::Map::new();
+        // A record type stands for itself.
+        let definitions = document["$defs"].as_object().unwrap_or(&none);
+        assert!(!definitions.is_empty() || name.starts_with("types/"), "{name}");
         let mut open = vec![(name.clone(), &document)];
         while let Some((at, value)) = open.pop() {
             if let Some(reference) = value["$ref"].as_str() {
                 let target = reference.strip_prefix("#/$defs/").unwrap();
                 assert!(definitions.contains_key(target), "{at}: {reference}");
             }
-            if let Some(fields) = value["properties"].as_object() {
+            // A field can have that name too.
+            let fields = value["properties"].as_object().filter(|_| !at.ends_with("/properties"));
+            if let Some(fields) = fields {
                 for (field, schema) in fields {
                     let known = schema.get("description").or(schema.get("const")).is_some();
                     assert!(known, "{at}.{field} has no description");

@@ -19,6 +19,7 @@ mod kinds;
 mod open;
 mod peers;
 mod post;
+mod spaces;
 mod subscription;
 mod tables;
 mod uploads;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{GrantId, TimeMs, Word, WriteId};
+use crate::wire::{GrantId, TimeMs, TypeName, Word, WriteId};
 
 /// What is installed.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -89,6 +89,9 @@ pub struct Grant {
     /// What the person sees of the thing: the name of the other in a conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Of a space: the types of records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<TypeName>,
     /// What may be done with it.
     pub verbs: Vec<Verb>,
     /// How much of its past may be seen.
@@ -108,6 +111,8 @@ pub enum ThingKind {
     Conversation,
     /// A folder with all that is in it.
     Folder,
+    /// A space: its records of some types.
+    Space,
 }
 
 /// The id of a thing, or `all`.
@@ -151,6 +156,10 @@ pub struct Give {
     pub kind: ThingKind,
     /// Which: its id, or `all`.
     pub thing: Thing,
+    /// Of a space: the types of records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub types: Vec<TypeName>,
     /// What may be done with it; `see` is always part of it.
     #[schemars(length(min = 1, max = 3))]
     pub verbs: Vec<Verb>,

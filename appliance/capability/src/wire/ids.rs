@@ -103,6 +103,14 @@ hex_id!(
     ItemId
 );
 hex_id!(
+    /// A space. Everybody in it has the same id for it.
+    SpaceId
+);
+hex_id!(
+    /// A record. Unique within its space and type.
+    RecordId
+);
+hex_id!(
     /// Bytes that are being sent, or were and wait to be put somewhere.
     UploadId
 );
@@ -165,6 +173,48 @@ id!(
     |text| (1..=400).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 );
+
+id!(
+    /// The name of a record type: `<publisher>/<name>@<major>`, such as `hometwin/task@1`.
+    TypeName,
+    "a type name such as `hometwin/task@1`",
+    "^[a-z0-9][0-9a-z._-]{0,39}/[a-z0-9][0-9a-z._-]{0,39}@[1-9][0-9]{0,2}$",
+    is_type_name
+);
+
+impl TypeName {
+    /// Who made the type.
+    #[must_use]
+    pub fn publisher(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+}
+
+id!(
+    /// The name of a field of a record: a letter, then up to 39 letters, digits and `_`. Names stay
+    /// in the history for ever, so they never hold what a person wrote.
+    FieldName,
+    "a field name of 1 to 40 letters, digits and `_`, starting with a small letter",
+    "^[a-z][0-9A-Za-z_]{0,39}$",
+    |text| text.len() <= 40
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+);
+
+fn is_type_name(text: &str) -> bool {
+    let part = |part: &str| {
+        let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        (1..=40).contains(&part.len())
+            && part.bytes().all(plain)
+            && part.as_bytes()[0].is_ascii_alphanumeric()
+    };
+    let Some((publisher, rest)) = text.split_once('/') else { return false };
+    let Some((name, major)) = rest.split_once('@') else { return false };
+    let number = (1..=3).contains(&major.len())
+        && !major.starts_with('0')
+        && major.bytes().all(|b| b.is_ascii_digit());
+    part(publisher) && part(name) && number
+}
 
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))

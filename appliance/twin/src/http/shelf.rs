@@ -142,7 +142,7 @@ mod tests {
     fn a_given_experience_stands_beside_the_built_in_ones() {
         let manifest = r#"{"name":"garden","version":"1","title":{"en":"Garden"}}"#;
         let (_folder, shelf) = shelf("garden", manifest);
-        assert_eq!(names(&shelf), ["chat", "files", "garden"]);
+        assert_eq!(names(&shelf), ["chat", "files", "garden", "todo"]);
         assert!(shelf.file("garden", "parts/a.js").is_some());
         assert!(shelf.file("garden", "passwd.txt").is_none(), "a link is not followed");
         assert!(shelf.file("garden", "../garden/parts/a.js").is_none());
@@ -154,7 +154,7 @@ mod tests {
         let chat = r#"{"name":"chat","version":"9","title":{}}"#;
         for (name, manifest) in [("garden", "{"), ("garden", chat), ("chat", chat)] {
             let (_folder, shelf) = shelf(name, manifest);
-            assert_eq!(names(&shelf), ["chat", "files"], "{name}");
+            assert_eq!(names(&shelf), ["chat", "files", "todo"], "{name}");
             assert_ne!(shelf.manifests()[0].version, "9");
         }
     }

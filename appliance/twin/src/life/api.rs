@@ -12,7 +12,9 @@ pub(crate) mod names;
 mod once;
 mod page;
 mod person;
+pub(crate) mod records;
 pub(crate) mod show;
+pub(crate) mod spaces;
 
 use std::{
     collections::BTreeSet,
@@ -29,7 +31,7 @@ use tokio::sync::Notify;
 use super::{Fault, kinds::By, tables::Id16};
 pub use caller::Caller;
 pub(crate) use caller::View;
-pub(crate) use person::{conversation_of, profile as profile_of, words};
+pub(crate) use person::{conversation_of, known_name, profile as profile_of, words};
 pub(crate) use show::{HELD, QUEUED, REFUSED, WITHDRAWN};
 
 /// One call; the body is JSON.
@@ -132,6 +134,11 @@ pub(crate) fn read(context: &Context, view: &View<'_>, call: &Call) -> Result<Ve
         ("history", "list") => answer(body, |q| history::list(view, &q)),
         ("identity", "card") => answer(body, |q| identity::card(context, view, q)),
         ("identity", "me") => answer(body, |q| identity::me(context, view, q)),
+        ("records", "get") => answer(body, |q| records::list::get(view, &q)),
+        ("records", "query") => answer(body, |q| records::list::query(view, &q)),
+        ("records", "types") => answer(body, |q| records::types(view, q)),
+        ("spaces", "get") => answer(body, |q| spaces::get(view, &q)),
+        ("spaces", "list") => answer(body, |q| spaces::list(view, &q)),
         _ => Err(Fault::unknown_method()),
     }
 }
@@ -171,6 +178,17 @@ pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<
             ("history", "undo") => answer(body, |q| history::undo(c, w, &q)),
             ("history", "erase") => answer(body, |q| history::erase(c, w, &q)),
             ("identity", "set_profile") => answer(body, |q| identity::set_profile(c, w, q)),
+            ("records", "define") => answer(body, |q| records::define(c, w, q)),
+            ("records", "put") => answer(body, |q| records::put(c, w, q)),
+            ("records", "remove") => answer(body, |q| records::remove(c, w, &q, true)),
+            ("records", "restore") => answer(body, |q| records::remove(c, w, &q, false)),
+            ("spaces", "accept") => answer(body, |q| spaces::accept(c, w, &q)),
+            ("spaces", "archive") => answer(body, |q| spaces::archive(c, w, &q)),
+            ("spaces", "create") => answer(body, |q| spaces::create(c, w, &q)),
+            ("spaces", "decline" | "leave") => answer(body, |q| spaces::leave(c, w, &q)),
+            ("spaces", "invite") => answer(body, |q| spaces::invite(c, w, &q)),
+            ("spaces", "rename") => answer(body, |q| spaces::rename(c, w, &q)),
+            ("spaces", "set_role") => answer(body, |q| spaces::set_role(c, w, &q)),
             _ => Err(Fault::unknown_method()),
         }
     })
@@ -186,6 +204,7 @@ fn needs_room(call: &Call) -> bool {
             | ("experiences", "revoke")
             | ("files", "delete" | "trash")
             | ("history", "erase")
+            | ("spaces", "archive" | "decline" | "leave" | "set_role")
     )
 }
 

@@ -5,6 +5,7 @@
 mod chat;
 pub(crate) mod forks;
 mod people;
+mod spaces;
 
 use std::sync::Arc;
 
@@ -225,6 +226,7 @@ impl Arrived<'_> {
             "identity" => match self.body()? {
                 identity_body::Body::Profile(profile) => people::profile(self, w, profile),
             },
+            "spaces" => spaces::take(self, w),
             _ => Err(Refusal::Malformed.into()),
         }
     }

@@ -16,6 +16,10 @@ use link::TwinId;
 use serde_json::Value;
 use store::{Entry, ReadAll as _};
 
+mod spaces;
+
+pub(crate) use spaces::{records, spaces};
+
 use super::{
     Fault,
     api::{Caller, Context, View, conversation_of, files::list, history, show},
@@ -83,6 +87,9 @@ pub(crate) fn is_about_grants(entry: &Entry, experience: &str) -> bool {
         grant::GIVEN => shape(entry).is_ok_and(|one: grant::Given| one.experience == experience),
         grant::REVOKED => {
             shape(entry).is_ok_and(|one: grant::Revoked| one.experience == experience)
+        }
+        grant::SPACE_GIVEN => {
+            shape(entry).is_ok_and(|one: grant::SpaceGiven| one.experience == experience)
         }
         grant::FOLDER_GIVEN => {
             shape(entry).is_ok_and(|one: grant::FolderGiven| one.experience == experience)
@@ -288,6 +295,7 @@ fn given(entry: &Entry) -> Option<Id16> {
     match &*entry.kind {
         grant::GIVEN => Some(shape::<grant::Given>(entry).ok()?.grant),
         grant::FOLDER_GIVEN => Some(shape::<grant::FolderGiven>(entry).ok()?.grant),
+        grant::SPACE_GIVEN => Some(shape::<grant::SpaceGiven>(entry).ok()?.grant),
         _ => None,
     }
 }

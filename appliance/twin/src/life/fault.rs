@@ -41,6 +41,10 @@ faults! {
     already = 409 No;
     /// The text is no valid card.
     bad_card = 400 No;
+    /// A field of a record is not what its type says.
+    bad_record = 400 No;
+    /// The type of records is not possible, not known or not compatible with what it was.
+    bad_type = 400 No;
     /// The cursor is not one of ours, or of another list.
     bad_cursor = 400 No;
     /// Something later stands on what should be undone.
@@ -79,6 +83,8 @@ faults! {
     not_found = 404 No;
     /// The experience may see this thing but not do that with it.
     not_granted = 403 No;
+    /// An experience defines types of its own name only.
+    not_yours = 403 No;
     /// Only what is in the trash can be deleted.
     not_in_trash = 409 No;
     /// What was sent is not complete, or gone.
@@ -87,6 +93,10 @@ faults! {
     nothing_to_erase = 409 No;
     /// One's own card.
     own_card = 400 No;
+    /// Only who made the space may.
+    only_owner = 403 No;
+    /// One may look at the space, not change what is in it.
+    only_see = 403 No;
     /// Only the shell may call this.
     only_shell = 403 No;
     /// The data can't be written at the moment.

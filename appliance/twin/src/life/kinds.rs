@@ -10,6 +10,8 @@ pub(crate) mod held;
 pub(crate) mod identity;
 pub(crate) mod message;
 pub(crate) mod read;
+pub(crate) mod record;
+pub(crate) mod space;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +42,10 @@ pub(crate) struct Line {
     pub(crate) contact: Option<TwinId>,
     /// Where it happened.
     pub(crate) conversation: Option<Id16>,
+    /// The space that it happened in; its name is filled in as `space`.
+    pub(crate) space: Option<Id16>,
+    /// Who did it there; another's name is filled in as `name`.
+    pub(crate) author: Option<TwinId>,
     /// What is filled into the sentence.
     pub(crate) args: BTreeMap<String, String>,
     /// How it can be undone by the person with this id.
@@ -53,6 +59,8 @@ pub(crate) enum Undo {
     AskPeer(TwinId),
     /// Here, completely.
     Local,
+    /// By the author only, for everybody in the space.
+    Own(TwinId),
     #[default]
     None,
 }
@@ -66,6 +74,8 @@ const KINDS: &[&[Kind]] = &[
     grant::KINDS,
     held::KINDS,
     file::KINDS,
+    space::KINDS,
+    record::KINDS,
 ];
 
 /// The kind of this name; `None` for one of a newer release, which is kept and ignored.
@@ -78,7 +88,7 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn apply(
@@ -90,6 +100,7 @@ impl Fold for LifeFold {
         let Some(kind) = find(&entry.kind) else { return Ok(()) };
         (kind.fold)(entry, tables)?;
         file::name(entry, content, tables)?;
+        record::apply(entry, content, tables)?;
         if let Ok(Undoing { undoes: Some(seq) }) = serde_json::from_slice(&entry.shape) {
             tables.put(UNDONE, &seq.to_be_bytes(), &entry.seq.to_be_bytes())?;
         }
@@ -97,7 +108,8 @@ impl Fold for LifeFold {
     }
 
     fn forget(&self, entry: &Entry, tables: &mut Tables<'_>) -> Result<(), FoldError> {
-        file::forget(entry, tables)
+        file::forget(entry, tables)?;
+        record::forget(entry, tables)
     }
 
     fn blobs(

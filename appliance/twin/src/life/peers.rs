@@ -18,8 +18,10 @@ mod several;
 mod vault;
 mod wire;
 
-pub(crate) use known::{fork_of, meet, settle};
-pub(crate) use outbox::{Letter, OutboxError, enqueue, forget, many_wait, retry, waits};
+pub(crate) use known::{acquaint, fork_of, introduction_of, meet, settle};
+pub(crate) use outbox::{
+    Letter, OutboxError, enqueue, forget, many_wait, retry, waiting_for, waits,
+};
 pub(crate) use revise::{Instead, revise};
 
 use link::{Chain, Fork, Inner, Introduction, Person, Refusal, SignedPreKey, SigningKey, TwinId};

@@ -5,9 +5,15 @@
 use std::{collections::VecDeque, rc::Rc};
 
 use capability::{
-    chat::latest as chat, contacts::latest as contacts, experiences::latest as experiences,
-    experiences::latest::Verb, files::latest as files, history::latest as history,
-    wire::ConversationId,
+    chat::latest as chat,
+    contacts::latest as contacts,
+    experiences::latest as experiences,
+    experiences::latest::Verb,
+    files::latest as files,
+    history::latest as history,
+    records::latest as records,
+    spaces::latest as spaces,
+    wire::{ConversationId, TypeName},
 };
 use link::TwinId;
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,7 +23,10 @@ use tokio::sync::{broadcast, watch};
 
 use super::{
     Fault, Inner,
-    api::{Caller, Context, View},
+    api::{
+        Caller, Context, View,
+        records::list::{Among, among},
+    },
     events,
     tables::Id16,
 };
@@ -63,6 +72,16 @@ pub(crate) enum Topic {
     Experiences,
     Files(Place),
     History,
+    Records(Followed),
+    Spaces,
+}
+
+/// Which records are followed.
+#[derive(Clone, Debug)]
+pub(crate) struct Followed {
+    pub(crate) space: Id16,
+    pub(crate) kind: TypeName,
+    pub(crate) among: Among,
 }
 
 /// Whose items are followed.
@@ -219,7 +238,7 @@ pub(crate) enum Found {
 
 impl Topic {
     fn new(view: &View<'_>, capability: &str, major: u32, topic: Value) -> Result<Self, Fault> {
-        let shared = matches!(capability, "chat" | "files");
+        let shared = matches!(capability, "chat" | "files" | "records" | "spaces");
         if major != 1 || !(shared || view.whole()) {
             return Err(if view.whole() { Fault::unknown_method() } else { Fault::only_shell() });
         }
@@ -238,6 +257,13 @@ impl Topic {
                 Ok(Self::Files(if trash { Place::Trash } else { Place::Folder(folder) }))
             }
             "history" => read(topic).map(|history::Topic {}| Self::History),
+            "records" => {
+                let records::Topic { space, kind, by, equals } = read(topic)?;
+                let (space, _) = view.space(&space, Some(kind.as_str()), Verb::See)?;
+                let among = among(&view.r, space, &kind, &by, &equals)?;
+                Ok(Self::Records(Followed { space, kind, among }))
+            }
+            "spaces" => read(topic).map(|spaces::Topic {}| Self::Spaces),
             _ => Err(Fault::unknown_method()),
         }
     }
@@ -254,6 +280,8 @@ impl Topic {
             Self::Experiences => events::experiences(view, entries).map(Found::Events),
             Self::Files(place) => events::files(context, view, entries, *place),
             Self::History => events::history(view, entries).map(Found::Events),
+            Self::Records(followed) => events::records(context, view, entries, followed),
+            Self::Spaces => events::spaces(context, view, entries),
         }
     }
 }

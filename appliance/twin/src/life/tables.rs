@@ -22,6 +22,10 @@
 //! | `file_name` | item | [`Named`] |
 //! | `file_trash` | time, item | nothing |
 //! | `file_version` | item, entry | [`Version`] |
+//!
+//! Those of spaces and records are in `spaces`.
+
+pub(crate) mod spaces;
 
 use data_encoding::HEXLOWER;
 use link::TwinId;
@@ -148,10 +152,13 @@ pub(crate) struct Attached {
 pub(crate) struct Grant {
     pub(crate) grant: Id16,
     pub(crate) experience: String,
-    /// Of one conversation; of all without, if it is not of a folder.
+    /// Of one conversation; of all without, if it is not of a folder or a space.
     pub(crate) conversation: Option<Id16>,
     /// Of a folder and all that is in it.
     pub(crate) folder: Option<Id16>,
+    /// Of a space, and there of records of these types.
+    pub(crate) space: Option<Id16>,
+    pub(crate) types: Vec<String>,
     pub(crate) add: bool,
     pub(crate) change: bool,
     /// Whether what was before the grant may be seen.

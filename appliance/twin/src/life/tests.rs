@@ -12,7 +12,9 @@ mod grants;
 mod history;
 mod opening;
 mod random;
+mod records;
 mod skew;
+mod spaces;
 
 use std::{
     cell::{Cell, RefCell},

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use capability::{
     chat::latest::Person,
     experiences::latest::Verb,
-    wire::{ConversationId, ItemId, PersonId},
+    wire::{ConversationId, ItemId, PersonId, SpaceId, TypeName},
 };
 use data_encoding::HEXLOWER;
 use link::TwinId;
@@ -15,7 +15,11 @@ use store::{Direction, ReadTables as _, Reader};
 use super::{Shared, Used, person};
 use crate::life::{
     Fault,
-    tables::{Conversation, File, GRANT, Grant, Id16, Me, Message, Rows as _, parsed},
+    spaces::{is_in, roster},
+    tables::{
+        Conversation, File, GRANT, Grant, Id16, Me, Message, Rows as _, parsed,
+        spaces::{Record, Space, SpaceRows as _},
+    },
 };
 
 /// Who calls.
@@ -230,6 +234,84 @@ impl View<'_> {
     }
 }
 
+impl View<'_> {
+    /// A space that this caller may do this with; `kind`: with its records of this type.
+    pub(crate) fn space(
+        &self,
+        id: &SpaceId,
+        kind: Option<&str>,
+        verb: Verb,
+    ) -> Result<(Id16, Space), Fault> {
+        let id = Id16(id.bytes());
+        let row = self.r.space(id)?.ok_or_else(Fault::not_found)?;
+        self.may_space(id, kind, verb)?;
+        Ok((id, row))
+    }
+
+    /// As [`View::may`], for a space. What our person left or was taken out of is granted to nobody.
+    pub(crate) fn may_space(&self, id: Id16, kind: Option<&str>, verb: Verb) -> Result<(), Fault> {
+        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
+        if !self.r.space(id)?.is_some_and(|row| is_in(&row)) {
+            return Err(Fault::not_found());
+        }
+        let mut fault = Fault::not_found();
+        for grant in grants.iter().filter(|grant| covers_space(grant, id, kind)) {
+            let allowed = match verb {
+                Verb::See => true,
+                Verb::Add => grant.add,
+                Verb::Change => grant.change,
+            };
+            if allowed {
+                self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(grant.grant);
+                return Ok(());
+            }
+            fault = Fault::not_granted();
+        }
+        Err(fault)
+    }
+
+    /// A record that this caller may do this with.
+    pub(crate) fn record(
+        &self,
+        space: Id16,
+        kind: &TypeName,
+        id: Id16,
+        verb: Verb,
+    ) -> Result<Record, Fault> {
+        self.may_space(space, Some(kind.as_str()), verb)?;
+        let row = self.r.record(space, kind.as_str(), id)?.filter(|row| row.made.is_some());
+        row.filter(|row| self.sees_record(space, kind.as_str(), row)).ok_or_else(Fault::not_found)
+    }
+
+    /// Whether this record may be seen. Judged by when it came here, not by its author's clock.
+    pub(crate) fn sees_record(&self, space: Id16, kind: &str, row: &Record) -> bool {
+        let Who::Experience { grants, .. } = &self.who else { return true };
+        let mut covering = grants.iter().filter(|grant| covers_space(grant, space, Some(kind)));
+        covering.any(|grant| grant.history || row.came > grant.seq)
+    }
+
+    /// Whether an experience may hear of a type: a well-known one, or one of its grants.
+    pub(crate) fn knows_type(&self, kind: &str) -> bool {
+        let Who::Experience { grants, .. } = &self.who else { return true };
+        capability::records::latest::well_known().contains_key(kind)
+            || grants.iter().any(|grant| grant.types.iter().any(|one| one == kind))
+    }
+
+    /// Somebody in a space as this caller may know them: if nothing else is known of them, by the
+    /// name that the owner of the space has for them.
+    pub(crate) fn member(&self, space: Id16, id: &TwinId) -> Result<Person, Fault> {
+        let mut person = self.person(id)?;
+        if person::known_name(&self.r, &self.me, id, self.whole())?.is_none()
+            && let Some(row) = self.r.space(space)?
+            && let Some(words) = roster::words(&self.r, &row)?
+            && let Some(name) = words.names.get(id)
+        {
+            person.name.clone_from(name);
+        }
+        Ok(person)
+    }
+}
+
 /// An item and all folders that it lies in, the nearest first.
 pub(crate) fn above(r: &Reader<'_>, mut id: Id16) -> Result<Vec<Id16>, Fault> {
     let mut above = vec![id];
@@ -242,8 +324,14 @@ pub(crate) fn above(r: &Reader<'_>, mut id: Id16) -> Result<Vec<Id16>, Fault> {
     Ok(above)
 }
 
+fn covers_space(grant: &Grant, space: Id16, kind: Option<&str>) -> bool {
+    grant.space == Some(space) && kind.is_none_or(|kind| grant.types.iter().any(|one| one == kind))
+}
+
 fn covers(grant: &Grant, conversation: Id16) -> bool {
-    grant.folder.is_none() && grant.conversation.is_none_or(|one| one == conversation)
+    grant.folder.is_none()
+        && grant.space.is_none()
+        && grant.conversation.is_none_or(|one| one == conversation)
 }
 
 /// All grants, or those of one experience, the newest first.

@@ -3,7 +3,7 @@
 
 use capability::{
     experiences::latest::{From, Give, Grant, Grants, ListGrants, Revoke, Thing, ThingKind, Verb},
-    wire::{ConversationId, Done, ItemId},
+    wire::{ConversationId, Done, ItemId, SpaceId},
 };
 use store::{ReadAll as _, Writer};
 
@@ -12,8 +12,11 @@ use crate::life::{
     Fault,
     kinds::{
         append,
-        grant::{FOLDER_GIVEN, FolderGiven, GIVEN, Given, REVOKED, Revoked},
+        grant::{
+            FOLDER_GIVEN, FolderGiven, GIVEN, Given, REVOKED, Revoked, SPACE_GIVEN, SpaceGiven,
+        },
     },
+    spaces::is_in,
     tables::{self, GRANT, Id16, Rows as _},
 };
 
@@ -31,6 +34,9 @@ pub(super) fn grant(c: &Context, w: &mut Writer<'_>, q: &Give) -> Result<Grant, 
     }
     if q.kind == ThingKind::Folder {
         return grant_folder(c, w, q, grant);
+    }
+    if q.kind == ThingKind::Space {
+        return grant_space(c, w, q, grant);
     }
     let given = Given {
         grant,
@@ -64,6 +70,28 @@ fn grant_folder(c: &Context, w: &mut Writer<'_>, q: &Give, grant: Id16) -> Resul
     shown(c, w, grant)
 }
 
+fn grant_space(c: &Context, w: &mut Writer<'_>, q: &Give, grant: Id16) -> Result<Grant, Fault> {
+    let id: SpaceId = q.thing.as_str().parse().map_err(|_| Fault::not_found())?;
+    let (space, row) = c.view(w.reader())?.space(&id, None, Verb::See)?;
+    if !is_in(&row) {
+        return Err(Fault::not_found());
+    }
+    if q.types.is_empty() {
+        return Err(Fault::malformed().field("types", "which records of the space"));
+    }
+    let given = SpaceGiven {
+        grant,
+        experience: q.experience.to_string(),
+        space,
+        types: q.types.iter().map(ToString::to_string).collect(),
+        add: q.verbs.contains(&Verb::Add),
+        change: q.verbs.contains(&Verb::Change),
+        history: q.from == From::History,
+    };
+    append(w, &c.by(), SPACE_GIVEN, &given, None::<&()>)?;
+    shown(c, w, grant)
+}
+
 fn shown(c: &Context, w: &Writer<'_>, grant: Id16) -> Result<Grant, Fault> {
     let row = w.reader().row(GRANT, &grant.0)?;
     show::grant(&c.view(w.reader())?, &row.ok_or_else(|| Fault::inside("a grant was lost"))?)
@@ -77,9 +105,9 @@ pub(super) fn revoke(c: &Context, w: &mut Writer<'_>, q: &Revoke) -> Result<Done
 
 /// A grant ends, because it was taken back or what it is about is gone.
 pub(super) fn end(c: &Context, w: &mut Writer<'_>, row: &tables::Grant) -> Result<u64, Fault> {
-    let tables::Grant { grant, conversation, folder, .. } = *row;
+    let tables::Grant { grant, conversation, folder, space, .. } = *row;
     let (experience, folder) = (row.experience.clone(), folder.is_some());
-    let revoked = Revoked { grant, experience, conversation, folder };
+    let revoked = Revoked { grant, experience, conversation, folder, space };
     let at = append(w, &c.by(), REVOKED, &revoked, None::<&()>)?;
     w.vault_delete(&names::used(grant))?;
     Ok(at)

@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, ReadAll as _, ReadTables as _, Writer};
 
-use super::{Context, View, chat, contacts, files, identity, once, page, person, show};
+use super::{Context, View, chat, contacts, files, identity, once, page, person, records, show};
 use crate::life::{
     Fault, fetch,
     kinds::{self, Line, Undo as Rule, append, contact, identity as me, message, read},
     peers::Instead,
     post,
-    tables::{ATTACHED, Attached, Rows as _, message_at, parsed},
+    spaces::{self, roster},
+    tables::{ATTACHED, Attached, Id16, Rows as _, message_at, parsed, spaces::SpaceRows as _},
 };
 
 /// Entries that are looked at for one page.
@@ -143,11 +144,24 @@ fn shown(
         _ if undone_by.is_some() => Undo::None,
         Rule::AskPeer(author) if author != view.me.id => Undo::None,
         Rule::AskPeer(_) if contact.is_some() => Undo::AskPeer,
-        Rule::AskPeer(_) | Rule::Local => Undo::Local,
+        Rule::Own(author) if author != view.me.id => Undo::None,
+        Rule::Own(_) if shared(view, line.space)? => Undo::AskPeer,
+        Rule::AskPeer(_) | Rule::Local | Rule::Own(_) => Undo::Local,
         Rule::None => Undo::None,
     };
     if let Some(contact) = &contact {
         line.args.insert("name".to_owned(), person::name_of(&view.r, &view.me, contact, true)?);
+    }
+    if let Some(space) = line.space
+        && let Some(row) = view.r.space(space)?
+        && let Some(words) = roster::words(&view.r, &row)?
+    {
+        line.args.insert("space".to_owned(), words.name);
+    }
+    if let (Some(space), Some(author)) = (line.space, line.author)
+        && author != view.me.id
+    {
+        line.args.insert("name".to_owned(), view.member(space, &author)?.name);
     }
     Ok(Item {
         seq: entry.seq,
@@ -162,6 +176,12 @@ fn shown(
         erased: entry.content_hash.is_some() && !present,
         erasable: present,
     })
+}
+
+/// Whether others are in a space.
+fn shared(view: &View<'_>, space: Option<Id16>) -> Result<bool, Fault> {
+    let Some(space) = space else { return Ok(false) };
+    Ok(spaces::members(&view.r, space)?.iter().any(|(id, one)| *id != view.me.id && one.hears()))
 }
 
 /// The entry that undid it, unless that was undone itself.
@@ -220,6 +240,7 @@ pub(super) fn undo(c: &Context, w: &mut Writer<'_>, q: &UndoIt) -> Result<Undone
         contact::CHANGED => contacts::undo(c, w, entry.seq, &shape(&entry)?),
         me::PROFILE => identity::undo(c, w, entry.seq, &shape(&entry)?),
         kind if kind.starts_with("files.") => files::undo(c, w, &entry),
+        kind if kind.starts_with("records.") => records::undo(c, w, &entry),
         _ => Err(Fault::cannot_undo()),
     }?;
     Ok(Undone { seq, asked_peer: item.undo == Undo::AskPeer })
@@ -318,6 +339,7 @@ pub(super) fn erase(c: &Context, w: &mut Writer<'_>, q: &Erase) -> Result<Erased
     }
     post::erased(w, &present, |r, capability, body, about| match capability {
         "contacts" => contacts::instead(r, body, about, &present),
+        "spaces" => spaces::answer::instead(&c.shared, r, body, about, &present),
         _ => Ok(Instead::Nothing),
     })?;
     let complete_by_ms = c.now_ms.saturating_add(ERASE_WITHIN_MS);

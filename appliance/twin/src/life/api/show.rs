@@ -13,7 +13,10 @@ use super::{View, chat::attach, names, person};
 use crate::life::{
     Fault,
     kinds::{contact::Changed, content, message::Words, shape},
-    tables::{self, Id16, MESSAGE, Mark, Rows as _, Standing, UNREAD, parsed},
+    spaces::roster,
+    tables::{
+        self, Id16, MESSAGE, Mark, Rows as _, Standing, UNREAD, parsed, spaces::SpaceRows as _,
+    },
 };
 
 /// A message.
@@ -195,14 +198,24 @@ pub(crate) fn grant(view: &View<'_>, row: &tables::Grant) -> Result<Grant, Fault
             Some(conversation) => Some(view.person(&conversation.with)?.name),
             None => None,
         },
-        None => None,
+        None => match row.space.map(|id| view.r.space(id)).transpose()?.flatten() {
+            Some(space) => roster::words(&view.r, &space)?.map(|words| words.name),
+            None => None,
+        },
     };
     let used = view.r.vault_get(&names::used(row.grant))?;
     let used = used.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
     let wrong = |_| Fault::inside("a grant has unusable names");
-    let chosen = row.conversation.or(row.folder).filter(|id| *id != Id16::ROOT);
+    let wrong_type = |_| Fault::inside("a grant has unusable types");
+    let chosen = row.conversation.or(row.folder).or(row.space).filter(|id| *id != Id16::ROOT);
     let thing = chosen.map_or_else(|| "all".to_owned(), |id| id.to_string());
-    let kind = if row.folder.is_some() { ThingKind::Folder } else { ThingKind::Conversation };
+    let kind = match (row.folder, row.space) {
+        (Some(_), _) => ThingKind::Folder,
+        (None, Some(_)) => ThingKind::Space,
+        (None, None) => ThingKind::Conversation,
+    };
+    let types: Result<Vec<_>, Fault> =
+        row.types.iter().map(|name| name.parse().map_err(wrong_type)).collect();
     let verbs = [(true, Verb::See), (row.add, Verb::Add), (row.change, Verb::Change)];
     Ok(Grant {
         grant: capability::wire::GrantId::from_bytes(row.grant.0),
@@ -210,6 +223,7 @@ pub(crate) fn grant(view: &View<'_>, row: &tables::Grant) -> Result<Grant, Fault
         kind,
         thing: thing.parse().map_err(wrong)?,
         title,
+        types: types?,
         verbs: verbs.into_iter().filter(|(given, _)| *given).map(|(_, verb)| verb).collect(),
         from: if row.history { From::History } else { From::Now },
         since_ms: row.since_ms,

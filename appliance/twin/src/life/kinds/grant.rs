@@ -1,5 +1,5 @@
-//! `grant.given`, `grant.folder_given`, `grant.revoked`: what experiences may use. Neither can be undone: giving again
-//! is a choice of its own.
+//! `grant.given`, `grant.folder_given`, `grant.space_given`, `grant.revoked`: what experiences may
+//! use. None can be undone: giving again is a choice of its own.
 
 use serde::{Deserialize, Serialize};
 use store::{Entry, FoldError, Tables};
@@ -10,11 +10,14 @@ use crate::life::tables::{self, GRANT, Id16, put};
 pub(crate) const GIVEN: &str = "grant.given";
 /// A kind of its own: an older release would take it for a grant of all conversations.
 pub(crate) const FOLDER_GIVEN: &str = "grant.folder_given";
+/// The same.
+pub(crate) const SPACE_GIVEN: &str = "grant.space_given";
 pub(crate) const REVOKED: &str = "grant.revoked";
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: GIVEN, fold: given, line: given_line },
     Kind { name: FOLDER_GIVEN, fold: folder_given, line: folder_given_line },
+    Kind { name: SPACE_GIVEN, fold: space_given, line: space_given_line },
     Kind { name: REVOKED, fold: revoked, line: revoked_line },
 ];
 
@@ -42,6 +45,19 @@ pub(crate) struct FolderGiven {
     pub(crate) history: bool,
 }
 
+/// A space was chosen for an experience.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct SpaceGiven {
+    pub(crate) grant: Id16,
+    pub(crate) experience: String,
+    pub(crate) space: Id16,
+    /// Types of records.
+    pub(crate) types: Vec<String>,
+    pub(crate) add: bool,
+    pub(crate) change: bool,
+    pub(crate) history: bool,
+}
+
 /// A grant was taken back.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Revoked {
@@ -52,6 +68,9 @@ pub(crate) struct Revoked {
     /// It was of a folder.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) folder: bool,
+    /// It was of this space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) space: Option<Id16>,
 }
 
 fn given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
@@ -62,6 +81,8 @@ fn given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         experience,
         conversation,
         folder,
+        space: None,
+        types: Vec::new(),
         add,
         change,
         history,
@@ -79,6 +100,27 @@ fn folder_given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         experience,
         conversation: None,
         folder: Some(folder),
+        space: None,
+        types: Vec::new(),
+        add,
+        change,
+        history,
+        since_ms,
+        seq,
+    };
+    Ok(put(t, GRANT, &grant.0, &row)?)
+}
+
+fn space_given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
+    let SpaceGiven { grant, experience, space, types, add, change, history } = shape(entry)?;
+    let (since_ms, seq) = (entry.time_ms, entry.seq);
+    let row = tables::Grant {
+        grant,
+        experience,
+        conversation: None,
+        folder: None,
+        space: Some(space),
+        types,
         add,
         change,
         history,
@@ -104,13 +146,25 @@ fn folder_given_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
     Some(folder_line("grant.given_folder", experience))
 }
 
+fn space_given_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
+    let SpaceGiven { experience, space, .. } = shape(entry).ok()?;
+    Some(space_line("grant.given_space", experience, space))
+}
+
+fn space_line(key: &str, experience: String, space: Id16) -> Line {
+    Line { space: Some(space), ..folder_line(key, experience) }
+}
+
 fn folder_line(key: &str, experience: String) -> Line {
     let args = [("experience".to_owned(), experience)].into();
     Line { key: key.to_owned(), args, ..Line::default() }
 }
 
 fn revoked_line(entry: &Entry, _: Option<&[u8]>) -> Option<Line> {
-    let Revoked { experience, conversation, folder, .. } = shape(entry).ok()?;
+    let Revoked { experience, conversation, folder, space, .. } = shape(entry).ok()?;
+    if let Some(space) = space {
+        return Some(space_line("grant.revoked_space", experience, space));
+    }
     if folder {
         return Some(folder_line("grant.revoked_folder", experience));
     }

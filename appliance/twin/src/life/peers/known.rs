@@ -24,6 +24,30 @@ pub(crate) fn meet(w: &mut Writer<'_>, card: &Card) -> Result<TwinId, store::Err
     Ok(id)
 }
 
+/// Somebody our person has something in common with was introduced: envelopes to them can be sealed
+/// from now on. What is known already stays. Says whether the introduction holds.
+pub(crate) fn acquaint(
+    w: &mut Writer<'_>,
+    id: &TwinId,
+    introduction: &Introduction,
+) -> Result<bool, store::Error> {
+    if !introduction.check().is_ok_and(|person| person.id == *id) {
+        return Ok(false);
+    }
+    if load(&w.reader(), id)?.is_none() {
+        w.vault_put(&vault::of(vault::KNOWN, id), &introduction.to_bytes())?;
+    }
+    Ok(true)
+}
+
+/// How somebody can be introduced to others.
+pub(crate) fn introduction_of(
+    r: &Reader<'_>,
+    id: &TwinId,
+) -> Result<Option<Introduction>, store::Error> {
+    load(r, id)
+}
+
 /// How a card disagrees with what is known of its bearer. Ask before `meet`.
 pub(crate) fn fork_of(r: &Reader<'_>, card: &Card) -> Result<Option<Fork>, store::Error> {
     let known = load(r, &card.person().id)?;

@@ -100,6 +100,15 @@ pub(crate) fn many_wait(r: &Reader<'_>, to: &TwinId) -> Result<bool, store::Erro
     Ok(first.len() >= MANY)
 }
 
+/// How many letters wait for a person, counted up to `limit`.
+pub(crate) fn waiting_for(
+    r: &Reader<'_>,
+    to: &TwinId,
+    limit: usize,
+) -> Result<usize, store::Error> {
+    r.vault_count(&vault::of(vault::OUT, to), limit)
+}
+
 /// Puts what is parked for a person back into the outbox, under new numbers and behind what is
 /// there. Says how many there were.
 pub(crate) fn retry(w: &mut Writer<'_>, to: &TwinId) -> Result<usize, OutboxError> {

@@ -132,6 +132,21 @@ impl Away {
     }
 }
 
+#[cfg(test)]
+impl Peers {
+    /// Ends all pauses.
+    pub(crate) fn try_all_now(&self) {
+        self.0.away.borrow_mut().values_mut().for_each(|away| away.next_ms = 0);
+        self.wake();
+    }
+
+    /// Whether something waits for one of these.
+    pub(crate) fn waiting_to(&self, those: impl Fn(&TwinId) -> bool) -> bool {
+        let pending = self.0.store.read(outbox::pending).unwrap_or_default();
+        pending.iter().any(those)
+    }
+}
+
 /// Who was away when the twin last ran.
 pub(super) fn away(store: &Store) -> Result<BTreeMap<TwinId, Away>, store::Error> {
     let rows = store.read(|r| r.vault_prefix(&vault::all(vault::AWAY)))?;
