@@ -26,7 +26,7 @@ export function grants(app, signal) {
 
 function row({ words }, grant, title) {
   const { t } = words;
-  const kind = grant.kind === 'folder' ? 'grants.folder' : 'grants';
+  const kind = grant.kind === 'conversation' ? 'grants' : `grants.${grant.kind}`;
   const thing = grant.thing === 'all' ? t(`${kind}.all`) : grant.title || t(`${kind}.one`);
   const verbs = new Intl.ListFormat(words.locale).format(grant.verbs.map((verb) => t(`${kind}.verb.${verb}`)));
   const past = grant.from === 'now' ? t('grants.from', { date: words.date(grant.since_ms) }) : t('grants.history');

@@ -15,6 +15,7 @@ import { show as history } from './view-history.js';
 import { show as home } from './view-home.js';
 import { show as open } from './view-open.js';
 import { show as settings } from './view-settings.js';
+import { show as spaces } from './view-spaces.js';
 import { show as unpaired } from './view-unpaired.js';
 
 /** How long a lost connection stays unmentioned: most are back before anybody noticed. */
@@ -62,7 +63,7 @@ function run() {
     say('');
     mark(name, opened);
   };
-  const router = new Router(view, app, { home, contacts, history, settings, open }, show);
+  const router = new Router(view, app, { home, contacts, spaces, history, settings, open }, show);
   app.go = (path) => router.go(path);
   app.retitle = (title) => router.retitle(title);
   events.addEventListener('state', network);

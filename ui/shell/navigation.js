@@ -11,6 +11,7 @@ import { icon } from './icons.js';
 const ITEMS = [
   ['home', '/'],
   ['contacts', '/contacts'],
+  ['spaces', '/spaces'],
   ['history', '/history'],
   ['settings', '/settings'],
 ];
@@ -23,9 +24,10 @@ const ITEMS = [
 export function navigation(top, app) {
   const { t } = app.words;
   const asks = h('span', { class: 'count', hidden: true });
+  const invited = h('span', { class: 'count', hidden: true });
   const unwell = h('span', { class: 'count', hidden: true });
   const links = ITEMS.map(([view, path]) =>
-    h('a', { href: path, 'data-view': view }, icon(view), h('span', {}, t(`nav.${view}`)), view === 'contacts' && asks, view === 'settings' && unwell),
+    h('a', { href: path, 'data-view': view }, icon(view), h('span', {}, t(`nav.${view}`)), view === 'contacts' && asks, view === 'spaces' && invited, view === 'settings' && unwell),
   );
   const person = h('p', { class: 'person' });
   app.renamed = () => fill(person, app.me.display_name);
@@ -33,6 +35,7 @@ export function navigation(top, app) {
   fill(top, person, h('nav', { 'aria-label': t('nav.label') }, h('ul', {}, links.map((link) => h('li', {}, link)))));
   top.hidden = false;
   countRequests(asks, app);
+  countInvitations(invited, app);
   markHealth(unwell, app);
   return (view) => {
     document.body.dataset.view = view;
@@ -56,6 +59,18 @@ function countRequests(badge, app) {
   };
   // Runs after the events have started, for as long as the page lives.
   queueMicrotask(() => events.follow('contacts', load, new AbortController().signal).catch(() => {}));
+}
+
+/** Shows into how many spaces the person is asked. */
+function countInvitations(badge, app) {
+  const load = async () => {
+    const { items, at } = await call('spaces', 'list', { limit: 200 });
+    const n = items.filter(({ state }) => state === 'invited').length;
+    badge.hidden = n === 0;
+    fill(badge, h('span', { 'aria-hidden': 'true' }, n), h('span', { class: 'unseen' }, app.words.t('nav.invited', { n })));
+    return at;
+  };
+  queueMicrotask(() => events.follow('spaces', load, new AbortController().signal).catch(() => {}));
 }
 
 /** A quiet mark while something needs the person. Looked for when the page is opened or looked at again, never by a clock. */

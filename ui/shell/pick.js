@@ -10,10 +10,12 @@ const VERBS = ['see', 'add', 'change'];
 
 /**
  * @param {object} app
- * @param {{name: string, title: string, wish: {kind?: string}}} asked kinds: `conversation`, `folder`
+ * @param {{name: string, title: string, wish: {kind?: string, types?: string[]}}} asked kinds: `conversation`, `folder`,
+ *   `space` with the types of records that it works with
  * @returns {Promise<{grant: string, grants: string[]}|null>}
  */
 export async function pick(app, { name, title, wish }) {
+  if (wish.kind === 'space') return pickSpace(app, { name, title, types: wish.types });
   if (wish.kind === 'folder') return pickFolder(app, { name, title });
   if (wish.kind !== 'conversation') return null;
   const { t } = app.words;
@@ -59,6 +61,43 @@ function folderForm(t, title, folders, close) {
       folders.map(({ item, name }) => option('radio', 'thing', item, name)),
     ]),
     group(t('pick.may', { title }), VERBS.map((verb) => option('checkbox', verb, verb, t(`verb.file.${verb}`), '', true, verb === 'see'))),
+    h('p', { class: 'soft small' }, t('pick.back')),
+    h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => close() }, t('pick.nothing')), h('button', { class: 'main' }, t('pick.give'))),
+  );
+  return fields;
+}
+
+/** A new space, or one that is there already. */
+async function pickSpace(app, { name, title, types }) {
+  const { t } = app.words;
+  const { items } = await call('spaces', 'list', { limit: 200 });
+  const spaces = items.filter(({ state }) => state === 'member');
+  const choice = await open({ title: t('pick.title', { title }), className: 'pick', content: (close) => spaceForm(app.words, title, spaces, close) });
+  if (!choice) return null;
+  let { thing } = choice;
+  if (thing === 'new') thing = (await call('spaces', 'create', { id: id(), name: choice.called || title })).space;
+  const grant = id();
+  await call('experiences', 'grant', { id: grant, experience: name, kind: 'space', thing, types, verbs: choice.verbs, from: 'history' });
+  return { grant, grants: [grant], thing };
+}
+
+function spaceForm({ t, locale }, title, spaces, close) {
+  const read = (data) => ({ thing: data.get('thing'), called: data.get('called').trim(), verbs: VERBS.filter((verb) => verb === 'see' || data.has(verb)) });
+  const called = h('input', { name: 'called', value: title, maxlength: 120, 'aria-label': t('pick.space_name'), autocomplete: 'off' });
+  const whom = ({ members }) => {
+    const names = members.filter(({ person }) => !person.me).map(({ person }) => person.name);
+    return names.length ? t('pick.space_shared', { names: new Intl.ListFormat(locale).format(names) }) : t('pick.space_alone');
+  };
+  const look = () => (called.hidden = new FormData(fields).get('thing') !== 'new');
+  const fields = h(
+    'form',
+    { onchange: look, onsubmit: (event) => event.preventDefault() || close(read(new FormData(fields))) },
+    group(t('pick.spaces'), [
+      option('radio', 'thing', 'new', t('pick.new_space'), t('pick.new_space_hint'), true),
+      called,
+      spaces.map((space) => option('radio', 'thing', space.space, space.name ?? t('spaces.nameless'), whom(space))),
+    ]),
+    group(t('pick.may', { title }), VERBS.map((verb) => option('checkbox', verb, verb, t(`verb.space.${verb}`), '', true, verb === 'see'))),
     h('p', { class: 'soft small' }, t('pick.back')),
     h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => close() }, t('pick.nothing')), h('button', { class: 'main' }, t('pick.give'))),
   );

@@ -4,7 +4,7 @@
  */
 import { fill } from '/sdk/dom.js';
 
-const VIEWS = { '/': 'home', '/contacts': 'contacts', '/history': 'history', '/settings': 'settings' };
+const VIEWS = { '/': 'home', '/contacts': 'contacts', '/spaces': 'spaces', '/history': 'history', '/settings': 'settings' };
 
 export class Router {
   #root;

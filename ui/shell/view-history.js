@@ -8,7 +8,7 @@ import { entry } from './entry.js';
 import { titleOf } from './view-home.js';
 
 /** The kinds a person can tell apart; each takes all kinds that begin so. */
-const KINDS = ['chat.', 'files.', 'contact.', 'identity.', 'grant.'];
+const KINDS = ['chat.', 'files.', 'records.', 'space.', 'contact.', 'identity.', 'grant.'];
 /** A filtered page can be empty and still have more behind it: read on this often before asking the person. */
 const PAGES_AT_ONCE = 20;
 const AT_ONCE = 30;

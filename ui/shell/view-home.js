@@ -7,7 +7,7 @@ import { icon } from './icons.js';
 import { face } from './view-contacts.js';
 
 /** Pictures for experiences the shell knows; others get the general one. */
-const PICTURES = { chat: 'chat', files: 'files' };
+const PICTURES = { chat: 'chat', files: 'files', todo: 'todo' };
 /** How many conversations are named: home is a way in, not a second chat. */
 const TALKS = 5;
 
