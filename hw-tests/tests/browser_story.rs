@@ -89,6 +89,11 @@ fn files_are_kept_and_come_out_as_they_went_in() {
 }
 
 #[test]
+fn two_people_share_a_list() {
+    story("todo").unwrap();
+}
+
+#[test]
 fn a_newcomer_finds_the_way_by_keyboard() {
     story("first").unwrap();
 }

@@ -135,11 +135,29 @@ fn without_a_choice_nothing_is_visible() {
         ("identity", "card"),
         ("identity", "sessions"),
         ("identity", "sign_out"),
+        ("spaces", "accept"),
+        ("spaces", "create"),
+        ("spaces", "invite"),
+        ("spaces", "leave"),
+        ("spaces", "set_role"),
     ] {
         let refused = frame.call(&pair.ann, capability, method, &json!({})).unwrap_err();
         let Fault::Problem { status, .. } = refused else { panic!("{refused}") };
         assert_eq!(status, 403, "{capability}.{method}");
     }
+    let made = json!({ "id": fresh_id(), "name": "Private" });
+    let space = pair.ann.call("spaces", "create", made).unwrap()["space"].clone();
+    let kind = "hometwin/task@1";
+    let put = json!({ "id": fresh_id(), "space": space, "type": kind, "fields": { "title": "x" } });
+    pair.ann.call("records", "put", put.clone()).unwrap();
+    let seen = frame.call(&pair.ann, "spaces", "list", &json!({ "all": true })).unwrap();
+    assert_eq!(seen["items"].as_array().map(Vec::len), Some(0), "{seen}");
+    frame.call(&pair.ann, "spaces", "get", &json!({ "space": space })).unwrap_err();
+    let query = json!({ "space": space, "type": kind });
+    frame.call(&pair.ann, "records", "query", &query).unwrap_err();
+    let mut add = put;
+    add["id"] = fresh_id().into();
+    frame.call(&pair.ann, "records", "put", &add).unwrap_err();
     let wish = json!({
         "id": fresh_id(), "experience": "chat", "kind": "conversation", "thing": "all",
         "verbs": ["see"], "from": "history"

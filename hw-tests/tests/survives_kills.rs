@@ -23,9 +23,17 @@ impl Dice {
     }
 }
 
-/// Messages that one side has an acknowledgement for, in the order they were written.
-fn write_until(stop: &AtomicBool, pair: &Pair, person: &Person) -> Result<Vec<(String, String)>> {
-    let mut acknowledged = Vec::new();
+/// What one side has an acknowledgement for, in the order it was written.
+#[derive(Default)]
+struct Written {
+    messages: Vec<(String, String)>,
+    /// Records of the space that both are in.
+    records: Vec<String>,
+}
+
+/// Writes messages, and with every fourth of them a record.
+fn write_until(stop: &AtomicBool, pair: &Pair, person: &Person, space: &str) -> Result<Written> {
+    let Written { messages: mut acknowledged, mut records } = Written::default();
     while !stop.load(Ordering::Relaxed) {
         let text = format!("{} {}", person.name, acknowledged.len());
         let id = fresh_id();
@@ -35,11 +43,55 @@ fn write_until(stop: &AtomicBool, pair: &Pair, person: &Person) -> Result<Vec<(S
             person.call("chat", "send", body.clone())?;
             Ok(Some(()))
         })?;
+        if acknowledged.len() % 4 == 0 {
+            let record = fresh_id();
+            let body = json!({ "id": record, "space": space, "type": TASK,
+                "fields": { "title": text } });
+            until("a record to be acknowledged", Duration::from_secs(120), || {
+                person.call("records", "put", body.clone())?;
+                Ok(Some(()))
+            })?;
+            records.push(record);
+        }
         acknowledged.push((id, text));
         std::thread::sleep(Duration::from_millis(15));
     }
-    Ok(acknowledged)
+    Ok(Written { messages: acknowledged, records })
 }
+
+/// A space that both are in.
+fn share(pair: &Pair) -> Result<String> {
+    let made = pair.ann.call("spaces", "create", json!({ "id": fresh_id(), "name": "Both" }))?;
+    let space = made["space"].as_str().unwrap_or_default().to_owned();
+    let bob = pair.bob.call("identity", "me", json!({}))?["id"].clone();
+    let body = json!({ "id": fresh_id(), "space": space, "contact": bob, "role": "editor" });
+    pair.ann.call("spaces", "invite", body)?;
+    until("both to be in a space", Duration::from_secs(60), || {
+        pair.bob.call("spaces", "accept", json!({ "id": fresh_id(), "space": space }))?;
+        Ok(Some(()))
+    })?;
+    Ok(space)
+}
+
+/// All records of a space, as one has them.
+fn records_of(person: &Person, space: &str) -> Result<Vec<String>> {
+    let (mut all, mut cursor) = (Vec::new(), json!(null));
+    loop {
+        let mut body = json!({ "space": space, "type": TASK, "limit": 200 });
+        if !cursor.is_null() {
+            body["cursor"] = cursor;
+        }
+        let page = person.call("records", "query", body)?;
+        let items = page["items"].as_array().cloned().unwrap_or_default();
+        all.extend(items.iter().filter_map(|item| item["record"].as_str().map(str::to_owned)));
+        cursor = page["cursor"].clone();
+        if cursor.is_null() {
+            return Ok(all);
+        }
+    }
+}
+
+const TASK: &str = "hometwin/task@1";
 
 fn kill_one(node: &mut Node, options: &Options, dice: &mut Dice) -> Result<&'static str> {
     let awake = |node: &Node, name: &str| node.awake(name).ok().flatten();
@@ -86,17 +138,21 @@ fn no_kill_loses_or_doubles_an_acknowledged_message() {
     let people = vec!["ann".to_owned(), "bob".to_owned()];
     let mut node = Node::start(&Options { people, ..options.clone() }).unwrap();
     let pair = Pair::introduce(&node).unwrap();
+    let space = share(&pair).unwrap();
     let stop = AtomicBool::new(false);
 
     let (by_ann, by_bob) = std::thread::scope(|scope| {
-        let ann = scope.spawn(|| write_until(&stop, &pair, &pair.ann));
-        let bob = scope.spawn(|| write_until(&stop, &pair, &pair.bob));
+        let ann = scope.spawn(|| write_until(&stop, &pair, &pair.ann, &space));
+        let bob = scope.spawn(|| write_until(&stop, &pair, &pair.bob, &space));
         let killed = kill_often(&mut node, &options, &mut dice, kills);
         stop.store(true, Ordering::Relaxed);
         let written = (ann.join().unwrap(), bob.join().unwrap());
         killed.unwrap();
         (written.0.unwrap(), written.1.unwrap())
     });
+    let mut records = [by_ann.records, by_bob.records].concat();
+    records.sort();
+    let (by_ann, by_bob) = (by_ann.messages, by_bob.messages);
     println!("{kills} kills, {} + {} messages acknowledged", by_ann.len(), by_bob.len());
     assert!(by_ann.len() > 5 && by_bob.len() > 5);
 
@@ -113,6 +169,12 @@ fn no_kill_loses_or_doubles_an_acknowledged_message() {
             let here: Vec<_> = texts.iter().filter(|m| written.contains(m)).cloned().collect();
             assert_eq!(&here, written, "lost or out of order at {}", person.name);
         }
+        until("all records on both sides", Duration::from_secs(120), || {
+            let mut here = records_of(person, &space)?;
+            here.sort();
+            Ok((here == records).then_some(()))
+        })
+        .unwrap();
         verify(&node, &person.name).unwrap();
     }
 }

@@ -105,7 +105,10 @@ export interface Twin extends EventTarget {
   ): AsyncIterable<Delta>;
   live<T = any>(query: LiveQuery, options?: Options): Live<T>;
   /** Lets the person choose a thing; the choice is the grant. Ask on a click, never by surprise. */
-  pick(wish: { kind: 'conversation' | 'folder' }, options?: Options): Promise<{ grant: string } | null>;
+  pick(
+    wish: { kind: 'conversation' | 'folder' } | { kind: 'space'; types: string[] },
+    options?: Options,
+  ): Promise<{ grant: string; thing?: string } | null>;
   /**
    * Sends a file's bytes and goes on by itself after an interruption. `files.put` and `files.replace` take the id
    * that this resolves with; `progress` hears how many bytes have arrived.

@@ -1,7 +1,7 @@
 //! Twins of different ages: requests refuse what they do not know, envelopes keep it.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use capability::{chat, contacts, history, identity, wire};
+use capability::{chat, contacts, history, identity, spaces, wire};
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -69,6 +69,17 @@ proptest! {
         survives::<contacts::latest::Body>(&with(&accept, &more));
         let profile = json!({"type": "profile", "display_name": "A", "about": "b", "time_ms": 5});
         survives::<identity::latest::Body>(&with(&profile, &more));
+        let signed = json!({"by": twin(), "text": "{}", "sig": ""});
+        for body in [
+            json!({"type": "invite", "roster": signed, "people": []}),
+            json!({"type": "join", "roster": signed}),
+            json!({"type": "bye", "space": ID}),
+            json!({"type": "roster", "roster": signed}),
+            json!({"type": "ops", "space": ID, "ops": [signed], "next": {twin(): 7}}),
+            json!({"type": "have", "space": ID, "of": [twin()], "marks": {twin(): 7}}),
+        ] {
+            survives::<spaces::latest::Body>(&with(&body, &more));
+        }
     }
 
     #[test]
@@ -108,6 +119,22 @@ proptest! {
         let is = text.chars().count();
         let fits = text.parse::<wire::Text<1, 20>>().is_ok();
         prop_assert_eq!(fits, (1..=20).contains(&is) && !text.trim().is_empty());
+    }
+}
+
+#[test]
+fn a_change_of_a_later_version_is_read_as_one() {
+    let op = json!({"space": ID, "number": 3, "clock": {"time_ms": 5, "tick": 0}, "act": "vote",
+        "for": ["x"]});
+    let read: spaces::latest::Op = serde_json::from_value(op).unwrap();
+    assert_eq!((read.number, read.act), (3, spaces::latest::Act::Other));
+    for wrong in ["task", "a/b", "a/b@0", "a/b@01", "A/b@1", "/b@1", "a/@1", "a/b@1000", "a/b@1\n"]
+    {
+        assert!(wrong.parse::<wire::TypeName>().is_err(), "{wrong}");
+    }
+    assert!("hometwin/task@1".parse::<wire::TypeName>().is_ok());
+    for wrong in ["", "Title", "with space", "über", &"x".repeat(41)] {
+        assert!(wrong.parse::<wire::FieldName>().is_err(), "{wrong}");
     }
 }
 

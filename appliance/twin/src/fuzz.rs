@@ -2,7 +2,7 @@
 //! to return.
 
 use capability::wire::Batch;
-use capability::{chat, contacts, identity, interfaces};
+use capability::{chat, contacts, identity, interfaces, spaces};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -25,6 +25,10 @@ pub fn envelope_body(bytes: &[u8]) {
     whole::<chat::latest::Body>(bytes);
     whole::<contacts::latest::Body>(bytes);
     whole::<identity::latest::Body>(bytes);
+    whole::<spaces::latest::Body>(bytes);
+    // What is signed inside of it is kept as it came.
+    let _ = serde_json::from_slice::<spaces::latest::Op>(bytes);
+    let _ = serde_json::from_slice::<spaces::latest::Roster>(bytes);
 }
 
 fn whole<T: Serialize + DeserializeOwned>(bytes: &[u8]) {

@@ -1,6 +1,8 @@
 /** Ways to the twin, the shell, the device and what other experiences have: all by what a page can do, or by the port. */
 import { answered, ask, call, shut, walled } from './wire.js';
 
+const TASK = 'hometwin/task@1';
+
 /** @param {string} frame of another experience that is open just now @param {URL} own */
 export function inside(frame, own) {
   const twin = own.origin;
@@ -85,6 +87,25 @@ function asking() {
     'asking for events of files': async () => {
       const answer = await ask({ subscribe: { capability: 'files', major: 1, topic: {} } });
       return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
+    },
+    'asking for spaces': async () => {
+      const answer = await ask(call('spaces', 'list', { all: true }));
+      return answer !== shut && answer.ok?.items?.length ? JSON.stringify(answer.ok) : undefined;
+    },
+    'asking to make a space': () => answered(call('spaces', 'create', { id: '3'.repeat(32), name: 'x' })),
+    'asking into a space': () => answered(call('spaces', 'accept', { id: '4'.repeat(32), space: '5'.repeat(32) })),
+    'asking for records': () => answered(call('records', 'query', { space: '5'.repeat(32), type: TASK })),
+    'asking to put a record': () => answered(call('records', 'put', { id: '6'.repeat(32), space: '5'.repeat(32), type: TASK, fields: { title: 'x' } })),
+    'asking to describe the things of others': () =>
+      answered(call('records', 'define', { id: '7'.repeat(32), definition: { type: 'todo/x@1', schema: { properties: { x: { type: 'string' } } } } })),
+    'asking for events of records': async () => {
+      const answer = await ask({ subscribe: { capability: 'records', major: 1, topic: { space: '5'.repeat(32), type: TASK } } });
+      return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
+    },
+    'asking to be granted a space': () => answered(call('experiences', 'grant', { ...grant, kind: 'space', thing: '5'.repeat(32), types: [TASK] })),
+    'asking for a space without the person': async () => {
+      const answer = await ask({ pick: { kind: 'space', types: [TASK] } });
+      return answer !== shut && answer.ok ? JSON.stringify(answer.ok) : undefined;
     },
     'asking by a path as a method': () => answered(call('identity', '../../contacts/1/list')),
     'asking by a path as a capability': () => answered(call('../api/contacts', 'list')),

@@ -69,7 +69,7 @@ fn find(path: &str) -> Option<Route<'_>> {
     match path.split_once('/') {
         None => match path {
             // The shell's own views have addresses of their own.
-            "" | "contacts" | "history" | "settings" => Some(Route::Shell("index.html")),
+            "" | "contacts" | "spaces" | "history" | "settings" => Some(Route::Shell("index.html")),
             "pair" => Some(Route::Shell("pair.html")),
             "events" => Some(Route::Events),
             // A service worker has to lie at the root of what it serves.
@@ -147,6 +147,7 @@ mod tests {
             ("/", Some(Route::Shell("index.html"))),
             ("/pair", Some(Route::Shell("pair.html"))),
             ("/contacts", Some(Route::Shell("index.html"))),
+            ("/spaces", Some(Route::Shell("index.html"))),
             ("/history", Some(Route::Shell("index.html"))),
             ("/settings", Some(Route::Shell("index.html"))),
             ("/contacts/x", None),

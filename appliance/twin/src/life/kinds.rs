@@ -88,7 +88,7 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn apply(

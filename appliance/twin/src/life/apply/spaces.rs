@@ -21,7 +21,7 @@ use crate::life::{
     peers::{self, Failure},
     spaces::{
         AHEAD_MS, OP_MAX, Own, answer, is_in, journal, members,
-        roster::{self, Checked, New, chain_of},
+        roster::{self, Checked, New},
         signed, tell,
     },
     tables::{
@@ -53,7 +53,7 @@ fn invited(a: &Arrived<'_>, w: &mut Writer<'_>, invite: Invite) -> Result<(), Fa
     if !a.accepted() {
         return Err(Refusal::NotContact.into());
     }
-    let checked = checked(a, w, &invite.roster)?;
+    let checked = checked(w, &invite.roster)?;
     let mine = checked.members.get(&a.me);
     if checked.owner != a.from || mine.is_none_or(|place| place.role == Role::None) {
         return Err(Refusal::NotAuthor.into());
@@ -97,10 +97,9 @@ fn invitations(w: &Writer<'_>, owner: &TwinId) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// A roster that holds; its owner may be known only by the envelope.
-fn checked(a: &Arrived<'_>, w: &Writer<'_>, roster: &Signed) -> Result<Checked, Failure> {
-    let offered = a.inner.introduction.as_ref().map(|one| &one.chain);
-    roster::check(&w.reader(), roster, offered).ok_or_else(|| Refusal::Malformed.into())
+/// A roster that holds.
+fn checked(w: &Writer<'_>, roster: &Signed) -> Result<Checked, Failure> {
+    roster::check(&w.reader(), roster).ok_or_else(|| Refusal::Malformed.into())
 }
 
 /// Takes a roster if it is newer than the known one; gives how things stand then.
@@ -185,7 +184,7 @@ fn reconcile(
 
 /// Somebody is in the space from now on.
 fn joined(a: &Arrived<'_>, w: &mut Writer<'_>, join: &Join) -> Result<(), Failure> {
-    let new = checked(a, w, &join.roster)?;
+    let new = checked(w, &join.roster)?;
     let space = new.space;
     let known = w.reader().space(space)?;
     // Who isn't in it (yet) hears of it all when they come.
@@ -240,7 +239,7 @@ fn gone(a: &Arrived<'_>, w: &mut Writer<'_>, bye: &Bye) -> Result<(), Failure> {
         return Ok(());
     }
     let mut members = roster::places(&w.reader(), &row).map_err(failed)?;
-    let chain = chain_of(&w.reader(), &a.from).map_err(failed)?.ok_or(Refusal::NotAuthor)?;
+    let chain = members.get(&a.from).ok_or(Refusal::NotAuthor)?.chain.clone();
     let r = w.reader();
     let place = roster::silenced(&r, space, &a.from, Role::None, chain).map_err(failed)?;
     members.insert(a.from, place);
@@ -259,7 +258,7 @@ fn gone(a: &Arrived<'_>, w: &mut Writer<'_>, bye: &Bye) -> Result<(), Failure> {
 }
 
 fn said_roster(a: &Arrived<'_>, w: &mut Writer<'_>, said: &RosterSaid) -> Result<(), Failure> {
-    let new = checked(a, w, &said.roster)?;
+    let new = checked(w, &said.roster)?;
     let known = w.reader().space(new.space)?;
     take_roster(a, w, new, known).map(drop)
 }
@@ -327,7 +326,7 @@ fn change(
     if signed.text.len() > OP_MAX {
         return Err(Refusal::TooLarge.into());
     }
-    let author = signed::author(w, signed::OP, signed, None).ok_or(Refusal::Forged)?;
+    let author = signed::author(w, signed::OP, signed).ok_or(Refusal::Forged)?;
     let op: Op = serde_json::from_str(&signed.text).map_err(|_| Refusal::Malformed)?;
     let member = w.reader().member(space, &author)?.ok_or(Refusal::NotAuthor)?;
     if let Act::Put { fields, .. } = &op.act

@@ -12,8 +12,8 @@ use super::{Kind, Line, Undo, content, shape, short};
 use crate::life::tables::{
     CHAIN, Id16, Rows as _, put,
     spaces::{
-        self, Member, Role, SPACE, SPACE_ACTIVE, SPACE_MEMBER, Space, SpaceRows as _, Standing,
-        of_person,
+        self, Member, Role, SPACE, SPACE_ACTIVE, SPACE_CHAIN, SPACE_MEMBER, Space, SpaceRows as _,
+        Standing, of_person,
     },
 };
 
@@ -142,15 +142,19 @@ fn roster(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     }
     let owner = Member { role: Role::Owner, upto: None, joined: true };
     put(t, SPACE_MEMBER, &of_person(new.space, &new.owner), &owner)?;
+    // Whoever asks one in is a contact, and need not stay one.
+    if let Some(chain) = t.get(CHAIN, new.owner.as_bytes())? {
+        t.put(SPACE_CHAIN, new.owner.as_bytes(), &chain)?;
+    }
     for (person, place) in &new.members {
         let key = of_person(new.space, person);
         let joined = t.row::<Member>(SPACE_MEMBER, &key)?.is_some_and(|known| known.joined);
         let joined = joined && place.role != Role::None;
         put(t, SPACE_MEMBER, &key, &Member { role: place.role, upto: place.upto, joined })?;
-        if t.get(CHAIN, person.as_bytes())?.is_none() {
+        if t.get(SPACE_CHAIN, person.as_bytes())?.is_none() {
             let chain = BASE64URL_NOPAD.decode(place.chain.as_bytes());
             let chain = chain.map_err(|_| FoldError::refused("a chain is no base64"))?;
-            t.put(CHAIN, person.as_bytes(), &chain)?;
+            t.put(SPACE_CHAIN, person.as_bytes(), &chain)?;
         }
     }
     active(t, new.space, &mut row, entry)

@@ -44,11 +44,11 @@ pub(crate) struct Checked {
 }
 
 /// What a roster says, if its owner signed it and it is one.
-pub(crate) fn check(r: &Reader<'_>, signed: &Signed, owner: Option<&Chain>) -> Option<Checked> {
+pub(crate) fn check(r: &Reader<'_>, signed: &Signed) -> Option<Checked> {
     if signed.text.len() > ROSTER_MAX {
         return None;
     }
-    let owner = signed::author(r, signed::ROSTER, signed, owner)?;
+    let owner = signed::author(r, signed::ROSTER, signed)?;
     let roster: Roster = serde_json::from_str(&signed.text).ok()?;
     let (space, seed) = (Id16(roster.space.bytes()), Id16(roster.seed.bytes()));
     if space_of(&owner, seed) != space || roster.members.len() > MEMBERS_MAX {

@@ -7,7 +7,11 @@ use link::{Act, Chain, PublicKey, Signature, TwinId};
 use serde::Serialize;
 use store::ReadTables;
 
-use crate::life::{Fault, api::Shared, tables::CHAIN};
+use crate::life::{
+    Fault,
+    api::Shared,
+    tables::{CHAIN, spaces::SPACE_CHAIN},
+};
 
 /// What a change is signed as.
 pub(crate) const OP: &str = "hometwin 2026-11 change in a space";
@@ -22,16 +26,12 @@ pub(crate) fn sign(shared: &Shared, purpose: &str, text: &impl Serialize) -> Res
     Ok(Signed { by, text, sig })
 }
 
-/// Who says it, if they do. `offered` is a chain for somebody who isn't known.
-pub(crate) fn author(
-    t: &impl ReadTables,
-    purpose: &str,
-    signed: &Signed,
-    offered: Option<&Chain>,
-) -> Option<TwinId> {
+/// Who says it, if they do and are known.
+pub(crate) fn author(t: &impl ReadTables, purpose: &str, signed: &Signed) -> Option<TwinId> {
     let by: TwinId = signed.by.as_str().parse().ok()?;
-    let known = t.get(CHAIN, by.as_bytes()).ok()?.and_then(|bytes| Chain::from_bytes(&bytes).ok());
-    let chain = known.as_ref().or(offered)?;
+    let known = |table| t.get(table, by.as_bytes()).ok()?.map(|bytes| Chain::from_bytes(&bytes));
+    let known = known(CHAIN).or_else(|| known(SPACE_CHAIN))?.ok()?;
+    let chain = &known;
     if chain.check().ok()?.id != by {
         return None;
     }

@@ -6,6 +6,7 @@
 //! | `space` | space | [`Space`] |
 //! | `space_active` | last activity, space | nothing |
 //! | `space_member` | space, person | [`Member`] |
+//! | `space_chain` | twin id | the operations of somebody in a space, contact or not |
 //! | `space_op` | space, author, number | the entry that holds it |
 //! | `space_mark` | space, author | up to which number nothing is missing |
 //! | `space_type` | space, type | how many records are there |
@@ -25,6 +26,7 @@ use super::{Id16, Rows, sortable};
 pub(crate) const SPACE: &str = "space";
 pub(crate) const SPACE_ACTIVE: &str = "space_active";
 pub(crate) const SPACE_MEMBER: &str = "space_member";
+pub(crate) const SPACE_CHAIN: &str = "space_chain";
 pub(crate) const SPACE_OP: &str = "space_op";
 pub(crate) const SPACE_MARK: &str = "space_mark";
 pub(crate) const SPACE_TYPE: &str = "space_type";

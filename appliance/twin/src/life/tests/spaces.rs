@@ -262,3 +262,25 @@ fn leaving_ends_what_an_experience_may_use() {
         assert_eq!(fault.code, "not_found");
     });
 }
+
+#[test]
+fn a_space_goes_on_when_its_people_are_contacts_no_more() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        let a = crowd.put(1, &list, json!({"title": "a"})).await;
+        crowd.agree(&list).await;
+        let remove = json!({"id": id(), "contact": crowd.id(0)});
+        crowd.all[1].ask("contacts", "remove", remove).await;
+        let remove = json!({"id": id(), "contact": crowd.id(1)});
+        crowd.all[0].ask("contacts", "remove", remove).await;
+        crowd.change(0, &a, json!({"done": true})).await;
+        crowd.put(1, &list, json!({"title": "b"})).await;
+        crowd.agree(&list).await;
+        // Also its owner is still believed.
+        let name = json!({"id": id(), "space": list, "name": "still here"});
+        crowd.all[0].ask("spaces", "rename", name).await;
+        until(async || crowd.space(1, &list).await["name"] == "still here").await;
+        crowd.role(0, 1, &list, "none").await;
+        until(async || crowd.space(1, &list).await["state"] == "removed").await;
+    });
+}

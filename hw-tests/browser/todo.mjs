@@ -1,0 +1,163 @@
+/**
+ * Two people share a list: one makes it and asks the other in, both tick at once, both while they can't be reached,
+ * with a twin killed half-way; who is taken out gets nothing new. In the end both see the same.
+ */
+import assert from 'node:assert/strict';
+import { DESKTOP, PHONE, inspect, newPage, pairing, startBrowser, startNode, story, until } from './node.mjs';
+import { befriend, frameOf, go } from './people.mjs';
+
+await story('todo', async ({ step, ending }) => {
+  const node = await startNode([]);
+  ending(() => node.stop());
+  const browser = await startBrowser();
+  ending(() => browser.close());
+  const complaints = [];
+
+  step('two people know each other');
+  const ann = await newPage(browser, DESKTOP, complaints);
+  const bob = await newPage(browser, PHONE, complaints);
+  await ann.goto(pairing(node, 'ann'));
+  await ann.getByRole('heading', { name: /^Hello/ }).waitFor();
+  await bob.goto(pairing(node, 'bob'));
+  await bob.getByRole('heading', { name: /^Hello/ }).waitFor();
+  await befriend(ann, bob);
+
+  step('a list of its own, and nothing before the choice');
+  const anns = await openTodo(ann);
+  await anns.getByRole('button', { name: 'Choose a space' }).click();
+  const dialog = ann.getByRole('dialog');
+  await dialog.getByLabel('Its name').fill('Groceries');
+  complaints.push(...(await inspect(ann, 'todo-choice')));
+  await dialog.getByRole('button', { name: 'Choose', exact: true }).click();
+  await anns.getByRole('heading', { name: 'Groceries' }).waitFor();
+  await add(anns, 'Milk');
+  await add(anns, 'Bread');
+
+  step('the other is asked in and comes');
+  await go(ann, 'Home');
+  await go(ann, 'Shared');
+  await ann.getByRole('button', { name: /Groceries/ }).click();
+  await dialog.getByLabel('Words to go with it').fill('for the weekend');
+  complaints.push(...(await inspect(ann, 'space-dialog')));
+  await dialog.getByRole('button', { name: 'Ask them in' }).click();
+  await ann.getByText('Bob is asked in.').waitFor();
+  await go(bob, 'Shared');
+  await bob.getByText('for the weekend').waitFor();
+  complaints.push(...(await inspect(bob, 'space-invitation')));
+  await bob.getByRole('button', { name: 'Come in' }).click();
+  await bob.getByText('You are in “Groceries”.').waitFor();
+  const bobs = await openTodo(bob);
+  await bobs.getByRole('button', { name: 'Choose a space' }).click();
+  await bob.getByRole('dialog').getByLabel('Groceries').check();
+  await bob.getByRole('dialog').getByRole('button', { name: 'Choose', exact: true }).click();
+  await task(bobs, 'Milk').waitFor();
+  await task(bobs, 'Bread').waitFor();
+
+  step('both tick at once');
+  await openTodo(ann);
+  await Promise.all([tick(anns, 'Milk'), tick(bobs, 'Bread'), add(anns, 'Apples'), add(bobs, 'Pears')]);
+  await same(anns, bobs, ['Apples', 'Pears'], ['Bread', 'Milk']);
+  complaints.push(...(await inspect(ann, 'todo-desktop')), ...(await inspect(bob, 'todo-phone')));
+
+  step('both out of reach, and a twin killed half-way');
+  await Promise.all([ann.context().setOffline(true), bob.context().setOffline(true)]);
+  await add(anns, 'Cheese');
+  await tick(anns, 'Apples');
+  await add(bobs, 'Olives');
+  await ann.context().setOffline(false);
+  process.kill(node.verb('twin', 'list').find((twin) => twin.name === 'bob').pid, 'SIGKILL');
+  await bob.context().setOffline(false);
+  await same(anns, bobs, ['Cheese', 'Olives', 'Pears'], ['Apples', 'Bread', 'Milk']);
+
+  step('changed, dated and removed');
+  await tool(bobs, 'Pears', 'Change');
+  await bobs.getByLabel('What is to be done', { exact: true }).fill('Ripe pears');
+  await bobs.getByRole('button', { name: 'Save' }).click();
+  await task(anns, 'Ripe pears').waitFor();
+  await tool(anns, 'Olives', 'Day');
+  await anns.getByLabel('By which day').fill('2031-05-04');
+  await anns.getByRole('button', { name: 'Save' }).click();
+  await bobs.getByText('2031').waitFor();
+  await tool(anns, 'Cheese', 'Remove');
+  await anns.getByRole('button', { name: 'Really remove it for everybody?' }).click();
+  await same(anns, bobs, ['Olives', 'Ripe pears'], ['Apples', 'Bread', 'Milk']);
+
+  step('the history knows, and takes back for both');
+  await go(ann, 'Home');
+  await go(ann, 'History');
+  const entry = ann.getByRole('listitem').filter({ hasText: 'You removed something from “Groceries”' }).first();
+  await entry.locator('summary').click();
+  await entry.getByRole('button', { name: 'Undo' }).click();
+  await dialog.getByRole('button', { name: 'Undo' }).click();
+  await task(bobs, 'Cheese').waitFor();
+  complaints.push(...(await inspect(ann, 'space-history')));
+
+  step('in German, in the dark, on a narrow phone');
+  const state = await bob.context().storageState();
+  const small = { viewport: { width: 320, height: 640 }, locale: 'de-DE', colorScheme: 'dark', storageState: state };
+  const narrow = await newPage(browser, { ...PHONE, ...small }, complaints);
+  await narrow.goto(bob.url());
+  const dark = frameOf(narrow);
+  await task(dark, 'Cheese').waitFor();
+  await dark.getByLabel(/Was mit .*Cheese/).click();
+  complaints.push(...(await inspect(narrow, 'todo-narrow-de-dark')));
+  await narrow.goto(new URL('/spaces', narrow.url()).href);
+  await narrow.getByRole('button', { name: /Groceries/ }).waitFor();
+  complaints.push(...(await inspect(narrow, 'spaces-narrow-de-dark')));
+  await narrow.context().close();
+
+  step('who is taken out gets nothing new');
+  await go(ann, 'Shared');
+  await ann.getByRole('button', { name: /Groceries/ }).click();
+  await dialog.getByRole('button', { name: 'Take out' }).click();
+  await dialog.getByRole('button', { name: 'Take out' }).click();
+  await ann.getByText(/Bob is no longer in/).waitFor();
+  await bobs.getByRole('button', { name: 'Choose a space' }).waitFor();
+  await openTodo(ann);
+  await add(anns, 'Secret');
+  await go(bob, 'Home');
+  await go(bob, 'History');
+  await bob.getByText(/took you out of/).first().waitFor();
+  assert.equal(await bob.getByText('Secret').count(), 0);
+  assert.deepEqual(complaints, []);
+});
+
+async function openTodo(page) {
+  if (!page.url().includes('/x/')) {
+    if (new URL(page.url()).pathname !== '/') await go(page, 'Home');
+    await page.getByRole('link', { name: /^To-do/ }).click();
+  }
+  return frameOf(page);
+}
+
+function task(todo, title) {
+  return todo.locator('li', { has: todo.locator('.title', { hasText: new RegExp(`^${title}$`) }) });
+}
+
+async function add(todo, title) {
+  await todo.getByLabel('What is to be done?').fill(title);
+  await todo.getByLabel('What is to be done?').press('Enter');
+  await task(todo, title).waitFor();
+}
+
+async function tick(todo, title) {
+  await task(todo, title).getByRole('checkbox').click();
+  await todo.locator('li.ticked', { hasText: title }).waitFor({ state: 'attached' });
+}
+
+async function tool(todo, title, name) {
+  await task(todo, title).locator('summary').click();
+  await task(todo, title).getByRole('button', { name, exact: true }).click();
+}
+
+/** Both see these to do and these done. */
+async function same(one, other, left, done) {
+  const seen = async (todo) => {
+    const titles = async (of) => (await todo.locator(of).allTextContents()).sort();
+    return [await titles('li:not(.ticked) .title'), await titles('li.ticked .title')];
+  };
+  const wanted = JSON.stringify([left, done]);
+  for (const todo of [one, other]) {
+    await until(`the list to be ${wanted}`, async () => JSON.stringify(await seen(todo)) === wanted);
+  }
+}
