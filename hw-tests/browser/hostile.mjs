@@ -21,6 +21,7 @@ const UNPROVEN = {
   'another twin': 'no page of another origin may read what a twin answers, walled or not',
   'the node': 'no page of another origin may read what the node answers, walled or not',
   'asking for a choice without the person': 'only the shell has a picker',
+  'asking for a space without the person': 'only the shell has a picker',
   'dns prefetch': "nobody hears a lookup but the browser's own log, which is read at the end",
   'a second greeting': 'only the shell is greeted; the first greeting succeeded, or the attack knew no route',
 };

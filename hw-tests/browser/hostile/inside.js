@@ -89,20 +89,21 @@ function asking() {
       return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
     },
     'asking for spaces': async () => {
+      await someSpace();
       const answer = await ask(call('spaces', 'list', { all: true }));
       return answer !== shut && answer.ok?.items?.length ? JSON.stringify(answer.ok) : undefined;
     },
     'asking to make a space': () => answered(call('spaces', 'create', { id: '3'.repeat(32), name: 'x' })),
-    'asking into a space': () => answered(call('spaces', 'accept', { id: '4'.repeat(32), space: '5'.repeat(32) })),
-    'asking for records': () => answered(call('records', 'query', { space: '5'.repeat(32), type: TASK })),
-    'asking to put a record': () => answered(call('records', 'put', { id: '6'.repeat(32), space: '5'.repeat(32), type: TASK, fields: { title: 'x' } })),
+    'asking into a space': async () => answered(call('spaces', 'accept', { id: '4'.repeat(32), space: await someSpace() })),
+    'asking for records': async () => answered(call('records', 'query', { space: await someSpace(), type: TASK })),
+    'asking to put a record': async () => answered(call('records', 'put', { id: '6'.repeat(32), space: await someSpace(), type: TASK, fields: { title: 'x' } })),
     'asking to describe the things of others': () =>
       answered(call('records', 'define', { id: '7'.repeat(32), definition: { type: 'todo/x@1', schema: { properties: { x: { type: 'string' } } } } })),
     'asking for events of records': async () => {
       const answer = await ask({ subscribe: { capability: 'records', major: 1, topic: { space: '5'.repeat(32), type: TASK } } });
       return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
     },
-    'asking to be granted a space': () => answered(call('experiences', 'grant', { ...grant, kind: 'space', thing: '5'.repeat(32), types: [TASK] })),
+    'asking to be granted a space': async () => answered(call('experiences', 'grant', { ...grant, id: '8'.repeat(32), kind: 'space', thing: await someSpace(), types: [TASK] })),
     'asking for a space without the person': async () => {
       const answer = await ask({ pick: { kind: 'space', types: [TASK] } });
       return answer !== shut && answer.ok ? JSON.stringify(answer.ok) : undefined;
@@ -125,6 +126,12 @@ function asking() {
     'asking to grant itself': () => answered(call('experiences', 'grant', grant)),
     'asking to sign out': () => answered(call('identity', 'sign_out')),
   };
+}
+
+/** Where there is no wall, a space of the person's. */
+async function someSpace() {
+  const made = await ask(call('spaces', 'create', { id: '9'.repeat(32), name: 'x' }));
+  return made.ok?.space ?? '5'.repeat(32);
 }
 
 function spoken(port) {
