@@ -24,9 +24,24 @@ impl Image {
     /// # Errors
     /// If the build fails. A machine or a user that can't build one gives the reason as `Ok(Err)`.
     pub fn build() -> Result<std::result::Result<Self, String>> {
+        Self::build_of(&crate::program()?, None)
+    }
+
+    /// The same around another program, and with files over those of the recipe.
+    ///
+    /// # Errors
+    /// As for [`Image::build`].
+    pub fn build_of(
+        program: &Path,
+        files: Option<&Path>,
+    ) -> Result<std::result::Result<Self, String>> {
         let mut command = Command::new(node::image_build()?);
         command.args(["build", "--flavour", "headless", "--arch", "x86_64", "--unlocked"]);
-        let said = command.arg("--program").arg(crate::program()?).stdin(Stdio::null()).output()?;
+        command.arg("--program").arg(program);
+        if let Some(files) = files {
+            command.arg("--files").arg(files);
+        }
+        let said = command.stdin(Stdio::null()).output()?;
         let err = String::from_utf8_lossy(&said.stderr).into_owned();
         let out = String::from_utf8_lossy(&said.stdout).into_owned();
         match said.status.code() {

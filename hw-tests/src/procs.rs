@@ -131,12 +131,8 @@ impl Process {
     /// # Errors
     /// If it's gone.
     pub fn wake_ups(self) -> Result<u64> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            let status = fs::read_to_string(task?.path().join("status"))?;
-            sum += number(&status, "voluntary_ctxt_switches:")?;
-        }
-        Ok(sum)
+        let counts = self.of_threads("status")?;
+        counts.iter().map(|status| number(status, "voluntary_ctxt_switches:")).sum()
     }
 
     /// Processor time it used so far, over all its threads that still run.
@@ -145,11 +141,23 @@ impl Process {
     /// If it's gone.
     pub fn cpu(self) -> Result<Duration> {
         let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+        for stat in self.of_threads("schedstat")? {
             sum += stat.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
         }
         Ok(Duration::from_nanos(sum))
+    }
+
+    /// What the kernel says of each of its threads; one that ends meanwhile is left out.
+    fn of_threads(self, file: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
+            match fs::read_to_string(task?.path().join(file)) {
+                Ok(text) => found.push(text),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if found.is_empty() { Err("the process is gone".into()) } else { Ok(found) }
     }
 
     /// Memory in use.
@@ -215,6 +223,14 @@ impl Process {
     }
 }
 
+/// Which of the two it is depends on when the thread ended.
+fn is_gone(error: &std::io::Error) -> bool {
+    let code = error.raw_os_error();
+    [rustix::io::Errno::NOENT, rustix::io::Errno::SRCH]
+        .iter()
+        .any(|e| Some(e.raw_os_error()) == code)
+}
+
 /// Address range of a map that can be written to.
 fn writable(line: &str) -> Option<(u64, u64)> {
     let mut parts = line.split_whitespace();
@@ -254,6 +270,18 @@ mod tests {
         assert!(me.open_files().unwrap().len() >= 3);
         me.wake_ups().unwrap();
         me.cpu().unwrap();
+    }
+
+    #[test]
+    fn threads_that_end_meanwhile_are_no_failure() {
+        let me = Process::of(std::process::id()).unwrap();
+        let ending = std::thread::spawn(|| {
+            (0..2_000).for_each(|_| std::thread::spawn(|| {}).join().unwrap());
+        });
+        while !ending.is_finished() {
+            me.wake_ups().unwrap();
+            me.cpu().unwrap();
+        }
     }
 
     #[test]

@@ -13,9 +13,10 @@ fn sleepy(people: &[&str]) -> Result<Node> {
 }
 
 fn asleep(node: &Node, name: &str) -> Result<()> {
-    until("the twin's sleep", Duration::from_secs(20), || {
+    let slept = until("the twin's sleep", Duration::from_secs(20), || {
         Ok(node.awake(name)?.is_none().then_some(()))
-    })
+    });
+    slept.map_err(|error| format!("{error}: {:?}", node.verb(&["twin", "list"])).into())
 }
 
 fn starts(node: &Node, name: &str) -> Result<u64> {

@@ -29,6 +29,8 @@ pub(crate) enum Command {
 /// Which image.
 pub(crate) struct Wish {
     pub(crate) arch: String,
+    /// A folder whose files lie over those of the recipe.
+    pub(crate) files: Option<PathBuf>,
     pub(crate) flavour: String,
     /// Where packages come from, instead of where this machine's come from.
     pub(crate) mirror: Option<String>,
@@ -59,6 +61,7 @@ impl Arguments {
     pub(crate) fn read(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut wish = Wish {
             arch: "x86_64".to_owned(),
+            files: None,
             flavour: "headless".to_owned(),
             mirror: None,
             out: None,
@@ -77,6 +80,7 @@ impl Arguments {
                 Long("file") => file = true,
                 Long("days") => signing.days = parser.value()?.parse()?,
                 Long("from") => signing.from = parser.value()?.parse()?,
+                Long("files") => wish.files = Some(parser.value()?.into()),
                 Long("flavour") => {
                     wish.flavour = one_of(&parser.value()?.string()?, &["headless"])?;
                 }
@@ -163,6 +167,7 @@ Options of build, bundle and lock:
   --arch x86_64          for which machines
   --mirror URL           where Debian's packages come from (where apt gets them on this machine)
 Options of build and bundle:
+  --files DIR            files of your own over those of the recipe, as they lie in the image
   --out FILE             put it there; an image with FILE.xz, FILE.zst and the map FILE.bmap for
                          flashers
   --sign-with DIR        the keys: an image trusts them, a bundle is signed with them

@@ -71,9 +71,12 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
     let kernel = Kernel::of(&packages.system)?;
 
     let inputs = page(&recipe, "system")?.stage(&packages.system).stage(&packages.tools);
-    let inputs = inputs.folder(&recipe::folder())?.file(&program)?.text(&wish.version);
+    let mut inputs = inputs.folder(&recipe::folder())?.file(&program)?.text(&wish.version);
     let trusted = wish.sign_with.as_deref().map(Update::newest_statement).transpose()?;
     let trusted = trusted.as_deref();
+    if let Some(files) = &wish.files {
+        inputs = inputs.text("files").folder(files)?;
+    }
     let inputs = inputs.text(&wish.flavour).text(
         &trusted
             .map(blake3::hash)
@@ -87,6 +90,7 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
                 program: &program,
                 kernel: &kernel,
                 flavour: &wish.flavour,
+                files: wish.files.as_deref(),
                 version: &wish.version,
                 trusted,
                 tools: &tools,
@@ -152,6 +156,7 @@ pub(crate) fn tools(cache: &Cache, wish: &Wish) -> Result<PathBuf> {
 pub(crate) fn usual() -> Wish {
     Wish {
         arch: "x86_64".to_owned(),
+        files: None,
         flavour: "headless".to_owned(),
         mirror: None,
         out: None,

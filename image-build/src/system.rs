@@ -22,6 +22,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) program: &'a Path,
     pub(crate) kernel: &'a Kernel,
     pub(crate) flavour: &'a str,
+    /// Files over those of the recipe.
+    pub(crate) files: Option<&'a Path>,
     pub(crate) version: &'a str,
     /// The statement about keys by which it believes updates.
     pub(crate) trusted: Option<&'a [u8]>,
@@ -42,6 +44,7 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
     prune::remove_any(&tree.join("etc/systemd/system"))?;
     copy_files(&recipe::folder().join("files"), &tree)?;
     units(&parts.recipe.units, &tree)?;
+    parts.files.map_or(Ok(()), |files| copy_files(files, &tree))?;
     users(parts, out)?;
     prune::paths(&tree, &parts.recipe.remove.paths)?;
     prune::programs(&tree, &parts.recipe.programs.keep)?;

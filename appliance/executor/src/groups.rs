@@ -80,7 +80,7 @@ impl Groups {
         pid: u32,
         given: Given,
         cpu_weight: u64,
-    ) -> io::Result<()> {
+    ) -> io::Result<Group> {
         let group = self.own.join(name);
         make(&group)?;
         for (file, value) in [
@@ -99,8 +99,32 @@ impl Groups {
         }
         // Out of memory, it ends as one.
         let _ = fs::write(group.join("memory.oom.group"), "1");
-        fs::write(group.join("cgroup.procs"), pid.to_string())
+        // The group of the process before it, which counts on.
+        let killed = killed_for_memory(&group);
+        fs::write(group.join("cgroup.procs"), pid.to_string())?;
+        Ok(Group { path: group, killed })
     }
+}
+
+/// One child's group.
+#[derive(Debug)]
+pub(crate) struct Group {
+    path: PathBuf,
+    /// What the kernel had counted before this child.
+    killed: u64,
+}
+
+impl Group {
+    /// Whether the kernel ended this child because the group had no memory left.
+    pub(crate) fn ran_out(&self) -> bool {
+        killed_for_memory(&self.path) > self.killed
+    }
+}
+
+fn killed_for_memory(group: &Path) -> u64 {
+    let events = fs::read_to_string(group.join("memory.events")).unwrap_or_default();
+    let count = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 fn check(own: &Path) -> Result<(), NoGroups> {
@@ -157,6 +181,25 @@ mod tests {
         let limits = ["memory.max", "pids.max", "cpu.weight", "cgroup.procs"];
         let limits = limits.map(|file| read(&format!("twin-3/{file}")));
         assert_eq!(limits, ["2097152", "9", "50", "78"]);
+    }
+
+    #[test]
+    fn who_ran_out_of_memory_is_the_last_child_and_not_one_before_it() {
+        let tree = tree("cpu io memory pids", &std::process::id().to_string());
+        let groups = Groups::prepare_at(tree.path()).unwrap();
+        let given = Given { uid: None, memory: 1 << 20, processes: 9, job: None };
+        let events = |count: u32| {
+            let text = format!("low 0\nmax 99\noom 7\noom_kill {count}\noom_group_kill 9\n");
+            fs::write(tree.path().join("twin-3/memory.events"), text).unwrap();
+        };
+        let first = groups.take_in("twin-3", 77, given, 50).unwrap();
+        assert!(!first.ran_out(), "a kernel that doesn't count");
+        events(1);
+        assert!(first.ran_out());
+        let second = groups.take_in("twin-3", 78, given, 50).unwrap();
+        assert!(!second.ran_out());
+        events(2);
+        assert!(second.ran_out());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod disk_worn;
 pub(crate) mod disks;
 mod gateway_down;
 mod knocked_often;
+pub(crate) mod memory_short;
 mod of_twin;
 mod remembered;
 pub(crate) mod smart;
@@ -45,6 +46,7 @@ pub const PROBLEMS: &[&str] = &[
     disk_worn::WORN,
     gateway_down::NAME,
     knocked_often::NAME,
+    memory_short::NAME,
     wall_missing::NAME,
     "twin_asked_too_much",
     "twin_certificate_old",
@@ -90,6 +92,7 @@ impl Node {
         found.extend(crash_loop::find(self, now));
         found.extend(data_broken::find(self));
         found.extend(knocked_often::find(self, now));
+        found.extend(memory_short::find(self, now));
         found.extend(of_twin::find(&self.remembered, &self.registry));
         sorted(found)
     }

@@ -1,7 +1,8 @@
 //! What a child writes to its log: taken line by line, named, bounded, and passed on.
 //!
 //! A child has no way to the node's own log, so it can't write in another's name, steer a terminal,
-//! or fill a disk. Never reads what the lines say.
+//! or fill a disk. Never believes what the lines say, but for one thing that a child can only say of
+//! itself: that it got no memory.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -11,10 +12,11 @@ use handover::Pace;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
-/// Follows one child's log to its end.
-pub(crate) async fn follow(from: OwnedFd, name: String, json: bool) {
+/// Follows one child's log to its end. Answers whether the last line was that it got no memory.
+pub(crate) async fn follow(from: OwnedFd, name: String, json: bool) -> bool {
     let Ok(mut from) = Receiver::from_owned_fd(from) else {
-        return tracing::error!(name, "a process's log can't be followed");
+        tracing::error!(name, "a process's log can't be followed");
+        return false;
     };
     let mut lines = Lines::new(name, json);
     let mut pace = Pace::new(READ_A_SECOND);
@@ -40,6 +42,7 @@ pub(crate) async fn follow(from: OwnedFd, name: String, json: bool) {
         }
     }
     lines.end();
+    lines.got_no_memory
 }
 
 /// One child's lines.
@@ -51,11 +54,13 @@ struct Lines {
     left: usize,
     since: Instant,
     lost: u64,
+    got_no_memory: bool,
 }
 
 impl Lines {
     fn new(name: String, json: bool) -> Self {
-        Self { name, json, line: Vec::new(), left: BURST, since: Instant::now(), lost: 0 }
+        let (line, since) = (Vec::new(), Instant::now());
+        Self { name, json, line, left: BURST, since, lost: 0, got_no_memory: false }
     }
 
     fn take(&mut self, bytes: &[u8], now: Instant) {
@@ -70,6 +75,8 @@ impl Lines {
 
     fn pass_on(&mut self, now: Instant) {
         let line = std::mem::take(&mut self.line);
+        self.got_no_memory =
+            line.starts_with(NO_MEMORY) || self.got_no_memory && line.starts_with(b"note: ");
         self.new_second(now);
         match self.left.checked_sub(line.len() + 1) {
             Some(left) => {
@@ -135,6 +142,8 @@ const A_SECOND: usize = 16 << 10;
 const BURST: usize = 256 << 10;
 /// The rest of a longer line is left out.
 const LONGEST: usize = 8 << 10;
+/// What the standard library says before it ends a process that gets no memory.
+const NO_MEMORY: &[u8] = b"memory allocation of ";
 
 #[cfg(test)]
 mod tests {
@@ -146,6 +155,21 @@ mod tests {
         assert_eq!(text.form("a\u{1b}[31mb\r"), "twin-3: a?[31mb?\n");
         let json = Lines::new("twin-3".into(), true);
         assert_eq!(json.form("a \"b\""), "{\"line\":\"a \\\"b\\\"\",\"process\":\"twin-3\"}\n");
+    }
+
+    #[test]
+    fn only_the_last_words_tell_that_there_was_no_memory() {
+        let said = |text: &[u8]| {
+            let mut lines = Lines::new("twin-3".into(), false);
+            lines.take(text, lines.since);
+            lines.end();
+            lines.got_no_memory
+        };
+        assert!(said(b"hello\nmemory allocation of 8388608 bytes failed\n"));
+        assert!(said(b"memory allocation of 8388608 bytes failed"));
+        assert!(said(b"memory allocation of 8388608 bytes failed\nnote: run with X=1\n"));
+        assert!(!said(b"memory allocation of 8388608 bytes failed\nbut it went on\n"));
+        assert!(!said(b""));
     }
 
     #[test]

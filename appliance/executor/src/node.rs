@@ -108,6 +108,8 @@ pub(crate) struct Twin {
     pub(crate) broken: Option<String>,
     /// When so many strangers came that it was not woken for all of them.
     pub(crate) knocked: Option<Instant>,
+    /// When a process of it had used up its memory.
+    pub(crate) memory_short: Option<Instant>,
     /// Start it again as soon as the process that is ending is gone.
     wanted: bool,
     /// When it wants to be woken, in milliseconds since 1970.

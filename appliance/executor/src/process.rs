@@ -19,9 +19,9 @@ use serde::de::DeserializeOwned;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 
-use crate::groups::Groups;
+use crate::groups::{Group, Groups};
 use crate::walls::Given;
 use crate::{Config, DataFolder, log};
 
@@ -57,6 +57,8 @@ pub(crate) enum End {
     Clean,
     /// By itself or by somebody's signal.
     Failed,
+    /// It had used up its memory.
+    Memory,
     /// By the kernel: it used up its time of the processor.
     Spent,
     /// By its wall: it did what no program of the node ever does.
@@ -103,18 +105,20 @@ impl<H: Serialize + 'static> Process<H> {
         // The command still holds our copies of the child's ends.
         drop(command);
         let pid = child.id().unwrap_or_default();
+        let mut group = None;
         if let Some(groups) = birth.groups {
             let usual = birth.config.limits.cpu_weight;
             // What people wait for goes before a job.
             let weight = if birth.given.job.is_some() { usual.div_ceil(JOB) } else { usual };
-            groups.take_in(&birth.name, pid, birth.given, weight)?;
+            group = Some(groups.take_in(&birth.name, pid, birth.given, weight)?);
         }
-        spawn_local(log::follow(read, birth.name, birth.config.json_log));
+        let log = spawn_local(log::follow(read, birth.name, birth.config.json_log));
         let channel = Rc::new(Channel::from_fd(ours)?);
         let (queue, queued) = mpsc::unbounded_channel();
         let kill = Rc::new(Notify::new());
         spawn_local(send(channel.clone(), queued));
-        spawn_local(follow(child, channel, kill.clone(), instance, ears));
+        let life = Life { child, channel, kill: kill.clone(), log, group };
+        spawn_local(follow(life, instance, ears));
         Ok(Self { pid, instance, since: Instant::now(), may_say: SAYS, queue, kill })
     }
 
@@ -129,14 +133,23 @@ impl<H: Serialize + 'static> Process<H> {
     }
 }
 
-/// Waits for its end, and hears everything it said before that.
-async fn follow<R: DeserializeOwned + 'static, E: 'static>(
-    mut child: Child,
+/// What is followed to a child's end.
+struct Life {
+    child: Child,
     channel: Rc<Channel>,
     kill: Rc<Notify>,
+    /// Answers whether the child's last words were that it got no memory.
+    log: JoinHandle<bool>,
+    group: Option<Group>,
+}
+
+/// Waits for its end, and hears everything it said before that.
+async fn follow<R: DeserializeOwned + 'static, E: 'static>(
+    life: Life,
     instance: u64,
     ears: Ears<R, E>,
 ) {
+    let Life { mut child, channel, kill, log, group } = life;
     let events = ears.events.clone();
     let mut listening = spawn_local(listen(channel, kill.clone(), instance, ears.heard, events));
     let mut killed = false;
@@ -156,6 +169,11 @@ async fn follow<R: DeserializeOwned + 'static, E: 'static>(
         Ok(status) if status.success() => End::Clean,
         Ok(status) if status.signal() == Some(libc::SIGSYS) => End::Walled,
         Ok(status) if status.signal() == Some(libc::SIGXCPU) => End::Spent,
+        // Its own allocator gives up at its limit, and the kernel at that of its group.
+        Ok(status) if status.signal() == Some(libc::SIGABRT) && got_no_memory(log).await => {
+            End::Memory
+        }
+        Ok(_) if !killed && group.is_some_and(|group| group.ran_out()) => End::Memory,
         Ok(status) => {
             // Who has it ended says why.
             if let Some(signal) = status.signal().filter(|_| !killed) {
@@ -166,6 +184,11 @@ async fn follow<R: DeserializeOwned + 'static, E: 'static>(
         Err(_) => End::Failed,
     };
     let _ = ears.events.send((ears.ended)(instance, end));
+}
+
+/// Its log may live on where its end was passed to: nobody waits for that either.
+async fn got_no_memory(log: JoinHandle<bool>) -> bool {
+    matches!(tokio::time::timeout(HEARD_WITHIN, log).await, Ok(Ok(true)))
 }
 
 async fn send<H: Serialize>(

@@ -260,6 +260,8 @@ pub enum ToTwinExecutor {
         sleep_after_ms: u64,
         /// What it may use.
         share: Share,
+        /// One of its processes used up its memory not long ago.
+        memory_short: bool,
     },
     /// The gateway was started again: talk to this one from now on. Connections taken before go
     /// on. +fd the twin's end of a new channel to it.

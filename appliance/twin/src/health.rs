@@ -9,6 +9,7 @@ mod certificate_old;
 mod clock_wrong;
 mod compaction_due;
 mod kept_copy;
+mod memory_short;
 mod one_copy_only;
 mod quota_near;
 mod say;
@@ -38,6 +39,7 @@ pub(crate) const PROBLEMS: &[&str] = &[
     clock_wrong::NAME,
     compaction_due::NAME,
     kept_copy::NAME,
+    memory_short::NAME,
     one_copy_only::NAME,
     quota_near::NAME,
     verify_failed::NAME,
@@ -57,6 +59,8 @@ pub(crate) struct Looked {
     condition: Condition,
     /// Bytes left for this twin, and of how many.
     room: Option<(u64, u64)>,
+    /// Whether a process used up its memory not long ago.
+    memory_short: bool,
     /// What was asked too fast lately.
     refused: Option<Refused>,
     /// The name under which the twin is served.
@@ -111,6 +115,7 @@ fn find(looked: &Looked) -> Vec<Found> {
         clock_wrong::find,
         compaction_due::find,
         kept_copy::find,
+        memory_short::find,
         one_copy_only::find,
         quota_near::find,
         verify_failed::find,
@@ -128,6 +133,7 @@ pub(crate) fn look(site: &Site, person: &Person) -> Result<Vec<Found>, Trouble> 
         certificate_until_ms: until,
         condition: person.life.condition()?,
         room: room(&person.folder),
+        memory_short: person.memory_short,
         refused: site.limits.refused(Instant::now()),
         host: site.host(),
     };

@@ -70,19 +70,29 @@ struct About {
     folder: String,
     sleep_after: Option<Duration>,
     share: Share,
+    memory_short: bool,
 }
 
 impl Start {
     async fn receive(channel: &Channel) -> Result<Self, Error> {
         let first = channel.recv::<ToTwinExecutor>().await.map_err(Error::Executor)?;
         let Some((header, mut descriptors)) = first else { return Err(Error::NoStart) };
-        let ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms, share } = header
+        let ToTwinExecutor::Start {
+            twin,
+            name,
+            place,
+            folder,
+            sleep_after_ms,
+            share,
+            memory_short,
+        } = header
         else {
             return Err(Error::NoStart);
         };
         let gateway = descriptors.pop().ok_or(Error::NoStart)?;
         let sleep_after = (sleep_after_ms > 0).then(|| Duration::from_millis(sleep_after_ms));
-        Ok(Self { gateway, about: About { twin, name, place, folder, sleep_after, share } })
+        let about = About { twin, name, place, folder, sleep_after, share, memory_short };
+        Ok(Self { gateway, about })
     }
 }
 
@@ -109,7 +119,7 @@ async fn open(
     gateway: Speaker<FromTwin>,
     new_gateway: mpsc::UnboundedSender<Rc<Channel>>,
 ) -> Result<Served, Unopened> {
-    let About { twin, name, place, folder, sleep_after, share } = about;
+    let About { twin, name, place, folder, sleep_after, share, memory_short } = about;
     let broken = |what: &str, error: &dyn std::error::Error| {
         (name.clone(), format!("{what} can't be opened: {}", chain(error)))
     };
@@ -141,6 +151,7 @@ async fn open(
             door: door.clone(),
             folder: folder_path.to_owned(),
             told: RefCell::default(),
+            memory_short,
             node: Default::default(),
             wishes: wish,
         };

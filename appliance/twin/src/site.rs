@@ -73,6 +73,8 @@ pub(crate) struct Person {
     pub folder: PathBuf,
     /// What the node was told last of what is wrong here.
     pub told: RefCell<Option<Vec<TwinProblem>>>,
+    /// Whether a process of this twin used up its memory not long ago.
+    pub memory_short: bool,
     /// What was asked about the node, for its owner.
     pub node: BoxAsks,
     /// What only the process as a whole can do.

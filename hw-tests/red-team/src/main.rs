@@ -3,6 +3,8 @@
 //! ```text
 //! red-team attempts twin|gateway|worker            their names, one a line
 //! red-team attempt twin|gateway|worker NAME wall|open WORDS..   tries one thing, behind the wall or not
+//! red-team ground twin|gateway|worker same|own-uid|ordinary   tries everything, each with its control
+//! red-team image                                   inside a booted image, for `walls_hold_in_the_image.rs`
 //! red-team run ...                                 a whole node: `hometwin`, but for who has orders
 //! ```
 //!
@@ -12,7 +14,9 @@
 #![expect(clippy::print_stdout, reason = "what this program prints is its result")]
 
 mod attempts;
+mod ground;
 mod hostile;
+mod image;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["attempt", program, name, wall, ref given @ ..] => attempt(program, name, wall, given),
+        ["ground", program, who] => ground(program, who),
+        ["image"] => image::run(),
         ["twin-process", number, ref given @ ..] => match hostile::order(&format!("twin {number}"))
         {
             Some(order) => hostile::process(Program::Twin, &order, given),
@@ -44,6 +50,20 @@ fn main() -> ExitCode {
         },
         _ => hometwin::main(),
     }
+}
+
+/// Tries everything, and prints a line of JSON.
+fn ground(program: &str, who: &str) -> ExitCode {
+    let found = ground::As::read(who).map(|who| ground::all(program, who));
+    match found {
+        Some(Ok(found)) => println!("{found}"),
+        Some(Err(error)) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+        None => return ExitCode::from(2),
+    }
+    ExitCode::SUCCESS
 }
 
 /// Tries one thing. Prints a line of JSON: what it got, or with which error it was refused.

@@ -88,6 +88,24 @@ impl Taken {
             Ok(page.ok().filter(|page| page["items"][0]["text"] == "bob's note").map(drop))
         })
     }
+
+    /// Whether the owner is told of this problem of Bob's twin.
+    pub(crate) fn owner_knows(&self, problem: &str) -> Result<bool> {
+        let list = self.node.verb(&["node", "health"])?.json();
+        let mut items = list["items"].as_array().into_iter().flatten();
+        Ok(items.any(|item| item["problem"] == problem && item["about"] == "bob"))
+    }
+
+    pub(crate) fn bob_knows(&self, problem: &str) -> Result<bool> {
+        knows(&self.bob, problem)
+    }
+}
+
+/// Whether this problem is in a person's own list.
+pub(crate) fn knows(person: &Person, problem: &str) -> Result<bool> {
+    let list = person.call("health", "list", json!({}))?;
+    let mut items = list["items"].as_array().into_iter().flatten();
+    Ok(items.any(|item| item["problem"] == problem))
 }
 
 pub(crate) fn write(person: &Person, text: &str) -> Result<()> {

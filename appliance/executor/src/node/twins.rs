@@ -8,6 +8,7 @@ use handover::{Channel, FromTwinExecutor, Number, Reason, ToGateway, ToTwinExecu
 use tokio::task::spawn_local;
 
 use super::{END_WITHIN, Event, Node, hex, now_ms};
+use crate::health::memory_short;
 use crate::process::{Birth, Ears, End, Process};
 use crate::walls::Given;
 use crate::{Error, Notice, wakes};
@@ -81,6 +82,10 @@ impl Node {
             folder: ".".to_owned(),
             sleep_after_ms: sleep_after,
             share: limits.share,
+            memory_short: self
+                .twins
+                .get(&twin)
+                .is_some_and(|known| memory_short::is_recent(known.memory_short, Instant::now())),
         };
         process.tell(start, vec![theirs]);
         for ask in self.asks.values().filter(|ask| ask.twin == twin) {
@@ -113,6 +118,9 @@ impl Node {
             let name = self.registry.get(twin).map_or("node", |entry| entry.name.as_str());
             self.walled(name);
         }
+        if end == End::Memory {
+            tracing::warn!(%twin, "a twin used up its memory and was ended");
+        }
         let Some(known) = self.twins.get_mut(&twin) else {
             return;
         };
@@ -123,6 +131,9 @@ impl Node {
             (false, false) => false,
         };
         let now = Instant::now();
+        if end == End::Memory {
+            known.memory_short = Some(now);
+        }
         let mut again = None;
         if clean {
             tracing::info!(%twin, "twin ended");

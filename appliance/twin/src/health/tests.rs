@@ -23,6 +23,7 @@ fn well() -> Looked {
         certificate_until_ms: Some(NOW + 90 * DAY_MS),
         condition: Condition { stopped: None, usage, newest_ms: Some(NOW - 1), kept_bytes: 0 },
         room: Some((50 * GIB, 100 * GIB)),
+        memory_short: false,
         refused: None,
         host: "ann.localhost".to_owned(),
     }
@@ -86,6 +87,8 @@ fn each_problem_is_found_by_its_own_sign() {
     assert_eq!(of_share(Some(3 << 20)), [(quota_near::NAME, Weight::Now)]);
     assert_eq!(of_share(None), []);
 
+    assert_eq!(found(|l| l.memory_short = true), [(memory_short::NAME, Weight::Soon)]);
+
     let asked = [(asked_too_much::NAME, Weight::Soon)];
     assert_eq!(found(|l| l.refused = refused(99)), []);
     assert_eq!(found(|l| l.refused = refused(100)), asked);
@@ -128,6 +131,7 @@ fn every_problem_and_repair_has_words_without_holes() {
     looked.room = Some((GIB - 1, 100 * GIB));
     looked.condition.kept_bytes = 5_000_000;
     looked.refused = refused(100);
+    looked.memory_short = true;
     all.extend(find(&looked));
     looked.condition.stopped = stopped(Part::Tables);
     all.extend(find(&looked).into_iter().filter(|one| one.name == verify_failed::NAME));

@@ -61,7 +61,16 @@ impl Twin {
         let name = if twin == Number::NODE { "node" } else { "ann" }.to_owned();
         let folder = folder.to_str().unwrap().to_owned();
         let share = handover::Share::default();
-        let start = ToTwinExecutor::Start { twin, name, place, folder, sleep_after_ms, share };
+        let memory_short = false;
+        let start = ToTwinExecutor::Start {
+            twin,
+            name,
+            place,
+            folder,
+            sleep_after_ms,
+            share,
+            memory_short,
+        };
         executor.send(&start, &[twins.as_fd()]).await.unwrap();
         drop(twins);
         let ended = spawn_local(super::super::run(Channel::from_fd(theirs).unwrap()));

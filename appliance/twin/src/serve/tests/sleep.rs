@@ -151,6 +151,7 @@ fn a_twin_that_can_not_open_its_folder_says_so() {
             folder: path.clone(),
             sleep_after_ms,
             share: handover::Share::default(),
+            memory_short: false,
         };
         executor.send(&start, &[twins.as_fd()]).await.unwrap();
         let ended = super::super::run(Channel::from_fd(theirs).unwrap()).await;
