@@ -7,6 +7,8 @@ mod machine;
 mod node;
 mod person;
 mod procs;
+mod publisher;
+mod stick;
 mod talk;
 mod tls;
 
@@ -18,6 +20,7 @@ pub use machine::{Console, Firmware, Image, Machine};
 pub use node::{Node, Options, Spoken, free_port, program, reachable, red_team};
 pub use person::{Answer, Fault, Person, fresh_id, raw};
 pub use procs::{Memory, Process, Role};
+pub use publisher::Publisher;
 pub use talk::{Pair, conversation_texts};
 pub use tls::{Secure, any_certificate};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{Result, free_port, node, until};
+use crate::{Result, free_port, node, stick, until};
 
 /// A disk image as it is flashed.
 pub struct Image {
@@ -35,12 +35,19 @@ impl Image {
         program: &Path,
         files: Option<&Path>,
     ) -> Result<std::result::Result<Self, String>> {
+        let files = files.map(|files| files.display().to_string());
+        let words: Vec<&str> = files.iter().flat_map(|files| ["--files", files]).collect();
+        Self::build_with(program, &words)
+    }
+
+    /// The same, with any words for the build.
+    ///
+    /// # Errors
+    /// As for [`Image::build`].
+    pub fn build_with(program: &Path, words: &[&str]) -> Result<std::result::Result<Self, String>> {
         let mut command = Command::new(node::image_build()?);
         command.args(["build", "--flavour", "headless", "--arch", "x86_64", "--unlocked"]);
-        command.arg("--program").arg(program);
-        if let Some(files) = files {
-            command.arg("--files").arg(files);
-        }
+        command.args(words).arg("--program").arg(program);
         let said = command.stdin(Stdio::null()).output()?;
         let err = String::from_utf8_lossy(&said.stderr).into_owned();
         let out = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -113,6 +120,12 @@ impl Machine {
         command.args(["-m", &memory, "-display", "none", "-monitor", "none", "-no-reboot"]);
         command.args(["-serial", "file:/here/console", "-nic", &network]);
         command.args(["-drive", "if=none,id=disk,format=raw,file=/here/disk"]);
+        command.args(["-device", "qemu-xhci,id=usb"]);
+        command.args(["-chardev", "socket,id=control,path=/here/control,server=on,wait=off"]);
+        command.args(["-mon", "chardev=control,mode=control"]);
+        if self.folder.path().join(STICK).exists() {
+            command.args(["-drive", "if=none,id=stick,format=raw,file=/here/stick"]);
+        }
         match firmware {
             Firmware::Direct => self.direct(&mut command)?,
             Firmware::Uefi => self.uefi(&mut command)?,
@@ -123,6 +136,35 @@ impl Machine {
         let console = Console { path, emulator: running.id() };
         self.running = Some(running);
         Ok(console)
+    }
+
+    /// Writes a stick with these files, for after the next start.
+    ///
+    /// # Errors
+    /// If there is no room for it.
+    pub fn prepare_stick(&self, files: &[(&str, Vec<u8>)]) -> Result<()> {
+        stick::write(&self.folder.path().join(STICK), files)
+    }
+
+    /// Plugs the stick in.
+    ///
+    /// # Errors
+    /// If the emulator doesn't.
+    pub fn plug_in(&self) -> Result<()> {
+        let control = self.folder.path().join("control");
+        stick::ask(&control, r#"{"execute":"qmp_capabilities"}"#, PLUG_IN)
+    }
+
+    /// Waits until it goes off by itself, as it does instead of starting again.
+    ///
+    /// # Errors
+    /// If it doesn't in time; says how the console ends.
+    pub fn wait_off(&mut self, console: &Console, limit: Duration) -> Result<()> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let off = until("the machine's end", limit, || Ok(running.try_wait()?));
+        off.map(drop).map_err(|error| console.at_end(&error))?;
+        self.running = None;
+        Ok(())
     }
 
     /// Takes the power away.
@@ -239,13 +281,16 @@ impl Console {
             Ok(found.or_else(|| (!self.on()).then_some(Err("the machine is off"))))
         });
         let found = found.and_then(|found| found.map_err(Into::into));
-        found.map_err(|error| {
-            let text = self.text().unwrap_or_default();
-            let from = text.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
-            let emulator = self.path.with_file_name("emulator");
-            let emulator = fs::read_to_string(emulator).unwrap_or_default();
-            format!("{error}\n{emulator}\nthe console ends with\n{}", &text[from..]).into()
-        })
+        found.map_err(|error| self.at_end(&error))
+    }
+
+    /// What went wrong, and how the console ends.
+    fn at_end(&self, error: &crate::Error) -> crate::Error {
+        let text = self.text().unwrap_or_default();
+        let from = text.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
+        let emulator = self.path.with_file_name("emulator");
+        let emulator = fs::read_to_string(emulator).unwrap_or_default();
+        format!("{error}\n{emulator}\nthe console ends with\n{}", &text[from..]).into()
     }
 }
 
@@ -283,6 +328,8 @@ fn inspect(image: &Path, out: Option<&Path>) -> Result<String> {
 
 /// Shells, web without TLS, names, and what systemd's own services would open.
 const CLOSED: &[u16] = &[22, 23, 53, 80, 111, 5353, 5355, 8080, 19_531];
+const STICK: &str = "stick";
+const PLUG_IN: &str = r#"{"execute":"device_add","arguments":{"driver":"usb-storage","bus":"usb.0","drive":"stick","removable":true}}"#;
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// Everything that happens is said on the serial console.

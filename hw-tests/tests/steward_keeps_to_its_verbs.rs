@@ -22,6 +22,15 @@ struct Steward {
 
 impl Steward {
     fn start(data: &Path) -> Result<Self> {
+        Self::start_with(data, &[])
+    }
+
+    /// The one that holds the disk.
+    fn slots(data: &Path) -> Result<Self> {
+        Self::start_with(data, &["--slots"])
+    }
+
+    fn start_with(data: &Path, more: &[&str]) -> Result<Self> {
         let pair =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let (connection, theirs) = pair;
@@ -33,6 +42,7 @@ impl Steward {
         let child = Command::new(program()?)
             .args(["steward", "--data"])
             .arg(data)
+            .args(more)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -66,10 +76,15 @@ impl Steward {
 /// The verbs' and the answers' numbers on the wire.
 const READ_ENERGY: u8 = 0;
 const SET_QUOTA: u8 = 1;
+const SLOTS: u8 = 2;
+const WRITE_SLOT: u8 = 3;
+const BLESS: u8 = 4;
+const ROLL_BACK: u8 = 5;
 const DONE: u8 = 0;
 const ENERGY: u8 = 1;
 const FAILED: u8 = 2;
 const UNSUPPORTED: u8 = 3;
+const REFUSED: u8 = 6;
 
 fn data() -> Result<tempfile::TempDir> {
     let data = tempfile::tempdir()?;
@@ -99,6 +114,36 @@ fn it_answers_the_node_and_works_on_twins_only() {
     }
     assert_eq!(steward.ask(&[SET_QUOTA, 9, 1]).unwrap()[0], FAILED);
     assert!(steward.end().unwrap().success());
+}
+
+#[test]
+fn the_one_that_holds_the_disk_has_no_right_and_another_has_not_its_verbs() {
+    let data = data().unwrap();
+    let steward = Steward::start(data.path()).unwrap();
+    for verb in [SLOTS, WRITE_SLOT, BLESS, ROLL_BACK] {
+        assert_eq!(steward.ask(&[verb]).unwrap(), [UNSUPPORTED]);
+    }
+    let slots = Steward::slots(data.path()).unwrap();
+    assert_eq!(slots.ask(&[READ_ENERGY]).unwrap(), [UNSUPPORTED]);
+    assert_eq!(slots.ask(&[SET_QUOTA, 3, 1]).unwrap(), [UNSUPPORTED]);
+    assert_eq!(slots.status("Seccomp"), "2");
+    for set in ["CapPrm", "CapEff", "CapBnd"] {
+        let has = u64::from_str_radix(&slots.status(set), 16).unwrap();
+        assert!(has == 0 || !rustix::process::geteuid().is_root(), "{set}: {has:x}");
+    }
+    // This machine didn't come from an image, and trusts nobody.
+    for (verb, why) in [
+        (SLOTS, &b"no_slots"[..]),
+        (WRITE_SLOT, b"trusts_nobody"),
+        (BLESS, b"no_slots"),
+        (ROLL_BACK, b"no_slots"),
+    ] {
+        let answer = slots.ask(&[verb]).unwrap();
+        assert_eq!(answer[0], REFUSED, "{answer:?}");
+        assert!(answer.windows(why.len()).any(|part| part == why), "{answer:?}");
+    }
+    assert!(slots.ask(&[99]).unwrap().is_empty(), "no verb");
+    assert!(!slots.end().unwrap().success());
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(crate) struct Wish {
     pub(crate) out: Option<PathBuf>,
     /// The node's program, instead of one that is built for it.
     pub(crate) program: Option<PathBuf>,
+    /// Packs less, and so much faster; for tests.
+    pub(crate) quick: bool,
     /// The folder of the keys that the image trusts; without, it takes no updates.
     pub(crate) sign_with: Option<PathBuf>,
     /// Take the packages that the mirror has, whatever the lock says.
@@ -66,6 +68,7 @@ impl Arguments {
             mirror: None,
             out: None,
             program: None,
+            quick: false,
             sign_with: None,
             unlocked: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -87,6 +90,7 @@ impl Arguments {
                 Long("mirror") => wish.mirror = Some(parser.value()?.string()?),
                 Long("out") => wish.out = Some(parser.value()?.into()),
                 Long("program") => wish.program = Some(parser.value()?.into()),
+                Long("quick") => wish.quick = true,
                 Long("sign-with") => wish.sign_with = Some(parser.value()?.into()),
                 Long("tries") => signing.tries = parser.value()?.parse_with(tries)?,
                 Long("unlocked") => wish.unlocked = true,
@@ -172,6 +176,7 @@ Options of build and bundle:
                          flashers
   --sign-with DIR        the keys: an image trusts them, a bundle is signed with them
   --program FILE         the node's program (built with the profile `dist`)
+  --quick                pack the system less: a larger image, made sooner
   --unlocked             take the packages that the mirror has, whatever the lock says
   --version V            the image's version, such as 1.2.3
 Options of bundle:

@@ -100,10 +100,12 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
         )
     })?;
 
-    let inputs = page(&recipe, "slot")?.stage(&system);
+    let packed = if wish.quick { "quick" } else { "small" };
+    let inputs = page(&recipe, "slot")?.stage(&system).text(packed);
     let slot = cache.stage("slot", &inputs, |out| {
         let log = cache.log("slot");
-        system::pack(&tools, &system, out, recipe.epoch, &log)?;
+        let how = if wish.quick { "-zlz4" } else { "-zzstd,level=9" };
+        system::pack(&tools, &system, out, recipe.epoch, how, &log)?;
         let hash = verity::write(&out.join(SYSTEM), &out.join(HASHES), UUID, &salt(&wish.version))?;
         let path = out.join(ROOT_HASH);
         fs::write(&path, hash.to_string()).map_err(Error::file(&path))
@@ -117,6 +119,7 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
                 system: &system,
                 slot: &slot,
                 first: &first,
+                pack: if wish.quick { "-3" } else { "-19" },
                 kernel: &kernel,
                 tools: &tools,
                 log: &cache.log("start"),
@@ -161,6 +164,7 @@ pub(crate) fn usual() -> Wish {
         mirror: None,
         out: None,
         program: None,
+        quick: false,
         sign_with: None,
         unlocked: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),

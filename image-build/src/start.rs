@@ -21,6 +21,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) slot: &'a Path,
     /// The first program.
     pub(crate) first: &'a Path,
+    /// How much it is packed, for `zstd`.
+    pub(crate) pack: &'a str,
     pub(crate) kernel: &'a Kernel,
     pub(crate) tools: &'a Tools,
     pub(crate) log: &'a Path,
@@ -31,7 +33,7 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
     let archive = out.join("initrd.cpio");
     pack(parts.first, &parts.system.join("modules"), &archive).map_err(Error::file(&archive))?;
     let tool = |words: &[&str]| parts.tools.run(out, parts.log, words);
-    tool(&["zstd", "--quiet", "--rm", "-19", "initrd.cpio"])?;
+    tool(&["zstd", "--quiet", "--rm", parts.pack, "initrd.cpio"])?;
     for (from, to) in [
         (parts.kernel.image.as_path(), "linux"),
         (&parts.system.join("tree/usr/lib/os-release"), "os-release"),

@@ -21,9 +21,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) packages: &'a Path,
     pub(crate) program: &'a Path,
     pub(crate) kernel: &'a Kernel,
-    pub(crate) flavour: &'a str,
-    /// Files over those of the recipe.
+    /// Files beside the recipe's.
     pub(crate) files: Option<&'a Path>,
+    pub(crate) flavour: &'a str,
     pub(crate) version: &'a str,
     /// The statement about keys by which it believes updates.
     pub(crate) trusted: Option<&'a [u8]>,
@@ -43,8 +43,8 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
     // Debian's own choice of what to start, made when its packages were installed.
     prune::remove_any(&tree.join("etc/systemd/system"))?;
     copy_files(&recipe::folder().join("files"), &tree)?;
-    units(&parts.recipe.units, &tree)?;
     parts.files.map_or(Ok(()), |files| copy_files(files, &tree))?;
+    units(&parts.recipe.units, &tree)?;
     users(parts, out)?;
     prune::paths(&tree, &parts.recipe.remove.paths)?;
     prune::programs(&tree, &parts.recipe.programs.keep)?;
@@ -59,24 +59,22 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
 const TRUSTED: &str = "usr/lib/hometwin/update-keys";
 
 /// Packs the tree into a read-only file system.
-pub(crate) fn pack(tools: &Tools, system: &Path, out: &Path, epoch: u64, log: &Path) -> Result<()> {
+pub(crate) fn pack(
+    tools: &Tools,
+    system: &Path,
+    out: &Path,
+    epoch: u64,
+    how: &str,
+    log: &Path,
+) -> Result<()> {
     let time = format!("-T{epoch}");
     let uuid = format!("-U{}", disk::uuid(build::UUID));
     // Stages are neighbours: the tools see the folder of all of them.
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let image = format!("{}/{}", name(out), build::SYSTEM);
     let tree = format!("{}/tree", name(system));
-    let words = [
-        "mkfs.erofs",
-        "-zzstd,level=9",
-        "-C65536",
-        "--all-root",
-        &time,
-        &uuid,
-        "--quiet",
-        &image,
-        &tree,
-    ];
+    let words =
+        ["mkfs.erofs", how, "-C65536", "--all-root", &time, &uuid, "--quiet", &image, &tree];
     tools.run(out.parent().unwrap_or(out), log, &words)
 }
 

@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("update", &[]),
     // Programs: never one another.
-    ("executor", &["handover"]),
+    ("executor", &["handover", "update"]),
     ("gateway", &["handover", "link"]),
     ("twin", &["capability", "handover", "link", "store"]),
     ("worker", &["handover"]),

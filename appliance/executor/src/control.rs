@@ -75,6 +75,12 @@ pub enum Verb {
     },
     /// The processes and the address.
     Status,
+    /// Something about the machine's own system, where it came from an image. To apply one: +fd the
+    /// bundle, or none for the one on a stick.
+    Update {
+        /// What.
+        what: Update,
+    },
     /// Replay a twin's journal and compare.
     Verify {
         /// Its name.
@@ -86,6 +92,20 @@ pub enum Verb {
         /// What to make.
         task: Task,
     },
+}
+
+/// What can be done about the machine's own system.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Update {
+    /// Say what is there.
+    Status,
+    /// Write a new one to the slot that doesn't run.
+    Apply,
+    /// Go back to the one in the other slot.
+    RollBack,
+    /// Start the machine again.
+    Restart,
 }
 
 /// What is answered.
@@ -132,6 +152,18 @@ pub enum Answer {
         /// Shown once.
         token: String,
     },
+    /// This version runs when the machine is started the next time.
+    Next {
+        /// Which.
+        version: String,
+    },
+    /// A new system won't be used, or the slots stay as they are.
+    NotUpdated {
+        /// The reason's name in message files.
+        why: String,
+        /// The reason, for an operator.
+        text: String,
+    },
     /// Nothing was made of a foreign file.
     NotMade {
         /// Why.
@@ -158,6 +190,15 @@ pub enum Answer {
     },
     /// What was offered is done.
     Repaired,
+    /// The machine ends everything and starts again.
+    Restarting,
+    /// What is in the disk's slots.
+    Slots {
+        /// The two systems.
+        slots: handover::Slots,
+        /// How far a new one is that is just being written.
+        progress: Option<handover::Progress>,
+    },
     /// The twin has its new name.
     Renamed {
         /// Where it is served now.

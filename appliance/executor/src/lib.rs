@@ -25,6 +25,7 @@ mod registry;
 mod restart;
 pub mod scrape;
 pub mod service;
+mod slots;
 pub mod steward;
 pub mod uids;
 mod verbs;

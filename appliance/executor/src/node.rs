@@ -6,6 +6,7 @@
 mod gateway;
 mod helped;
 mod twins;
+mod updates;
 mod workers;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,6 +34,7 @@ use crate::welcome::Welcome;
 use crate::{Config, DataFolder, Error, Notice, Registry, Uids, doctor};
 
 pub use helped::Quotas;
+pub use updates::ask_slots;
 
 /// Everything that can happen to a node.
 pub(crate) enum Event {
@@ -90,6 +92,8 @@ pub(crate) struct Node {
     pub(crate) quotas: Quotas,
     /// Who has the kernel keep twins within their room, once somebody was asked to.
     asker: Option<UnboundedSender<Vec<Number>>>,
+    /// A new system that is just being written.
+    update: updates::Going,
     listener: TcpListener,
     events: UnboundedSender<Event>,
     pub(crate) gateway_restart: Restart,
@@ -196,6 +200,7 @@ impl Node {
             started,
             quotas: Quotas::default(),
             asker: None,
+            update: updates::Going::default(),
             listener,
             events,
             gateway_restart: Restart::default(),

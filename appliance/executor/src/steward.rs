@@ -4,11 +4,15 @@
 //! executor ── /run/hometwin/steward.sock ── systemd ── one steward per connection, gone when it closes
 //! ```
 //!
+//! `hometwin steward --slots` is a second one, with other rights: it holds the system's disk and not one
+//! capability, and knows the verbs about its slots (`steward/slots.rs`).
+//!
 //! A fixed verb is a file below this one. It reads no configuration, starts no program, has no
 //! network, and works on what this file names: a taken-over executor gets these verbs and no more.
 
 mod read_energy;
 mod set_quota;
+mod slots;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,8 +25,36 @@ use rustix::net::sockopt::socket_peercred;
 
 use crate::walls;
 
+pub use slots::run as run_slots;
+
+pub use crate::node::ask_slots;
+
+/// Names of all reasons why slots stay as they are, for message files.
+pub const REASONS: &[&str] = &[
+    "busy",
+    "damaged",
+    "disk",
+    "expired",
+    "needs_newer",
+    "no_bundle",
+    "no_other",
+    "no_slots",
+    "none_found",
+    "not_newer",
+    "on_trial",
+    "other_kind",
+    "room",
+    "trusts_nobody",
+    "unreadable",
+    "untrusted",
+    "wrong",
+    "wrong_length",
+];
+
 /// Where systemd listens for it.
 pub const SOCKET: &str = "/run/hometwin/steward.sock";
+/// Where systemd listens for the one that holds the disk.
+pub const SLOTS: &str = "/run/hometwin/slots.sock";
 
 /// Answers what is asked over this connection, until it is closed or silent for a while.
 ///
@@ -52,6 +84,12 @@ pub fn run(
 fn answer(asked: ToSteward, data: &Path, sys: &Path) -> FromSteward {
     tracing::info!(?asked, "asked");
     match asked {
+        // Of the one that holds the disk.
+        ToSteward::Slots
+        | ToSteward::WriteSlot
+        | ToSteward::Bless
+        | ToSteward::RollBack
+        | ToSteward::Reboot => FromSteward::Unsupported,
         ToSteward::ReadEnergy => FromSteward::Energy(read_energy::read(sys)),
         ToSteward::SetQuota { twin, bytes } => match set_quota::set(data, twin, bytes) {
             Ok(()) => FromSteward::Done,
@@ -92,6 +130,9 @@ pub enum Error {
         /// The node's data folder.
         data: PathBuf,
     },
+    /// The running system can't be told.
+    #[error("the running system doesn't say what it is")]
+    System,
     /// The wall can't be built.
     #[error("steward can't be shut in")]
     Walls(#[source] walls::Error),

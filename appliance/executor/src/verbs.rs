@@ -96,6 +96,10 @@ impl Node {
                 crate::scrape::new_token(&self.folder).map(|token| Answer::MetricsToken { token })
             }
             Verb::Remove { name } => return self.remove(&name, answer),
+            Verb::Update { what } => {
+                self.update(what, files, answer);
+                return Ok(());
+            }
             Verb::Work { task } => match <[OwnedFd; 2]>::try_from(files) {
                 Ok([input, output]) => {
                     self.work(Job { task, input, output, answer });

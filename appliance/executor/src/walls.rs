@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! walls/{twin,gateway,worker,executor,
-//!        steward}.rs                       the policies: one file per program, closed but for its lists
+//!        steward,slots}.rs                 the policies: one file per program, closed but for its lists
 //! walls/calls.rs                           lists of system calls that several programs need
 //! walls/build.rs                           from a policy to Landlock rules and seccomp filters
 //! walls/own.rs, inherited.rs               uid, capabilities, limits; descriptors from outside
@@ -20,6 +20,7 @@ mod gateway;
 pub mod ground;
 mod inherited;
 mod own;
+mod slots;
 mod steward;
 mod twin;
 mod worker;
@@ -29,6 +30,7 @@ use std::io;
 pub(crate) use self::executor::{NEEDED, Reach, enter_executor};
 pub(crate) use self::inherited::adopt;
 pub use self::own::{ForJob, Given};
+pub(crate) use self::slots::enter_slots;
 pub(crate) use self::steward::enter_steward;
 
 /// A program that is shut in.

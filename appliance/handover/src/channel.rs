@@ -68,6 +68,15 @@ impl Channel {
         Ok(end)
     }
 
+    /// Sends a header if it can be sent now; what is lost is no loss.
+    pub fn offer<T: Serialize>(&self, header: &T) {
+        if let Ok(bytes) = encode(header, 0) {
+            let _ = self
+                .socket
+                .try_io(Interest::WRITABLE, || send_now(self.socket.as_fd(), &bytes, &[]));
+        }
+    }
+
     /// Sends one header with borrowed descriptors; waits while the other end's queue is full.
     ///
     /// # Errors

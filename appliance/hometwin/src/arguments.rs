@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use executor::control::Update;
 use handover::Task;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short, Value};
@@ -28,10 +29,14 @@ pub(crate) enum Command {
     Gateway(Vec<String>),
     Help,
     Run(Box<Run>),
-    /// Started by the service manager only, for one connection; with the node's data folder.
-    Steward(PathBuf),
+    /// Whether this start was a good one; for the service manager.
+    Gate(Option<PathBuf>),
+    /// Started by the service manager only, for one connection; with the node's data folder, and
+    /// whether it is the one that holds the disk.
+    Steward(PathBuf, bool),
     /// Started by the executor only, with what it is given.
     Twin(Vec<String>),
+    Update(Change),
     Verb(Verb),
     Version,
     Work(Work),
@@ -66,6 +71,18 @@ pub(crate) struct Verb {
     pub(crate) data: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) what: What,
+}
+
+/// `hometwin update ...`
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) what: Update,
+    /// The bundle; without one, sticks are looked at.
+    pub(crate) file: Option<PathBuf>,
+    /// Start the machine again when it's done.
+    pub(crate) restart: bool,
 }
 
 /// `hometwin preview FILE` and `hometwin text FILE`.
@@ -149,8 +166,13 @@ impl Arguments {
             ["steward"] => {
                 // Whose data it serves is no guess: without a word it is the service's.
                 let usual = || PathBuf::from("/var/lib/hometwin");
-                Command::Steward(typed.data.clone().unwrap_or_else(usual))
+                Command::Steward(typed.data.clone().unwrap_or_else(usual), typed.slots)
             }
+            ["selftest"] if typed.gate => Command::Gate(typed.data.clone()),
+            ["update", "status"] => Command::Update(typed.change(Update::Status, None)),
+            ["update", "apply"] => Command::Update(typed.change(Update::Apply, None)),
+            ["update", "apply", file] => Command::Update(typed.change(Update::Apply, Some(file))),
+            ["update", "rollback"] => Command::Update(typed.change(Update::RollBack, None)),
             ["twin-process", _number, ref given @ ..] => Command::Twin(owned(given)),
             ["status"] => Command::Verb(typed.verb(What::Status)),
             ["node", "energy"] => Command::Verb(typed.verb(What::Energy)),
@@ -195,14 +217,17 @@ struct Typed {
     data: Option<PathBuf>,
     ephemeral: bool,
     experiences: Vec<PathBuf>,
+    gate: bool,
     help: bool,
     json: bool,
     listen: Option<SocketAddr>,
     logging: Logging,
     out: Option<PathBuf>,
     people: Vec<String>,
+    restart: bool,
     size: Option<u16>,
     sleep_after: Option<Option<Duration>>,
+    slots: bool,
     version: bool,
     zone: Option<String>,
 }
@@ -218,6 +243,9 @@ impl Typed {
                 Long("data") => typed.data = Some(parser.value()?.into()),
                 Long("ephemeral") => typed.ephemeral = true,
                 Long("experience") => typed.experiences.push(parser.value()?.into()),
+                Long("gate") => typed.gate = true,
+                Long("restart") => typed.restart = true,
+                Long("slots") => typed.slots = true,
                 Long("json") => typed.json = true,
                 Long("listen") => typed.listen = Some(parser.value()?.parse()?),
                 Long("log") => typed.logging.format = parser.value()?.parse_with(str::parse)?,
@@ -253,6 +281,11 @@ impl Typed {
 
     fn work(&self, file: &str, out: Option<PathBuf>, task: Task) -> Work {
         Work { data: self.data.clone(), json: self.json, file: file.into(), out, task }
+    }
+
+    fn change(&self, what: Update, file: Option<&str>) -> Change {
+        let (data, json, restart) = (self.data.clone(), self.json, self.restart);
+        Change { data, json, what, file: file.map(PathBuf::from), restart }
     }
 
     fn verb(&self, what: What) -> Verb {
@@ -343,8 +376,12 @@ mod tests {
         assert!(matches!(read("node energy"), Ok(Command::Verb(Verb { what: What::Energy, .. }))));
         assert!(matches!(
             read("steward"),
-            Ok(Command::Steward(data)) if data == std::path::Path::new("/var/lib/hometwin")
+            Ok(Command::Steward(data, false)) if data == std::path::Path::new("/var/lib/hometwin")
         ));
+        assert!(matches!(read("steward --slots"), Ok(Command::Steward(_, true))));
+        assert!(matches!(read("selftest --gate"), Ok(Command::Gate(None))));
+        let apply = read("update apply new.bundle --restart");
+        assert!(matches!(apply, Ok(Command::Update(Change { restart: true, file: Some(_), .. }))));
         let renamed = read("twin rename ann anna");
         assert!(matches!(renamed, Ok(Command::Verb(Verb { what: What::Rename { .. }, .. }))));
         assert!(matches!(
@@ -361,6 +398,9 @@ mod tests {
             Ok(Command::Work(Work { task: Task::Text, out: None, .. }))
         ));
         for wrong in [
+            "selftest",
+            "update",
+            "update fly",
             "preview",
             "preview a.jpg",
             "preview a.jpg --out b --size 5",

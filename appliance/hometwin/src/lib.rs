@@ -6,11 +6,13 @@
 
 mod arguments;
 mod doctor;
+mod gate;
 mod health;
 mod logging;
 mod processes;
 mod run;
 mod say;
+mod update;
 mod verbs;
 mod work;
 
@@ -33,8 +35,10 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor::doctor(doctor, &say),
         Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
         Command::Twin(given) => processes::twin(&given, &arguments.logging),
-        Command::Steward(data) => processes::steward(&data, &arguments.logging),
+        Command::Gate(data) => gate::gate(data, &arguments.logging),
+        Command::Steward(data, slots) => processes::steward(&data, slots, &arguments.logging),
         Command::Run(run) => run::run(*run, &arguments.logging, &say),
+        Command::Update(change) => update::update(change, &say),
         Command::Verb(verb) => verbs::verb(verb, &say),
         Command::Work(work) => work::work(work, &say),
         Command::Worker(given) => processes::worker(&given, &arguments.logging),

@@ -33,12 +33,13 @@ pub(crate) fn worker(given: &[String], logging: &Logging) -> Result<ExitCode, Fa
     })
 }
 
-/// The root helper; for one connection, which the service manager has accepted.
-pub(crate) fn steward(data: &Path, logging: &Logging) -> Result<ExitCode, Failure> {
+/// One of the two root helpers; for one connection, which the service manager has accepted.
+pub(crate) fn steward(data: &Path, slots: bool, logging: &Logging) -> Result<ExitCode, Failure> {
     let connection = Channel::take_stdin().map_err(|_| Failure::StartedByHand)?;
     logging.start();
     let runtime = crate::run::runtime()?;
-    executor::steward::run(connection, data, &runtime).map_err(Failure::inside)?;
+    let run = if slots { executor::steward::run_slots } else { executor::steward::run };
+    run(connection, data, &runtime).map_err(Failure::inside)?;
     Ok(ExitCode::SUCCESS)
 }
 

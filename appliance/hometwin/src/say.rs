@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{health, work};
+use crate::{health, update, work};
 use executor::control::Answer;
 use executor::doctor::Finding;
 use executor::{Notice, Refusal};
@@ -130,6 +130,12 @@ impl Say {
                     self.print(&language.fill("energy", &values));
                 }
             }
+            Answer::Next { version } => {
+                self.print(&language.fill("update_next", &[("version", version)]));
+            }
+            Answer::NotUpdated { why, text } => self.complain(&update::why(self, why, text)),
+            Answer::Restarting => self.print(language.text("restarting")),
+            Answer::Slots { slots, progress } => update::slots(self, slots, *progress),
             Answer::NoSteward => self.complain(language.text("no_steward")),
             Answer::Failed { text } => {
                 self.complain(&language.fill("failed", &[("reason", text)]));
@@ -357,6 +363,7 @@ fn code_of(answer: &Answer) -> ExitCode {
     match answer {
         Answer::Differs { .. } => ExitCode::from(6),
         Answer::Failed { .. } | Answer::NoSteward => ExitCode::from(1),
+        Answer::NotUpdated { .. } => ExitCode::from(3),
         Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
         Answer::Health { troubles } => health::code(troubles),
         Answer::NotMade { why } => ExitCode::from(work::cannot(*why).1),
@@ -365,7 +372,10 @@ fn code_of(answer: &Answer) -> ExitCode {
         | Answer::List { .. }
         | Answer::Made { .. }
         | Answer::MetricsToken { .. }
+        | Answer::Next { .. }
         | Answer::Repaired
+        | Answer::Restarting
+        | Answer::Slots { .. }
         | Answer::Pair { .. }
         | Answer::Removed { .. }
         | Answer::Renamed { .. }

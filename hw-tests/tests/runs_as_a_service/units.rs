@@ -34,10 +34,20 @@ fn staged() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-const SERVICES: [&str; 3] =
-    ["hometwin-disk@.service", "hometwin-node.service", "hometwin-steward@.service"];
-const OTHERS: [&str; 3] =
-    ["hometwin-disk@.timer", "hometwin-node.socket", "hometwin-steward.socket"];
+const SERVICES: [&str; 6] = [
+    "hometwin-disk@.service",
+    "hometwin-gate.service",
+    "hometwin-node.service",
+    "hometwin-slots@.service",
+    "hometwin-steward@.service",
+    "hometwin-stick@.service",
+];
+const OTHERS: [&str; 4] = [
+    "hometwin-disk@.timer",
+    "hometwin-node.socket",
+    "hometwin-slots.socket",
+    "hometwin-steward.socket",
+];
 
 #[test]
 fn systemd_understands_every_line() {

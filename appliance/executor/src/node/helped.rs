@@ -90,13 +90,18 @@ async fn ask_for_all(
     asked: &mut UnboundedReceiver<Vec<Number>>,
     bytes: u64,
 ) -> Result<Quotas, handover::Error> {
-    let channel = connect()?;
+    let channel = connect(steward::SOCKET)?;
     loop {
         for twin in twins {
             match ask(&channel, ToSteward::SetQuota { twin, bytes }).await? {
                 FromSteward::Done => {}
                 FromSteward::Unsupported => return Ok(Quotas::Unsupported),
-                FromSteward::Failed { .. } | FromSteward::Energy(_) => return Ok(Quotas::Failed),
+                FromSteward::Energy(_)
+                | FromSteward::Failed { .. }
+                | FromSteward::Next { .. }
+                | FromSteward::Progress(_)
+                | FromSteward::Refused { .. }
+                | FromSteward::Slots(_) => return Ok(Quotas::Failed),
             }
         }
         // Where many are made, the next is soon.
@@ -109,19 +114,23 @@ async fn ask_for_all(
 }
 
 async fn read_energy() -> Result<Vec<EnergyCounter>, handover::Error> {
-    match ask(&connect()?, ToSteward::ReadEnergy).await? {
+    match ask(&connect(steward::SOCKET)?, ToSteward::ReadEnergy).await? {
         FromSteward::Energy(counters) => Ok(counters),
-        FromSteward::Done | FromSteward::Failed { .. } | FromSteward::Unsupported => {
-            Err(io::Error::from(io::ErrorKind::InvalidData).into())
-        }
+        FromSteward::Done
+        | FromSteward::Failed { .. }
+        | FromSteward::Next { .. }
+        | FromSteward::Progress(_)
+        | FromSteward::Refused { .. }
+        | FromSteward::Slots(_)
+        | FromSteward::Unsupported => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
     }
 }
 
-fn connect() -> io::Result<Channel> {
+pub(super) fn connect(to: &str) -> io::Result<Channel> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let kind = SocketType::SEQPACKET;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(steward::SOCKET)?)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(to)?)?;
     Channel::from_fd(socket)
 }
 
