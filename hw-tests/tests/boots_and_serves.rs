@@ -18,6 +18,7 @@ const SMALLEST_MIB: u32 = 128;
 /// Every door of the system, by the units that open them. All but the first are files.
 const DOORS: &[&str] = &[
     "hometwin-node.socket",
+    "hometwin-slots.socket",
     "hometwin-steward.socket",
     "systemd-journald-dev-log.socket",
     "systemd-journald.socket",
