@@ -118,6 +118,8 @@ export interface Twin extends EventTarget {
   thing(link: string): string;
   /** Gives the person the file behind a `link`. Only on a click; tells whether it could. */
   download(link: string, options?: Options): Promise<boolean>;
+  /** Offers the person the package of an experience behind a `link`. Only on a click; tells whether they installed it. */
+  install(link: string, options?: Options): Promise<boolean>;
   /** Texts beside the page, in the person's language. */
   messages(folder?: string): Promise<Messages>;
   /** Changes the address within the experience, as shown to the person. */

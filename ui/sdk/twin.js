@@ -83,6 +83,11 @@ class Twin extends EventTarget {
     return (await this.#port.ask({ download: { link } }, signal)).ok;
   }
 
+  /** Offers the person the package of an experience behind a link. Only on a click; whether they installed it. */
+  async install(link, { signal } = {}) {
+    return (await this.#port.ask({ install: { link } }, signal)).ok;
+  }
+
   messages(folder = 'messages') {
     return loadMessages(folder, [this.lang]);
   }

@@ -695,6 +695,15 @@ export namespace Contacts {
 
 /** What is installed, opening it in a frame, and what each may use. */
 export namespace Experiences {
+  /** Who made an experience. */
+  interface Author {
+    /** Whether it is the person themselves. */
+    me: boolean;
+    /** What they are called here, if they are a contact. */
+    name?: string;
+    /** The twin that signed it. */
+    twin: string;
+  }
   /** The frame is gone. Closing it again is no problem. */
   interface Close {
     /** The frame. */
@@ -721,10 +730,14 @@ export namespace Experiences {
     };
   /** An installed experience. */
   interface Experience {
+    /** Who made it: the twin that signed it; absent for what comes with the twin. */
+    author?: Author;
     /** What it may use. */
     grants: Grant[];
     /** Its name: also its address, `/x/<name>`. */
     name: string;
+    /** The release that is used; absent for one that was given with the node's command line. */
+    release?: number;
     /** What it is called, by language tag. */
     title: Record<string, string>;
     /** Its version, for people. */
@@ -788,6 +801,50 @@ export namespace Experiences {
     /** The newest first. */
     items: Grant[];
   }
+  /**
+   * What a package is and what would change with it. Nothing is installed by that.
+   * Problems: `no_package`, `bad_package`, `bad_signature`.
+   */
+  interface Inspect {
+    /** Where it is. */
+    source: Source;
+  }
+  /** A package that is whole and signed. */
+  interface Inspected {
+    /** Who made it. */
+    author: Author;
+    /** What the installed version wanted and used, and this one does not. */
+    dropped: string[];
+    /** The hash that names this release for ever. */
+    hash: string;
+    /** The version that is used now, if it is installed. */
+    installed?: string;
+    /** Its name. */
+    name: string;
+    /** Of what it wants and uses, what the installed version did not. */
+    new: string[];
+    /** What it is called, by language tag. */
+    title: Record<string, string>;
+    /** The types of records that it reads or writes. */
+    types: string[];
+    /** The capabilities that it uses. */
+    uses: string[];
+    /** Its version. */
+    version: string;
+    /** The kinds of things that it works with. */
+    wants: string[];
+  }
+  /**
+   * Install a package. What it may see is chosen when it asks. Installing what is used already
+   * changes nothing. Problems: `no_package`, `bad_package`, `bad_signature`, `other_author`,
+   * `older_version`, `same_version`.
+   */
+  interface Install {
+    /** The hash that was shown: another package is not installed. */
+    hash: string;
+    /** Where it is. */
+    source: Source;
+  }
   /** What is installed. */
   interface Installed {
     /** By name. */
@@ -797,6 +854,11 @@ export namespace Experiences {
   interface ListGrants {
     /** Only of this experience. */
     experience?: string;
+  }
+  /** The releases of an experience that are kept, newest first. Problems: `not_found`. */
+  interface ListReleases {
+    /** Its name. */
+    name: string;
   }
   /** A request without any parameters. */
   interface Nothing {
@@ -815,12 +877,54 @@ export namespace Experiences {
     /** The address to load. */
     url: string;
   }
+  /** A release that is kept. */
+  interface Release {
+    /** Its number. */
+    release: number;
+    /** When it was installed. */
+    since_ms: number;
+    /** Whether it is the one in use. */
+    used: boolean;
+    /** Its version. */
+    version: string;
+  }
+  /** Releases. */
+  interface Releases {
+    /** The newest first. */
+    items: Release[];
+  }
+  /**
+   * Remove an experience with all its releases; what it may use ends. What was made with it is the
+   * person's and stays. Problems: `not_found`.
+   */
+  interface Remove {
+    /** Names this write. */
+    id: string;
+    /** The experience. */
+    name: string;
+  }
   /** Take a grant back, at once. Problems: `not_found`. */
   interface Revoke {
     /** The grant. */
     grant: string;
     /** Names this write. */
     id: string;
+  }
+  /** Use another release that is kept; grants stay as they are. Problems: `not_found`. */
+  interface RollBack {
+    /** Names this write. */
+    id: string;
+    /** The experience. */
+    name: string;
+    /** The release. */
+    release: number;
+  }
+  /** Where a package is: an upload, or a link of a file or of a file of a message. */
+  interface Source {
+    /** A link such as an item of `files` has. */
+    link?: string;
+    /** The bytes, completely sent. */
+    upload?: string;
   }
   /** A kind of thing that can be chosen. */
   type ThingKind =
@@ -1947,6 +2051,11 @@ export interface Methods {
   "experiences/1/list": { request: Experiences.Nothing; response: Experiences.Installed };
   "experiences/1/open": { request: Experiences.Open; response: Experiences.Opened };
   "experiences/1/close": { request: Experiences.Close; response: Experiences.Nothing };
+  "experiences/1/inspect": { request: Experiences.Inspect; response: Experiences.Inspected };
+  "experiences/1/install": { request: Experiences.Install; response: Experiences.Installed };
+  "experiences/1/releases": { request: Experiences.ListReleases; response: Experiences.Releases };
+  "experiences/1/roll_back": { request: Experiences.RollBack; response: Experiences.Done };
+  "experiences/1/remove": { request: Experiences.Remove; response: Experiences.Done };
   "experiences/1/grants": { request: Experiences.ListGrants; response: Experiences.Grants };
   "experiences/1/grant": { request: Experiences.GrantRequest; response: Experiences.Grant };
   "experiences/1/revoke": { request: Experiences.Revoke; response: Experiences.Done };

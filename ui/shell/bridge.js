@@ -31,7 +31,7 @@ export class Bridge {
   /**
    * @param {HTMLIFrameElement} frame
    * @param {{name: string, token: string, surroundings: () => object, pick: (wish: object) => Promise<any>,
-   *   download: (link: string) => void, routed: (route: string) => void, ended: (why: string) => void}} about
+   *   download: (link: string) => void, install: (link: string) => Promise<boolean>, routed: (route: string) => void, ended: (why: string) => void}} about
    */
   constructor(frame, about) {
     this.#frame = frame;
@@ -80,6 +80,7 @@ export class Bridge {
     else if (data.subscribe) this.#subscribe(n, data.subscribe);
     else if (data.upload) this.#upload(n, data.upload);
     else if (data.download) this.#download(n, data.download);
+    else if (data.install) this.#install(n, data.install);
     else this.#pick(n, data.pick);
   }
 
@@ -99,7 +100,7 @@ export class Bridge {
     if (data.cancel === true) return '';
     if (this.#open.has(data.n)) return 'malformed';
     if (this.#open.size >= OUTSTANDING_MAX) return 'too_many';
-    const asked = [data.call, data.subscribe, data.pick, data.upload, data.download].filter((part) => typeof part === 'object' && part !== null);
+    const asked = [data.call, data.subscribe, data.pick, data.upload, data.download, data.install].filter((part) => typeof part === 'object' && part !== null);
     return asked.length === 1 ? '' : 'malformed';
   }
 
@@ -175,6 +176,17 @@ export class Bridge {
     this.#open.set(n, () => {});
     if (may) this.#about.download(link);
     this.#answer(n, { ok: may });
+  }
+
+  /** Shows the person a package that lies behind a link; whether they installed it. */
+  async #install(n, { link }) {
+    this.#open.set(n, () => {});
+    const may = typeof link === 'string' && LINK.test(link) && (navigator.userActivation?.isActive ?? true);
+    if (this.#picking || !may) return this.#answer(n, { ok: false });
+    this.#picking = true;
+    const answer = await this.#about.install(link).then((ok) => ({ ok }), (problem) => ({ problem: plain(problem) }));
+    this.#picking = false;
+    this.#answer(n, answer);
   }
 
   /** One choice at a time, and only right after the person did something. */

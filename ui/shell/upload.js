@@ -15,14 +15,15 @@ const PASSING = ['bad_digest', 'offline', 'slow_down', 'too_slow', 'upload_busy'
 
 /**
  * @param {Blob} blob
- * @param {{token: string, signal: AbortSignal, sent: (bytes: number) => void}} how
+ * @param {{token?: string, signal: AbortSignal, sent: (bytes: number) => void}} how
  * @returns {Promise<string>} the id of the upload
  */
 export async function upload(blob, { token, signal, sent }) {
-  const ask = (path, method, headers, body) => reach(path, { method, headers: { Experience: token, ...headers }, body, signal });
+  const whose = token ? { Experience: token } : {};
+  const ask = (path, method, headers, body) => reach(path, { method, headers: { ...whose, ...headers }, body, signal });
   const begun = await ask(UPLOADS, 'POST', { 'Upload-Length': String(blob.size), 'Upload-Complete': '?0' });
   const place = begun.headers.get('Location');
-  const drop = () => fetch(place, { method: 'DELETE', headers: { Experience: token }, keepalive: true }).catch(() => {});
+  const drop = () => fetch(place, { method: 'DELETE', headers: whose, keepalive: true }).catch(() => {});
   let [offset, failures] = [0, 0];
   try {
     while (offset < blob.size) {

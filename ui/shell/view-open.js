@@ -6,6 +6,7 @@ import { fill, h } from '/sdk/dom.js';
 import { call } from './api.js';
 import { Bridge } from './bridge.js';
 import { icon } from './icons.js';
+import { offer } from './packages.js';
 import { pick } from './pick.js';
 import { titleOf } from './view-home.js';
 
@@ -52,6 +53,8 @@ function frame(stage, app, { frame: id, token, url, name, title, signal, reopen 
     token,
     surroundings: () => ({ ...look(app), route: route() }),
     download: (link) => h('a', { href: `/x/${id}/${link}`, download: true }).click(),
+    // Shown by the shell, as the person: the experience learns only whether it was installed.
+    install: (link) => offer(app, { link }),
     pick: (wish) => pick(app, { name, title, wish }),
     routed: (to) => to !== route() && history.pushState(null, '', `${location.pathname}${location.search}#${to}`),
     ended: (why) => {

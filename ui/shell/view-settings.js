@@ -4,6 +4,7 @@ import { call, id } from './api.js';
 import { attempt, confirm, say } from './dialog.js';
 import { grants } from './grants.js';
 import { health } from './health.js';
+import { experiences } from './packages.js';
 import { choose, chosen, LANGUAGES, speak } from './prefs.js';
 import { sessions } from './sessions.js';
 import { forgetAll } from './shelf.js';
@@ -19,6 +20,7 @@ export function show(root, app, { signal }) {
       part('health', t('health.title'), health(app, signal)),
       part('profile', t('profile.title'), profile(app)),
       part('looks', t('looks.title'), looks(app)),
+      part('packages', t('packages.title'), experiences(app, signal)),
       part('grants', t('grants.title'), grants(app, signal)),
       part('sessions', t('sessions.title'), [sessions(app, signal), signOut(app)]),
     ),

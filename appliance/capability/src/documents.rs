@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     interfaces::{self, Interface},
+    manifest::Manifest,
     records::latest,
     wire::{Batch, BatchResults, ClientMessage, Problem, ServerMessage},
 };
@@ -62,6 +63,17 @@ pub fn wire() -> Value {
     document.into()
 }
 
+/// The document of what an experience says about itself.
+#[must_use]
+pub fn manifest() -> Value {
+    let mut generator = generator();
+    let of = generator.subschema_for::<Manifest>();
+    let mut document = head("manifest/1", "What an experience says about itself: experience.json.");
+    document.insert("manifest".to_owned(), of.into());
+    document.insert("$defs".to_owned(), definitions(generator));
+    document.into()
+}
+
 /// Every document with its path below `documents/`.
 #[must_use]
 pub fn all() -> Vec<(String, String)> {
@@ -69,6 +81,7 @@ pub fn all() -> Vec<(String, String)> {
         .iter()
         .map(|one| (format!("{}/{}.json", one.name, one.major), written(&document(one))))
         .collect();
+    files.push(("manifest/1.json".to_owned(), written(&manifest())));
     files.push(("wire/1.json".to_owned(), written(&wire())));
     files.extend(latest::well_known().values().map(|one| {
         let (_, name) = one.kind.as_str().split_once('/').unwrap_or_default();

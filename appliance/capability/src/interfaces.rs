@@ -158,7 +158,8 @@ const CONTACTS: Interface = {
 
 const EXPERIENCES: Interface = {
     use experiences::v1::{
-        Close, Event, Give, Grant, Grants, Installed, ListGrants, Open, Opened, Revoke, Topic,
+        Close, Event, Give, Grant, Grants, Inspect, Inspected, Install, Installed, ListGrants,
+        ListReleases, Open, Opened, Releases, Remove, Revoke, RollBack, Topic,
     };
     Interface {
         name: "experiences",
@@ -168,6 +169,11 @@ const EXPERIENCES: Interface = {
             read::<Nothing, Installed>("list"),
             write::<Open, Opened>("open"),
             write::<Close, Nothing>("close"),
+            read::<Inspect, Inspected>("inspect"),
+            write::<Install, Installed>("install"),
+            read::<ListReleases, Releases>("releases"),
+            write::<RollBack, Done>("roll_back"),
+            write::<Remove, Done>("remove"),
             read::<ListGrants, Grants>("grants"),
             write::<Give, Grant>("grant"),
             write::<Revoke, Done>("revoke"),

@@ -18,6 +18,7 @@ pub mod health;
 pub mod history;
 pub mod identity;
 pub mod interfaces;
+pub mod manifest;
 pub mod node;
 pub mod records;
 pub mod spaces;

@@ -171,7 +171,9 @@ fn present(schema: &Value) -> String {
     kind.strip_suffix(" | null").map_or(kind.clone(), str::to_owned)
 }
 
-fn type_of(schema: &Value) -> String {
+/// The type of a schema, as TypeScript says it.
+#[must_use]
+pub fn type_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str() {
         return local(name).to_owned();
     }

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use handover::{Cannot, Made, Refusal, Task};
+use handover::{Cannot, Made, PackageAct, Refusal, Task};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
@@ -41,6 +41,13 @@ pub enum Verb {
     },
     /// What the processor counted of energy.
     Energy,
+    /// Do something with the package of an experience. +fd the package, open to read and to write.
+    Experience {
+        /// The twin's name.
+        name: String,
+        /// What to do.
+        act: PackageAct,
+    },
     /// What is wrong with the node.
     Health,
     /// All twins.
@@ -127,6 +134,11 @@ pub enum Answer {
         /// None where the machine has none.
         counters: Vec<handover::EnergyCounter>,
     },
+    /// It was done with the package of an experience.
+    Experience {
+        /// Its name and version.
+        text: String,
+    },
     /// It went wrong inside; the text is for the operator.
     Failed {
         /// What happened.
@@ -168,6 +180,11 @@ pub enum Answer {
     NotMade {
         /// Why.
         why: Cannot,
+    },
+    /// A twin did not take the package of an experience.
+    NotTaken {
+        /// The code of why, and a line `name=value` for each thing that fills its sentences.
+        code: String,
     },
     /// This machine has no helper for what only root may do.
     NoSteward,

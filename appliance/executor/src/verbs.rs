@@ -86,6 +86,15 @@ impl Node {
             Verb::Verify { name } => {
                 return self.ask_twin(&name, answer, |request| ToTwinExecutor::Verify { request });
             }
+            Verb::Experience { name, act } => {
+                let (Ok(entry), [file]) = (self.registry.find(&name), &files[..]) else {
+                    return Err((Error::Refused(Refusal::NameUnknown), answer));
+                };
+                let (twin, file) = (Number(entry.number), file.try_clone().map(File::from).ok());
+                let header = |request| ToTwinExecutor::Experience { request, act };
+                self.ask(twin, file, Then::Answer(answer), header);
+                return Ok(());
+            }
             Verb::Energy => {
                 Self::energy(answer);
                 return Ok(());
@@ -321,6 +330,20 @@ impl Node {
             let _ = answer.send(match outcome {
                 Ok(entries) => Answer::Verified { entries },
                 Err(text) => Answer::Differs { text },
+            });
+        }
+    }
+
+    pub(crate) fn package_done(
+        &mut self,
+        twin: Number,
+        request: u64,
+        outcome: Result<String, String>,
+    ) {
+        if let Some(Ask { then: Then::Answer(answer), .. }) = self.asked_of(twin, request) {
+            let _ = answer.send(match outcome {
+                Ok(text) => Answer::Experience { text },
+                Err(code) => Answer::NotTaken { code },
             });
         }
     }

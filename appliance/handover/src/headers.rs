@@ -286,6 +286,13 @@ pub enum ToTwinExecutor {
         /// Repeated in the answer.
         request: u64,
     },
+    /// Do this with the package of an experience. +fd the package, open to read and to write.
+    Experience {
+        /// Repeated in the answer.
+        request: u64,
+        /// What.
+        act: PackageAct,
+    },
     /// Node twin only: the answer to [`FromTwinExecutor::Claim`].
     Claimed {
         /// The number given in the request.
@@ -316,6 +323,19 @@ pub enum ToTwinExecutor {
         /// What is counted.
         outcome: Result<Vec<Sample>, Refusal>,
     },
+}
+
+/// What is done with the package of an experience.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageAct {
+    /// It is installed.
+    Install,
+    /// It gets the twin's signature.
+    Sign,
+    /// It is shown until the twin's process ends, without a signature and instead of what is
+    /// installed. For authors, on a node whose data are thrown away.
+    Try,
 }
 
 /// Twin to executor.
@@ -357,6 +377,14 @@ pub enum FromTwinExecutor {
         request: u64,
         /// Lines written, or what went wrong.
         outcome: Result<u64, String>,
+    },
+    /// The answer to [`ToTwinExecutor::Experience`].
+    Experience {
+        /// The number given in the request.
+        request: u64,
+        /// Its name and version; or the code of why it was not done, and a line `name=value` for each
+        /// thing that fills its sentences.
+        outcome: Result<String, String>,
     },
     /// Wake this twin at that time even if nobody comes (milliseconds since 1970); replaces the
     /// one said before.

@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
 #[derive(Debug)]
 pub(crate) enum Command {
     Doctor(Doctor),
+    Experience(Experience),
     /// Started by the executor only, with what it is given.
     Gateway(Vec<String>),
     Help,
@@ -45,7 +46,7 @@ pub(crate) enum Command {
 }
 
 /// `hometwin run`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Run {
     pub(crate) data: Option<PathBuf>,
     pub(crate) ephemeral: bool,
@@ -63,6 +64,39 @@ pub(crate) struct Run {
 pub(crate) struct Doctor {
     pub(crate) data: Option<PathBuf>,
     pub(crate) json: bool,
+}
+
+/// `hometwin experience ...`.
+#[derive(Debug)]
+pub(crate) struct Experience {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) what: ExperienceVerb,
+}
+
+/// What to do with an experience.
+#[derive(Debug)]
+pub(crate) enum ExperienceVerb {
+    Check {
+        folder: PathBuf,
+    },
+    Dev {
+        folder: PathBuf,
+    },
+    /// A package, or a folder that is packed first.
+    Install {
+        package: PathBuf,
+        twin: String,
+    },
+    New {
+        folder: PathBuf,
+    },
+    /// Signed by this twin.
+    Pack {
+        folder: PathBuf,
+        twin: String,
+        out: Option<PathBuf>,
+    },
 }
 
 /// A verb for the node that runs on a data folder, or for the folder itself.
@@ -160,6 +194,8 @@ impl Arguments {
             }
             ["text", file] => Command::Work(typed.work(file, typed.out.clone(), Task::Text)),
             ["preview" | "text"] => return Err(missing("FILE")),
+            ["experience", verb, path] => Command::Experience(typed.experience(verb, path)?),
+            ["experience", ..] => return Err(missing("FOLDER")),
             ["node", "doctor"] => {
                 Command::Doctor(Doctor { data: typed.data.clone(), json: typed.json })
             }
@@ -228,6 +264,7 @@ struct Typed {
     size: Option<u16>,
     sleep_after: Option<Option<Duration>>,
     slots: bool,
+    twin: Option<String>,
     version: bool,
     zone: Option<String>,
 }
@@ -258,6 +295,7 @@ impl Typed {
                 Long("sleep-after") => {
                     typed.sleep_after = Some(parser.value()?.parse_with(duration)?);
                 }
+                Long("twin") => typed.twin = Some(parser.value()?.string()?),
                 Long("zone") => typed.zone = Some(parser.value()?.string()?),
                 Value(word) => typed.words.push(word.string()?),
                 Short(_) | Long(_) => return Err(argument.unexpected()),
@@ -286,6 +324,20 @@ impl Typed {
     fn change(&self, what: Update, file: Option<&str>) -> Change {
         let (data, json, restart) = (self.data.clone(), self.json, self.restart);
         Change { data, json, what, file: file.map(PathBuf::from), restart }
+    }
+
+    fn experience(&self, verb: &str, path: &str) -> Result<Experience, lexopt::Error> {
+        let folder = PathBuf::from(path);
+        let twin = || self.twin.clone().ok_or(missing("--twin NAME"));
+        let what = match verb {
+            "check" => ExperienceVerb::Check { folder },
+            "dev" => ExperienceVerb::Dev { folder },
+            "install" => ExperienceVerb::Install { package: folder, twin: twin()? },
+            "new" => ExperienceVerb::New { folder },
+            "pack" => ExperienceVerb::Pack { folder, twin: twin()?, out: self.out.clone() },
+            _ => return Err(unexpected(verb)),
+        };
+        Ok(Experience { data: self.data.clone(), json: self.json, what })
     }
 
     fn verb(&self, what: What) -> Verb {
@@ -348,6 +400,20 @@ mod tests {
         };
         assert_eq!(run.people, ["ann", "bob"]);
         assert!(run.ephemeral);
+    }
+
+    #[test]
+    fn an_authors_tools_take_a_folder_and_where_it_matters_a_twin() {
+        let Ok(Command::Experience(asked)) = read("experience pack ours --twin ann --out a") else {
+            panic!("a package is made by a verb")
+        };
+        assert!(matches!(asked.what, ExperienceVerb::Pack { twin, .. } if twin == "ann"));
+        for good in ["new ours", "check ours", "dev ours", "install ours --twin bob"] {
+            assert!(read(&format!("experience {good}")).is_ok(), "{good}");
+        }
+        for bad in ["", "new", "pack ours", "install ours", "eat ours", "new a b"] {
+            assert!(read(&format!("experience {bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

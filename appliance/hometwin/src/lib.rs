@@ -6,6 +6,7 @@
 
 mod arguments;
 mod doctor;
+mod experience;
 mod gate;
 mod health;
 mod logging;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Help => say.help(),
         Command::Version => say.version(),
+        Command::Experience(asked) => experience::experience(&asked, &arguments.logging, &say),
         Command::Doctor(doctor) => doctor::doctor(doctor, &say),
         Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
         Command::Twin(given) => processes::twin(&given, &arguments.logging),

@@ -136,6 +136,11 @@ impl Say {
             Answer::NotUpdated { why, text } => self.complain(&update::why(self, why, text)),
             Answer::Restarting => self.print(language.text("restarting")),
             Answer::Slots { slots, progress } => update::slots(self, slots, *progress),
+            Answer::Experience { text } => {
+                let values = [("experience", text.as_str()), ("name", name)];
+                self.print(&language.fill("experience_installed", &values));
+            }
+            Answer::NotTaken { code } => self.not_taken(code),
             Answer::NoSteward => self.complain(language.text("no_steward")),
             Answer::Failed { text } => {
                 self.complain(&language.fill("failed", &[("reason", text)]));
@@ -182,6 +187,16 @@ impl Say {
             }
         }
         code_of(answer)
+    }
+
+    /// Why a twin did not take a package, in the twin's own sentences.
+    fn not_taken(&self, why: &str) {
+        let mut lines = why.lines();
+        let code = lines.next().unwrap_or_default();
+        let values: Vec<_> = lines.filter_map(|line| line.split_once('=')).collect();
+        for part in ["title", "detail", "do"] {
+            self.complain(&self.shipped().fill(&format!("problem.{code}.{part}"), &values));
+        }
     }
 
     /// Says what the doctor found: one line each, what is missing marked.
@@ -367,8 +382,10 @@ fn code_of(answer: &Answer) -> ExitCode {
         Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
         Answer::Health { troubles } => health::code(troubles),
         Answer::NotMade { why } => ExitCode::from(work::cannot(*why).1),
+        Answer::NotTaken { .. } => ExitCode::from(8),
         Answer::Created { .. }
         | Answer::Energy { .. }
+        | Answer::Experience { .. }
         | Answer::List { .. }
         | Answer::Made { .. }
         | Answer::MetricsToken { .. }

@@ -105,6 +105,22 @@ impl Store {
         Ok(upload)
     }
 
+    /// What a complete upload of this owner holds; it stays an upload.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn uploaded(&self, id: UploadId, owner: &str) -> Result<Option<Content>, Error> {
+        self.read(|r| {
+            let Some(upload) = find(r, id, owner)?.filter(Upload::is_complete) else {
+                return Ok(None);
+            };
+            Ok(Some(match upload.blob {
+                Some(blob) => Content::Blob(blob),
+                None => Content::Inline(meta(r, &tail_key(id))?.unwrap_or_default()),
+            }))
+        })
+    }
+
     /// Gives an upload up; one that is not there is no error.
     ///
     /// # Errors

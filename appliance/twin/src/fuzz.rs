@@ -10,6 +10,7 @@ use crate::events;
 use crate::http::body::parse;
 use crate::http::things::range;
 use crate::http::uploads::Step;
+use crate::package::{self, Package};
 
 /// The body of a call of any method, or of a batch.
 pub fn http_body(bytes: &[u8]) {
@@ -55,6 +56,21 @@ pub fn transfer_head(bytes: &[u8]) {
     let _ = Step::of(&headers);
 }
 
+/// A package of an experience: as it is, and signed by somebody, so that what is behind the signature is
+/// read too.
+pub fn package(bytes: &[u8]) {
+    let _ = Package::read(bytes);
+    let mut secrets = [7; 64];
+    secrets[32..].fill(8);
+    let keys = link::Keys::from_bytes(&secrets);
+    if let Ok(signed) = package::sign(bytes, &link::Chain::begin(&keys), &keys.twin)
+        && let Ok(read) = Package::read(&signed)
+    {
+        let inside = read.files().values().all(|at| signed.get(at.clone()).is_some());
+        assert!(inside, "a file lies outside of its package");
+    }
+}
+
 /// A message on the event socket.
 pub fn event_message(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -70,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_corpus_does_no_harm() {
-        let targets: [(&str, Target); 4] = [
+        let targets: [(&str, Target); 5] = [
+            ("package", package),
             ("transfer_head", transfer_head),
             ("http_body", http_body),
             ("envelope_body", envelope_body),

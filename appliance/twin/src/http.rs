@@ -6,10 +6,12 @@
 
 pub(crate) mod api;
 pub(crate) mod body;
+pub(crate) mod docs;
 pub(crate) mod files;
 pub(crate) mod head;
 pub(crate) mod headers;
 pub(crate) mod health;
+pub(crate) mod packages;
 pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod problem;

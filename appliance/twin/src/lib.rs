@@ -16,6 +16,7 @@ pub mod health;
 pub mod life;
 pub mod messages;
 pub mod offline;
+pub mod package;
 
 mod asks;
 mod day;

@@ -17,6 +17,7 @@ mod fault;
 mod fetch;
 mod kinds;
 mod open;
+pub(crate) mod packages;
 mod peers;
 mod post;
 mod spaces;

@@ -6,13 +6,15 @@ mod connections;
 mod opens;
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use handover::{
-    Channel, FromTwin, FromTwinExecutor, HandOver, Number, Refusal, Share, ToTwin, ToTwinExecutor,
+    Channel, FromTwin, FromTwinExecutor, HandOver, Number, PackageAct, Refusal, Share, ToTwin,
+    ToTwinExecutor,
 };
 use store::Door;
 use tokio::net::UnixStream;
@@ -22,11 +24,12 @@ use tokio::task::spawn_local;
 use self::connections::Connections;
 use self::opens::Opens;
 use crate::frames::Frames;
-use crate::http::shelf::Shelf;
+use crate::http::shelf::{self, Shelf};
 use crate::idle::Idle;
-use crate::life::Life;
+use crate::life::{Fault, Life, packages};
 use crate::limits::Limits;
 use crate::node::Node;
+use crate::package::Package;
 use crate::session::Sessions;
 use crate::site::{Kind, Person, Site, Speaker, Wish};
 use crate::{Error, chain, health, room};
@@ -139,7 +142,11 @@ async fn open(
             .map_err(|error| broken("life", &error))?;
         let (id, paired) = (*life.id().as_bytes(), sessions.paired());
         let life = Rc::new(life);
-        let shelf = Shelf::open(&folder_path.join("experiences"));
+        let shelf = Box::new(Shelf::open(&folder_path.join("experiences")));
+        // What differs is not written, also not by us.
+        if life.watch_stopped().borrow().is_none() {
+            shelf::install_own(&life).await;
+        }
         let sockets = crate::events::Sockets::default();
         let person = Person {
             sessions,
@@ -220,6 +227,9 @@ impl Served {
                 ToTwinExecutor::Pair { request } => self.make_code(request),
                 ToTwinExecutor::Verify { request } => self.verify(request),
                 ToTwinExecutor::Export { request } => self.export(request, descriptors.pop()),
+                ToTwinExecutor::Experience { request, act } => {
+                    self.package(request, act, descriptors.pop());
+                }
                 ToTwinExecutor::Claimed { request, outcome } => match &self.site.kind {
                     Kind::Node(node) => node.claimed(request, outcome),
                     Kind::Person(_) => tracing::warn!("an answer for the node twin was ignored"),
@@ -443,6 +453,22 @@ impl Served {
         self.executor.tell(FromTwinExecutor::Code { request, outcome });
     }
 
+    fn package(&self, request: u64, act: PackageAct, descriptor: Option<OwnedFd>) {
+        let (Kind::Person(_), Some(file)) = (&self.site.kind, descriptor) else {
+            let outcome = Err("no_package".to_owned());
+            return self.executor.tell(FromTwinExecutor::Experience { request, outcome });
+        };
+        let (site, executor) = (self.site.clone(), self.executor.clone());
+        let hold = self.site.idle.hold();
+        spawn_local(async move {
+            if let Kind::Person(person) = &site.kind {
+                let outcome = package_done(person, act, file.into()).await;
+                executor.tell(FromTwinExecutor::Experience { request, outcome });
+            }
+            drop(hold);
+        });
+    }
+
     fn verify(&self, request: u64) {
         let Kind::Person(person) = &self.site.kind else {
             let outcome = Err("the node twin has no journal".to_owned());
@@ -470,6 +496,30 @@ impl Served {
             drop(hold);
         });
     }
+}
+
+/// Does what was asked with a package; its name and version, or why not.
+async fn package_done(person: &Person, act: PackageAct, file: File) -> Result<String, String> {
+    let read = tokio::task::spawn_blocking(move || packages::read(&file).map(|all| (file, all)));
+    let (file, bytes) = read.await.ok().and_then(Result::ok).ok_or("too_large")?;
+    // What fills the sentences goes with the code, a line for each.
+    let told = |fault: Fault| {
+        let line = |(name, value): &(&str, String)| format!("\n{name}={value}");
+        format!("{}{}", fault.code, fault.args.iter().map(line).collect::<String>())
+    };
+    let package = if act == PackageAct::Install {
+        person.life.install(store::Actor::System, bytes).await
+    } else {
+        let signed = person.life.sign_package(&bytes);
+        let signed = signed.map_err(|why| told(packages::refused(why)))?;
+        if act == PackageAct::Try {
+            return person.shelf.try_out(signed).map_err(told);
+        }
+        packages::write(&file, &signed).map_err(|_| "full".to_owned())?;
+        Package::read(&signed).map_err(packages::refused)
+    };
+    let package = package.map_err(told)?;
+    Ok(format!("{} {}", package.manifest.name, package.manifest.version))
 }
 
 /// A stream that another process made.

@@ -60,7 +60,7 @@ pub(crate) struct Person {
     /// Which experiences are open.
     pub frames: Frames,
     /// Which experiences there are.
-    pub shelf: Shelf,
+    pub shelf: Box<Shelf>,
     /// Open event sockets.
     pub sockets: Sockets,
     /// The person's data.

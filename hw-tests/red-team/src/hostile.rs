@@ -219,6 +219,7 @@ async fn answer_all(channel: &Channel) {
             let answers = [
                 FromTwinExecutor::Exported { request, outcome: Ok(0) },
                 FromTwinExecutor::Verified { request, outcome: Ok(1) },
+                FromTwinExecutor::Experience { request, outcome: Ok(String::new()) },
                 FromTwinExecutor::Code { request, outcome: Ok("THE-RED-TEAM".to_owned()) },
                 FromTwinExecutor::Claim {
                     request,

@@ -4,6 +4,9 @@ import { describe, fill, h, isPicture } from './sdk/twin.js';
 /** Pictures up to so many bytes are shown as they are. */
 const SHOWN_MAX = 8 * 1024 * 1024;
 
+/** What was done with a file, for as long as the page is open: its message may be drawn anew meanwhile. */
+const done = new Map();
+
 /** A button that sends files; the first of them with what is written. */
 export function attacher(twin, { t }, conversation, { doing, fail, take }) {
   const pick = h('input', { type: 'file', multiple: true, hidden: true, onchange: () => send([...pick.files]) });
@@ -34,15 +37,17 @@ export function attacher(twin, { t }, conversation, { doing, fail, take }) {
 export function attached(twin, words, { message, author, attachments = [] }) {
   const { t } = words;
   return attachments.map((file, number) => {
-    const told = h('span', { class: 'small soft', role: 'status' });
-    const say = (problem) => fill(told, problem.sentence);
+    const place = `told-${message}-${number}`;
+    const told = h('span', { id: place, class: 'small soft', role: 'status' }, done.get(place));
+    const tell = (text) => done.set(place, text) && fill(document.getElementById(place) ?? told, text);
+    const say = (problem) => tell(problem.sentence);
     const which = () => ({ id: twin.id(), message, author: author.id, number });
     const keep = async () => {
       const kept = await twin.chat.keep(which()).catch(async (problem) => {
         if (problem.code === 'not_found' && (await twin.pick({ kind: 'folder' }))) return twin.chat.keep(which());
         throw problem;
       });
-      fill(told, kept && t('kept', { name: kept.name ?? file.name }));
+      tell(t('kept', { name: kept.name ?? file.name }));
     };
     const tool = (key, act) => h('button', { type: 'button', class: 'quiet small', onclick: act, 'aria-label': t(`${key}.what`, { name: file.name }) }, t(key));
     const whole = file.state === 'here' && isPicture(file.media_type) && file.size <= SHOWN_MAX;
@@ -53,6 +58,7 @@ export function attached(twin, words, { message, author, attachments = [] }) {
       h('figcaption', {}, h('strong', { dir: 'auto' }, file.name), h('span', { class: 'small soft' }, about.filter(Boolean).join(' · ')), told,
         h('span', { class: 'actions' },
           file.state === 'here' && tool('get', () => twin.download(file.link)),
+          file.state === 'here' && file.name.endsWith('.experience') && tool('install', () => twin.install(file.link).catch(say)),
           file.state === 'here' && tool('keep', () => keep().catch(say)),
           ['waiting', 'no_room'].includes(file.state) && tool('fetch', () => twin.chat.fetch(which()).catch(say)))));
   });

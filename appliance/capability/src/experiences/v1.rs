@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{GrantId, TimeMs, TypeName, Word, WriteId};
+use crate::wire::{GrantId, TimeMs, TwinId, TypeName, UploadId, Word, WriteId};
 
 /// What is installed.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -28,6 +28,136 @@ pub struct Experience {
     pub wants: Vec<Word>,
     /// What it may use.
     pub grants: Vec<Grant>,
+    /// The release that is used; absent for one that was given with the node's command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
+    /// Who made it: the twin that signed it; absent for what comes with the twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+}
+
+/// Who made an experience.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Author {
+    /// The twin that signed it.
+    pub twin: TwinId,
+    /// What they are called here, if they are a contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it is the person themselves.
+    pub me: bool,
+}
+
+/// Where a package is: an upload, or a link of a file or of a file of a message.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The bytes, completely sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadId>,
+    /// A link such as an item of `files` has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// What a package is and what would change with it. Nothing is installed by that.
+/// Problems: `no_package`, `bad_package`, `bad_signature`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inspect {
+    /// Where it is.
+    pub source: Source,
+}
+
+/// A package that is whole and signed.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Inspected {
+    /// Its name.
+    pub name: Word,
+    /// Its version.
+    pub version: String,
+    /// What it is called, by language tag.
+    pub title: BTreeMap<String, String>,
+    /// The kinds of things that it works with.
+    pub wants: Vec<Word>,
+    /// The capabilities that it uses.
+    pub uses: Vec<String>,
+    /// The types of records that it reads or writes.
+    pub types: Vec<String>,
+    /// Who made it.
+    pub author: Author,
+    /// The hash that names this release for ever.
+    pub hash: String,
+    /// The version that is used now, if it is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installed: Option<String>,
+    /// Of what it wants and uses, what the installed version did not.
+    pub new: Vec<String>,
+    /// What the installed version wanted and used, and this one does not.
+    pub dropped: Vec<String>,
+}
+
+/// Install a package. What it may see is chosen when it asks. Installing what is used already
+/// changes nothing. Problems: `no_package`, `bad_package`, `bad_signature`, `other_author`,
+/// `older_version`, `same_version`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Install {
+    /// Where it is.
+    pub source: Source,
+    /// The hash that was shown: another package is not installed.
+    pub hash: String,
+}
+
+/// The releases of an experience that are kept, newest first. Problems: `not_found`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListReleases {
+    /// Its name.
+    pub name: Word,
+}
+
+/// Releases.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Releases {
+    /// The newest first.
+    pub items: Vec<Release>,
+}
+
+/// A release that is kept.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Release {
+    /// Its number.
+    pub release: u64,
+    /// Its version.
+    pub version: String,
+    /// Whether it is the one in use.
+    pub used: bool,
+    /// When it was installed.
+    pub since_ms: TimeMs,
+}
+
+/// Use another release that is kept; grants stay as they are. Problems: `not_found`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollBack {
+    /// Names this write.
+    pub id: WriteId,
+    /// The experience.
+    pub name: Word,
+    /// The release.
+    pub release: u64,
+}
+
+/// Remove an experience with all its releases; what it may use ends. What was made with it is the
+/// person's and stays. Problems: `not_found`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remove {
+    /// Names this write.
+    pub id: WriteId,
+    /// The experience.
+    pub name: Word,
 }
 
 /// Open an experience in a frame. Problems: `not_found`, `too_many` (frames of this session).

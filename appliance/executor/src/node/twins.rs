@@ -287,6 +287,9 @@ impl Node {
             FromTwinExecutor::Exported { request, outcome } => {
                 self.exported(twin, request, outcome)
             }
+            FromTwinExecutor::Experience { request, outcome } => {
+                self.package_done(twin, request, outcome);
+            }
             FromTwinExecutor::Health { problems } => {
                 if self.remembered.is_news(twin, &problems) && self.may_say(twin) {
                     self.twin_told(twin, &problems);

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::person::{Visit, json, set_cookie};
 use super::problem::Trouble;
 use super::route::Called;
-use super::{Answer, body, head, health};
+use super::{Answer, body, head, health, packages};
 use crate::clock_ms;
 use crate::life::{Caller, Fault};
 use crate::session::{NotPaired, Session, device_of};
@@ -126,6 +126,8 @@ enum Own {
     Pair,
     List,
     Open,
+    Inspect,
+    Install,
     Close,
     Health,
     Repair,
@@ -143,6 +145,8 @@ impl Own {
             ("identity", 1, "pair") => Some(Self::Pair),
             ("experiences", 1, "list") => Some(Self::List),
             ("experiences", 1, "open") => Some(Self::Open),
+            ("experiences", 1, "inspect") => Some(Self::Inspect),
+            ("experiences", 1, "install") => Some(Self::Install),
             ("experiences", 1, "close") => Some(Self::Close),
             ("health", 1, "list") => Some(Self::Health),
             ("health", 1, "repair") => Some(Self::Repair),
@@ -184,7 +188,12 @@ async fn own(
             let Nothing {} = body::parse(body)?;
             answer(&installed(visit, caller).await?)
         }
-        Own::Open => open(visit, session, &body::parse(body)?),
+        Own::Open => open(visit, session, &body::parse(body)?).await,
+        Own::Inspect => answer(&packages::inspect(visit, caller, &body::parse(body)?).await?),
+        Own::Install => {
+            packages::install(visit, caller, &body::parse(body)?).await?;
+            answer(&installed(visit, caller).await?)
+        }
         Own::Close => {
             let asked: experiences::Close = body::parse(body)?;
             let closed = visit.person.frames.close(&asked.frame, &session.id);
@@ -248,29 +257,39 @@ async fn installed(visit: &Visit<'_>, caller: &Caller) -> Result<experiences::In
     let grants = visit.person.life.call(caller, "experiences", 1, "grants", b"{}").await?;
     let grants: experiences::Grants =
         serde_json::from_slice(&grants).map_err(|error| Trouble::inside(&error))?;
-    let items =
-        visit.person.shelf.manifests().into_iter().map(|manifest| experiences::Experience {
+    let mut items = Vec::new();
+    for found in visit.person.shelf.all(&visit.person.life).await? {
+        let manifest = found.shown.manifest.clone();
+        items.push(experiences::Experience {
             grants: grants
                 .items
                 .iter()
                 .filter(|one| one.experience == manifest.name)
                 .cloned()
                 .collect(),
-            name: manifest.name,
-            version: manifest.version,
-            title: manifest.title,
-            wants: manifest.wants,
+            name: manifest.name.clone(),
+            version: manifest.version.to_string(),
+            title: packages::title(&manifest),
+            wants: manifest.wants.clone(),
+            release: found.used.as_ref().map(|used| used.seq),
+            author: match &found.used {
+                Some(used) if !found.shown.is_of_program() => {
+                    Some(packages::author(visit, caller, &used.release.author).await?)
+                }
+                Some(_) | None => None,
+            },
         });
-    Ok(experiences::Installed { items: items.collect() })
+    }
+    Ok(experiences::Installed { items })
 }
 
-fn open(
+async fn open(
     visit: &Visit<'_>,
     session: &Session,
     asked: &experiences::Open,
 ) -> Result<Answer, Trouble> {
-    let installed = visit.person.shelf.manifests().into_iter().find(|one| one.name == asked.name);
-    let installed = installed.ok_or_else(Trouble::not_found)?;
+    let shown = visit.person.shelf.find(&visit.person.life, asked.name.as_str()).await?;
+    let installed = &shown.as_ref().ok_or_else(Trouble::not_found)?.manifest;
     let opened = visit.person.frames.add(installed.name.as_str(), &session.id);
     let opened = opened.map_err(|error| Trouble::inside(&error))?;
     let url = format!("/x/{}/{}", opened.id, installed.entry);

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
 
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -11,8 +12,8 @@ use hyper::{Response, StatusCode};
 use include_dir::{Dir, include_dir};
 
 use super::Answer;
-use super::shelf::MANIFEST;
 use super::stream::Body;
+use crate::package::Folder;
 
 static SHELL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/shell");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/sdk");
@@ -23,6 +24,8 @@ static EXPERIENCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/experie
 pub(crate) struct File {
     bytes: Bytes,
     kind: &'static str,
+    /// Where the content is not in one place for ever.
+    tag: Option<HeaderValue>,
 }
 
 impl File {
@@ -31,13 +34,24 @@ impl File {
     pub(crate) fn of(bytes: Bytes, path: &str) -> Option<Self> {
         let ending = path.rsplit('/').next()?.rsplit_once('.')?.1;
         let kind = KINDS.iter().find(|(known, _)| *known == ending)?.1;
-        Some(Self { bytes, kind })
+        Some(Self { bytes, kind, tag: None })
+    }
+
+    /// With a tag of its own: its content can lie elsewhere the next time.
+    pub(crate) fn tagged(mut self, tag: HeaderValue) -> Self {
+        self.tag = Some(tag);
+        self
     }
 
     /// Whether it is a page and not a part of one.
     pub(crate) fn is_page(&self) -> bool {
         self.kind.starts_with("text/html")
     }
+}
+
+/// Whether files with the ending of this one are served at all.
+pub(crate) fn is_served(path: &str) -> bool {
+    File::of(Bytes::new(), path).is_some()
 }
 
 /// A file of the shell.
@@ -55,12 +69,22 @@ pub(crate) fn built_in(name: &str, path: &str) -> Option<File> {
     find(EXPERIENCES.get_dir(name)?, &format!("{name}/{path}"))
 }
 
-/// Names and manifests of the experiences that come with the program.
-pub(crate) fn manifests<'a>() -> impl Iterator<Item = (&'a str, &'a [u8])> {
+/// The experiences that come with the program, by name.
+pub(crate) fn built_in_folders() -> impl Iterator<Item = (&'static str, Folder)> {
     EXPERIENCES.dirs().filter_map(|folder| {
-        let manifest = folder.get_file(folder.path().join(MANIFEST))?;
-        Some((folder.path().to_str()?, manifest.contents()))
+        let mut files = Folder::new();
+        gather(folder, folder.path(), &mut files);
+        Some((folder.path().to_str()?, files))
     })
+}
+
+fn gather(folder: &'static Dir<'static>, top: &Path, found: &mut Folder) {
+    for file in folder.files() {
+        if let Some(path) = file.path().strip_prefix(top).ok().and_then(Path::to_str) {
+            found.insert(path.to_owned(), file.contents().to_vec());
+        }
+    }
+    folder.dirs().for_each(|inner| gather(inner, top, found));
 }
 
 fn find(folder: &Dir<'static>, path: &str) -> Option<File> {
@@ -90,7 +114,7 @@ pub(crate) struct Tags(RefCell<HashMap<*const u8, HeaderValue>>);
 impl Tags {
     /// Answers with a file, or with "not modified".
     pub(crate) fn answer(&self, file: &File, asked: &HeaderMap) -> Answer {
-        let tag = self.of(file);
+        let tag = file.tag.clone().unwrap_or_else(|| self.of(file));
         let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
         let mut answer = Response::new(Body::from(file.bytes.clone()));

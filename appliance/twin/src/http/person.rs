@@ -15,7 +15,7 @@ use super::head::{self, Authority};
 use super::problem::Trouble;
 use super::route::{Route, route};
 use super::stream::Body;
-use super::{Answer, api, files, headers, page, things, uploads};
+use super::{Answer, api, docs, files, headers, page, things, uploads};
 use crate::idle::Hold;
 use crate::limits::Who;
 use crate::messages::Language;
@@ -62,6 +62,10 @@ pub(crate) async fn answer(
     }
     match route(&head.method, head.uri.path()) {
         Ok(Route::Shell(path)) => visit.page(files::shell(path).or_else(|| other_page(path))),
+        Ok(Route::Docs(path)) => match docs::answer(path) {
+            Some(answer) => dressed(answer, headers::plain),
+            None => visit.problem(&Trouble::not_found()),
+        },
         Ok(Route::Sdk(path)) => visit.page(files::sdk(path)),
         Ok(Route::Frame { id, path }) => visit.frame(id, path).await,
         Ok(Route::Uploads) => visit.data(uploads::begin(&visit, body).await),
@@ -172,7 +176,10 @@ impl Visit<'_> {
                     Err(trouble) => dressed(trouble.response(self.language), headers::no_frame),
                 };
             }
-            Some(_) | None => self.person.shelf.file(&frame.experience, path),
+            Some(_) | None => {
+                let shown = self.person.shelf.find(&self.person.life, &frame.experience).await;
+                shown.ok().flatten().and_then(|shown| shown.file(path))
+            }
         };
         let Some(file) = file else { return self.no_frame() };
         let answer = self.site.tags.answer(&file, &self.head.headers);

@@ -10,6 +10,8 @@ use crate::frames;
 pub(crate) enum Route<'a> {
     /// A file of the shell.
     Shell(&'a str),
+    /// What authors of experiences read, or one of its documents.
+    Docs(&'a str),
     /// A file of the SDK.
     Sdk(&'a str),
     /// A file of an open experience.
@@ -46,7 +48,7 @@ pub(crate) struct Called<'a> {
 pub(crate) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Trouble> {
     let route = find(path).ok_or_else(Trouble::not_found)?;
     let allowed: &[Method] = match route {
-        Route::Shell(_) | Route::Sdk(_) => &[Method::GET, Method::HEAD],
+        Route::Shell(_) | Route::Docs(_) | Route::Sdk(_) => &[Method::GET, Method::HEAD],
         Route::Frame { .. } | Route::Events => &[Method::GET],
         Route::Call(_) | Route::Batch | Route::Uploads => &[Method::POST],
         Route::Upload(_) => &[Method::HEAD, Method::PATCH, Method::DELETE],
@@ -70,6 +72,7 @@ fn find(path: &str) -> Option<Route<'_>> {
         None => match path {
             // The shell's own views have addresses of their own.
             "" | "contacts" | "spaces" | "history" | "settings" => Some(Route::Shell("index.html")),
+            "docs" => Some(Route::Docs("")),
             "pair" => Some(Route::Shell("pair.html")),
             "events" => Some(Route::Events),
             // A service worker has to lie at the root of what it serves.
@@ -77,6 +80,7 @@ fn find(path: &str) -> Option<Route<'_>> {
             _ => None,
         },
         Some(("shell", file)) => Some(Route::Shell(file)),
+        Some(("docs", file)) => Some(Route::Docs(file)),
         Some(("sdk", file)) => Some(Route::Sdk(file)),
         Some(("x", rest)) => find_experience(rest),
         Some(("api", "batch")) => Some(Route::Batch),
@@ -123,6 +127,7 @@ fn is_name(text: &str) -> bool {
 pub(crate) fn about(path: &str) -> &'static str {
     match find(path) {
         Some(Route::Shell(_)) => "page",
+        Some(Route::Docs(_)) => "docs",
         Some(Route::Sdk(_)) => "sdk",
         Some(Route::Frame { .. }) => "experience",
         Some(Route::Call(_)) => "call",
@@ -153,6 +158,8 @@ mod tests {
             ("/contacts/x", None),
             ("/sw.js", Some(Route::Shell("sw.js"))),
             ("/shell/a/b.js", Some(Route::Shell("a/b.js"))),
+            ("/docs", Some(Route::Docs(""))),
+            ("/docs/chat/1.json", Some(Route::Docs("chat/1.json"))),
             ("/sdk/twin.js", Some(Route::Sdk("twin.js"))),
             ("/x/chat", Some(Route::Shell("index.html"))),
             ("/x/chat/", Some(Route::Shell("index.html"))),

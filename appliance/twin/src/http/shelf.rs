@@ -1,42 +1,58 @@
-//! The experiences of one twin: those in the program, and those that were given to it as folders
-//! (`hometwin run --experience FOLDER`), read once at the start.
+//! The experiences of one twin as they are served: those that are installed, and those that were given
+//! to it as folders (`hometwin run --experience FOLDER`), read once at the start.
 //!
-//! A given one can never take the name of one in the program, and nothing outside its folder is
-//! read: links are left out, and so is whatever is over the limits.
+//! What comes with the program is packed and installed like what anybody else made; its files are then
+//! served from the program. A given folder can never take the name of an installed one, and nothing
+//! outside a folder is read: links are left out, and so is whatever is over the limits.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 
 use bytes::Bytes;
-use capability::wire::Word;
-use serde::Deserialize;
+use capability::manifest::Manifest;
+use data_encoding::HEXLOWER;
+use hyper::header::HeaderValue;
+use store::Actor;
 
 use super::files::{self, File};
+use crate::life::packages::{InUse, refused};
+use crate::life::{Fault, Life};
+use crate::package::{self, BYTES_MAX, DEPTH_MAX, FILES_MAX, Folder, MANIFEST, Package};
 
 /// All experiences by name.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    given: BTreeMap<String, Files>,
+    given: BTreeMap<String, Rc<Shown>>,
+    installed: RefCell<BTreeMap<String, (u64, Rc<Shown>)>>,
+    /// What an author tries out, instead of what is installed.
+    tried: RefCell<BTreeMap<String, Rc<Shown>>>,
 }
 
-type Files = BTreeMap<String, Bytes>;
+/// An experience that can be opened.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// What it says about itself.
+    pub manifest: Manifest,
+    files: Files,
+}
 
-/// What an experience says about itself in its `experience.json`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Manifest {
-    /// Its name: the name of its folder.
-    pub name: Word,
-    /// Its version, for people.
-    pub version: String,
-    /// What it is called, by language.
-    pub title: BTreeMap<String, String>,
-    /// The file to open; `index.html` unless given.
-    #[serde(default = "usual_entry")]
-    pub entry: String,
-    /// The kinds of things it works with.
-    #[serde(default)]
-    pub wants: Vec<Word>,
+#[derive(Debug)]
+enum Files {
+    /// They come with the program.
+    Program,
+    /// They lie in memory, under their paths.
+    Folder(BTreeMap<String, Bytes>),
+    /// They lie in the bytes of a package.
+    Package { bytes: Bytes, package: Box<Package> },
+}
+
+/// An experience and, if it is installed, its release.
+pub(crate) struct Found {
+    pub(crate) shown: Rc<Shown>,
+    pub(crate) used: Option<InUse>,
 }
 
 impl Shelf {
@@ -45,41 +61,145 @@ impl Shelf {
         let mut given = BTreeMap::new();
         for item in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let (path, name) = (item.path(), item.file_name().to_string_lossy().into_owned());
-            if files::built_in(&name, MANIFEST).is_some() {
-                tracing::warn!(name, "an experience with the name of a built-in one is left out");
-                continue;
-            }
-            let mut found = Files::new();
-            match read(&path, "", &mut found) {
-                Ok(()) => drop(given.insert(name, found)),
-                Err(error) => tracing::warn!(name, %error, "an experience is left out"),
+            let found = match read_folder(&path) {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::warn!(name, %error, "an experience is left out");
+                    continue;
+                }
+            };
+            match found.get(MANIFEST).and_then(|text| manifest(&name, text)) {
+                Some(manifest) => {
+                    let found = found.into_iter().map(|(path, file)| (path, Bytes::from(file)));
+                    let files = Files::Folder(found.collect());
+                    given.insert(name, Rc::new(Shown { manifest, files }));
+                }
+                None => tracing::warn!(name, "an experience without a manifest is left out"),
             }
         }
-        Self { given }
+        Self { given, installed: RefCell::default(), tried: RefCell::default() }
     }
 
-    /// A file of an experience.
-    pub(crate) fn file(&self, experience: &str, path: &str) -> Option<File> {
-        let given = self.given.get(experience).and_then(|files| files.get(path));
-        match given {
-            Some(bytes) => File::of(bytes.clone(), path),
-            None => files::built_in(experience, path),
+    /// All of them by name; what can't be read is left out.
+    pub(crate) async fn all(&self, life: &Life) -> Result<Vec<Found>, Fault> {
+        let mut all = Vec::new();
+        for used in life.installed()? {
+            if let Some(shown) = self.shown(life, &used).await {
+                all.push(Found { shown, used: Some(used) });
+            }
+        }
+        let tried = self.tried.borrow();
+        all.retain(|found| !tried.contains_key(found.shown.manifest.name.as_str()));
+        for (name, shown) in tried.iter().chain(&self.given) {
+            if !all.iter().any(|found| found.shown.manifest.name.as_str() == name) {
+                all.push(Found { shown: shown.clone(), used: None });
+            }
+        }
+        all.sort_by(|a, b| a.shown.manifest.name.cmp(&b.shown.manifest.name));
+        Ok(all)
+    }
+
+    /// One of them.
+    pub(crate) async fn find(&self, life: &Life, name: &str) -> Result<Option<Rc<Shown>>, Fault> {
+        if let Some(shown) = self.tried.borrow().get(name) {
+            return Ok(Some(shown.clone()));
+        }
+        let used = life.installed()?.into_iter().find(|used| used.name == name);
+        match used {
+            Some(used) => Ok(self.shown(life, &used).await),
+            None => Ok(self.given.get(name).cloned()),
         }
     }
 
-    /// All of them by name; one whose manifest is broken or misnamed is left out.
-    pub(crate) fn manifests(&self) -> Vec<Manifest> {
-        let given = self
-            .given
-            .iter()
-            .filter_map(|(name, files)| Some((name.as_str(), files.get(MANIFEST)?.as_ref())));
-        let mut all: Vec<Manifest> = files::manifests()
-            .chain(given)
-            .filter_map(|(name, text)| manifest(name, text))
-            .collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+    /// Shows a package until the process ends; its name and version.
+    pub(crate) fn try_out(&self, bytes: Vec<u8>) -> Result<String, Fault> {
+        let bytes = Bytes::from(bytes);
+        let package = Box::new(Package::read(&bytes).map_err(refused)?);
+        let manifest = package.manifest.clone();
+        let name = manifest.name.to_string();
+        let said = format!("{name} {}", manifest.version);
+        let files = Files::Package { bytes, package };
+        self.tried.borrow_mut().insert(name, Rc::new(Shown { manifest, files }));
+        Ok(said)
     }
+
+    /// The files of a release, read once as long as it is used.
+    async fn shown(&self, life: &Life, used: &InUse) -> Option<Rc<Shown>> {
+        let known = self.installed.borrow().get(&used.name).cloned();
+        if let Some((_, shown)) = known.filter(|(seq, _)| *seq == used.seq) {
+            return Some(shown);
+        }
+        let shown = match program(&used.name, &used.release.hash) {
+            Some(shown) => shown,
+            None => {
+                let bytes = life.release_bytes(used.seq, used.release.blob).await;
+                let bytes = bytes.inspect_err(|fault| {
+                    tracing::error!(name = used.name, code = fault.code, "a package can't be read");
+                });
+                let bytes = Bytes::from(bytes.ok()?);
+                let package = Box::new(Package::read(&bytes).ok()?);
+                let manifest = package.manifest.clone();
+                Shown { manifest, files: Files::Package { bytes, package } }
+            }
+        };
+        let shown = Rc::new(shown);
+        self.installed.borrow_mut().insert(used.name.clone(), (used.seq, shown.clone()));
+        Some(shown)
+    }
+}
+
+impl Shown {
+    /// Whether it comes with the program.
+    pub(crate) fn is_of_program(&self) -> bool {
+        matches!(self.files, Files::Program)
+    }
+
+    /// A file of it.
+    pub(crate) fn file(&self, path: &str) -> Option<File> {
+        match &self.files {
+            Files::Program => files::built_in(self.manifest.name.as_str(), path),
+            Files::Folder(files) => File::of(files.get(path)?.clone(), path),
+            Files::Package { bytes, package } => {
+                let file = bytes.slice(package.files().get(path)?.clone());
+                let tag = format!("\"{}\"", &blake3::hash(&file).to_hex()[..32]);
+                Some(File::of(file, path)?.tagged(HeaderValue::from_str(&tag).ok()?))
+            }
+        }
+    }
+}
+
+/// Packs and installs what comes with the program: what is new, and what was not removed.
+pub(crate) async fn install_own(life: &Life) {
+    for (name, folder) in files::built_in_folders() {
+        let installed = install_one(life, name, &folder).await;
+        if let Err(fault) = installed {
+            tracing::error!(name, code = fault.code, "an experience was not installed");
+        }
+    }
+}
+
+async fn install_one(life: &Life, name: &str, folder: &Folder) -> Result<(), Fault> {
+    let unsigned = package::pack(folder).map_err(|flaws| {
+        tracing::error!(name, ?flaws, "an experience of the program has flaws");
+        Fault::bad_package()
+    })?;
+    let hash = package::hash_of(&unsigned).ok_or_else(Fault::bad_package)?;
+    let (known, here) = life.knows(name, &hash)?;
+    let removed = known && !life.installed()?.iter().any(|used| used.name == name);
+    if here || removed {
+        return Ok(());
+    }
+    let signed = life.sign_package(&unsigned).map_err(|_| Fault::bad_package())?;
+    life.install(Actor::System, signed).await.map(drop)
+}
+
+/// The experience of the program, if this is its release.
+fn program(name: &str, hash: &str) -> Option<Shown> {
+    let (_, folder) = files::built_in_folders().find(|(known, _)| *known == name)?;
+    let unsigned = package::pack(&folder).ok()?;
+    let same = package::hash_of(&unsigned).is_some_and(|own| HEXLOWER.encode(&own) == hash);
+    let manifest = manifest(name, folder.get(MANIFEST)?).filter(|_| same)?;
+    Some(Shown { manifest, files: Files::Program })
 }
 
 fn manifest(name: &str, text: &[u8]) -> Option<Manifest> {
@@ -89,35 +209,37 @@ fn manifest(name: &str, text: &[u8]) -> Option<Manifest> {
     (manifest.name.as_str() == name).then_some(manifest)
 }
 
-/// Reads a folder and those in it.
-fn read(folder: &Path, prefix: &str, found: &mut Files) -> io::Result<()> {
+/// The files of a folder and of those in it; what begins with a dot is left out.
+///
+/// # Errors
+/// When it can't be read, or has more than fits.
+pub fn read_folder(folder: &Path) -> io::Result<Folder> {
+    let mut found = Folder::new();
+    read(folder, "", &mut found)?;
+    Ok(found)
+}
+
+fn read(folder: &Path, prefix: &str, found: &mut Folder) -> io::Result<()> {
     for item in std::fs::read_dir(folder)? {
         let item = item?;
         let (kind, name) = (item.file_type()?, item.file_name().to_string_lossy().into_owned());
         let path = format!("{prefix}{name}");
-        if kind.is_dir() && path.matches('/').count() < MAX_DEPTH {
+        if name.starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() && path.matches('/').count() < DEPTH_MAX {
             read(&item.path(), &format!("{path}/"), found)?;
         } else if kind.is_file() {
-            let total: usize = found.values().map(Bytes::len).sum();
+            let total: usize = found.values().map(Vec::len).sum();
             let size = usize::try_from(item.metadata()?.len()).unwrap_or(usize::MAX);
-            if found.len() >= MAX_FILES || total.saturating_add(size) > MAX_BYTES {
+            if found.len() >= FILES_MAX || total.saturating_add(size) > BYTES_MAX {
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than fits"));
             }
-            found.insert(path, Bytes::from(std::fs::read(item.path())?));
+            found.insert(path, std::fs::read(item.path())?);
         }
     }
     Ok(())
 }
-
-fn usual_entry() -> String {
-    "index.html".to_owned()
-}
-
-/// The file in which an experience says what it is.
-pub(crate) const MANIFEST: &str = "experience.json";
-const MAX_BYTES: usize = 16 * 1024 * 1024;
-const MAX_DEPTH: usize = 8;
-const MAX_FILES: usize = 500;
 
 #[cfg(test)]
 mod tests {
@@ -134,28 +256,33 @@ mod tests {
         (folder, shelf)
     }
 
-    fn names(shelf: &Shelf) -> Vec<String> {
-        shelf.manifests().iter().map(|one| one.name.to_string()).collect()
-    }
-
     #[test]
-    fn a_given_experience_stands_beside_the_built_in_ones() {
-        let manifest = r#"{"name":"garden","version":"1","title":{"en":"Garden"}}"#;
+    fn a_given_experience_is_shown_and_links_in_it_are_not() {
+        let manifest = r#"{"name":"garden","version":"1.0.0","title":{"en":"Garden"}}"#;
         let (_folder, shelf) = shelf("garden", manifest);
-        assert_eq!(names(&shelf), ["chat", "files", "garden", "todo"]);
-        assert!(shelf.file("garden", "parts/a.js").is_some());
-        assert!(shelf.file("garden", "passwd.txt").is_none(), "a link is not followed");
-        assert!(shelf.file("garden", "../garden/parts/a.js").is_none());
-        assert!(shelf.file("chat", "index.html").is_some());
+        let garden = &shelf.given["garden"];
+        assert!(garden.file("parts/a.js").is_some());
+        assert!(garden.file("passwd.txt").is_none(), "a link is not followed");
+        assert!(garden.file("../garden/parts/a.js").is_none());
     }
 
     #[test]
     fn a_broken_or_borrowed_name_is_left_out() {
-        let chat = r#"{"name":"chat","version":"9","title":{}}"#;
-        for (name, manifest) in [("garden", "{"), ("garden", chat), ("chat", chat)] {
+        let chat = r#"{"name":"chat","version":"9.0.0","title":{"en":"x"}}"#;
+        for (name, manifest) in [("garden", "{"), ("garden", chat)] {
             let (_folder, shelf) = shelf(name, manifest);
-            assert_eq!(names(&shelf), ["chat", "files", "todo"], "{name}");
-            assert_ne!(shelf.manifests()[0].version, "9");
+            assert!(shelf.given.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_comes_with_the_program_has_no_flaw() {
+        for (name, folder) in files::built_in_folders() {
+            assert_eq!(package::check(&folder), [], "{name}");
+            let hash =
+                HEXLOWER.encode(&package::hash_of(&package::pack(&folder).unwrap()).unwrap());
+            assert!(program(name, &hash).is_some(), "{name}");
+            assert!(program(name, "00").is_none(), "{name}");
         }
     }
 }

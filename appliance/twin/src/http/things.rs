@@ -4,7 +4,6 @@
 mod range;
 
 use bytes::Bytes as Part;
-use data_encoding::HEXLOWER;
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     HeaderMap, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE,
@@ -31,17 +30,9 @@ pub(crate) async fn answer(
     headers: &HeaderMap,
     hold: Hold,
 ) -> Result<Answer, Trouble> {
-    let link = parse(path).ok_or_else(Trouble::not_found)?;
     let (name, session) = (frame.experience.clone(), frame.session.clone());
     let caller = Caller::Experience { name, session };
-    let found = match link {
-        Link::Version { item, version, preview } => {
-            life.version(&caller, item, version, preview).await?
-        }
-        Link::Attached { seq, number, preview } => {
-            life.attached(&caller, seq, number, preview).await?
-        }
-    };
+    let found = life.linked(&caller, &format!("t/{path}")).await?;
     // What a link leads to never changes, so the link is its tag.
     let tag = format!("\"{}\"", path.replace('/', "."));
     let known = head::text(headers, &IF_NONE_MATCH).unwrap_or_default();
@@ -156,43 +147,6 @@ fn is_shown(kind: &str) -> bool {
         || kind.starts_with("video/")
 }
 
-/// What an address leads to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Link {
-    /// `<item>/<version>`: a version of a file; with `/p` the small picture of it.
-    Version { item: [u8; 16], version: u64, preview: bool },
-    /// `m/<entry>/<number>`: a file of a message; with `/p` the small picture of it.
-    Attached { seq: u64, number: u8, preview: bool },
-}
-
-fn parse(path: &str) -> Option<Link> {
-    let mut parts = path.split('/');
-    let first = parts.next()?;
-    let link = if first == "m" {
-        let (seq, number) = (number(parts.next()?)?, number(parts.next()?)?.try_into().ok()?);
-        Link::Attached { seq, number, preview: is_preview(parts.next())? }
-    } else {
-        let item = HEXLOWER.decode(first.as_bytes()).ok()?.try_into().ok()?;
-        let version = number(parts.next()?)?;
-        Link::Version { item, version, preview: is_preview(parts.next())? }
-    };
-    parts.next().is_none().then_some(link)
-}
-
-fn number(text: &str) -> Option<u64> {
-    let plain = (1..=19).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| plain)
-}
-
-/// Whether the last part asks for the small picture; `None`: it asks for something else.
-fn is_preview(part: Option<&str>) -> Option<bool> {
-    match part {
-        None => Some(false),
-        Some("p") => Some(true),
-        Some(_) => None,
-    }
-}
-
 /// What was built from checked parts can stand in a header.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("attachment"))
@@ -218,24 +172,6 @@ mod tests {
         }
         for saved in ["text/html", "image/svg+xml", "application/xhtml+xml", "application/pdf"] {
             assert!(!is_shown(saved), "{saved}");
-        }
-    }
-
-    #[test]
-    fn addresses_of_things_are_read_or_refused() {
-        let id = "00112233445566778899aabbccddeeff";
-        for (path, preview) in [(format!("{id}/12"), false), (format!("{id}/12/p"), true)] {
-            let item = HEXLOWER.decode(id.as_bytes()).unwrap().try_into().unwrap();
-            assert_eq!(parse(&path), Some(Link::Version { item, version: 12, preview }));
-        }
-        let attached = |preview| Some(Link::Attached { seq: 7, number: 3, preview });
-        assert_eq!((parse("m/7/3"), parse("m/7/3/p")), (attached(false), attached(true)));
-        for bad in ["", "12", "x/12", "/12", "m", "m/7", "m/7/256", "m/7/3/q", "m/7/3/p/p", "m//3"]
-        {
-            assert_eq!(parse(bad), None, "{bad}");
-        }
-        for bad in ["", "+1", "-1", "1/2", "99999999999999999999"] {
-            assert_eq!(parse(&format!("{id}/{bad}")), None, "{bad}");
         }
     }
 

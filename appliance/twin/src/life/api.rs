@@ -115,7 +115,7 @@ pub(crate) fn at_the_door(capability: &str, method: &str) -> bool {
     match capability {
         "node" | "health" => true,
         "identity" => matches!(method, "pair" | "sessions" | "end_session" | "sign_out"),
-        "experiences" => matches!(method, "list" | "open" | "close"),
+        "experiences" => matches!(method, "list" | "open" | "close" | "inspect" | "install"),
         _ => false,
     }
 }
@@ -128,6 +128,7 @@ pub(crate) fn read(context: &Context, view: &View<'_>, call: &Call) -> Result<Ve
         ("chat", "messages") => answer(body, |q| chat::list::messages(view, &q)),
         ("contacts", "list") => answer(body, |q| contacts::list(view, &q)),
         ("experiences", "grants") => answer(body, |q| experiences::grants(view, &q)),
+        ("experiences", "releases") => answer(body, |q| experiences::releases(view, &q)),
         ("files", "get") => answer(body, |q| files::list::get(view, &q)),
         ("files", "list") => answer(body, |q| files::list::list(view, &q)),
         ("files", "versions") => answer(body, |q| files::list::versions(view, &q)),
@@ -166,6 +167,8 @@ pub(crate) fn write(c: &Context, w: &mut Writer<'_>, call: &Call) -> Result<Vec<
             ("contacts", "acknowledge") => answer(body, |q| contacts::acknowledge(c, w, &q)),
             ("contacts", "remove") => answer(body, |q| contacts::remove(c, w, &q)),
             ("experiences", "grant") => answer(body, |q| experiences::grant(c, w, &q)),
+            ("experiences", "remove") => answer(body, |q| experiences::remove(c, w, &q)),
+            ("experiences", "roll_back") => answer(body, |q| experiences::roll_back(c, w, &q)),
             ("experiences", "revoke") => answer(body, |q| experiences::revoke(c, w, &q)),
             ("files", "make_folder") => answer(body, |q| files::make_folder(c, w, &q)),
             ("files", "put") => answer(body, |q| files::put(c, w, &q)),
@@ -201,7 +204,7 @@ fn needs_room(call: &Call) -> bool {
         (&*call.capability, &*call.method),
         ("chat", "delete" | "read")
             | ("contacts", "deny" | "block" | "remove" | "acknowledge")
-            | ("experiences", "revoke")
+            | ("experiences", "remove" | "revoke" | "roll_back")
             | ("files", "delete" | "trash")
             | ("history", "erase")
             | ("spaces", "archive" | "decline" | "leave" | "set_role")

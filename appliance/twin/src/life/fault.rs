@@ -39,6 +39,10 @@ macro_rules! faults {
 faults! {
     /// The contact is accepted already, or blocked.
     already = 409 No;
+    /// A package that isn't whole or has what no experience may have.
+    bad_package = 400 No;
+    /// A package whose signature is wrong.
+    bad_signature = 400 No;
     /// The text is no valid card.
     bad_card = 400 No;
     /// A field of a record is not what its type says.
@@ -87,10 +91,18 @@ faults! {
     not_yours = 403 No;
     /// Only what is in the trash can be deleted.
     not_in_trash = 409 No;
+    /// What should be installed is no package.
+    no_package = 400 No;
     /// What was sent is not complete, or gone.
     no_upload = 409 No;
     /// Nothing of what was named has content.
     nothing_to_erase = 409 No;
+    /// A newer release is here.
+    older_version = 409 No;
+    /// A package of this name, but by somebody else.
+    other_author = 409 No;
+    /// Another release with the same version is here.
+    same_version = 409 No;
     /// One's own card.
     own_card = 400 No;
     /// Only who made the space may.

@@ -4,6 +4,7 @@
 
 pub(crate) mod attachment;
 pub(crate) mod contact;
+pub(crate) mod experience;
 pub(crate) mod file;
 pub(crate) mod grant;
 pub(crate) mod held;
@@ -72,6 +73,7 @@ const KINDS: &[&[Kind]] = &[
     attachment::KINDS,
     read::KINDS,
     grant::KINDS,
+    experience::KINDS,
     held::KINDS,
     file::KINDS,
     space::KINDS,
@@ -118,6 +120,7 @@ impl Fold for LifeFold {
         show: &mut dyn FnMut(Blob) -> Result<(), store::Error>,
     ) -> Result<(), store::Error> {
         file::blobs(r, show)?;
+        experience::blobs(r, show)?;
         attachment::blobs(r, show)
     }
 }

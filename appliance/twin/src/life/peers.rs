@@ -271,6 +271,11 @@ impl Peers {
         self.0.wake.send_replace(());
     }
 
+    /// Our operations.
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.0.chain
+    }
+
     fn introduction(&self) -> Introduction {
         Introduction { chain: self.0.chain.clone(), pre_key: self.pre_key() }
     }

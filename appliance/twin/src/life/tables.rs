@@ -15,6 +15,8 @@
 //! | `attached` | author, message, number | [`Attached`] |
 //! | `unread` | conversation, time, author, message | nothing |
 //! | `grant` | grant | [`Grant`] |
+//! | `installed` | name of an experience | [`Installed`] |
+//! | `release` | name of an experience, entry | [`Release`] |
 //! | `undone` | entry | the entry that undid it |
 //! | `held` | entry | [`Held`] |
 //! | `file` | item | [`File`] |
@@ -42,6 +44,8 @@ pub(crate) const MESSAGE_AT: &str = "message_at";
 pub(crate) const ATTACHED: &str = "attached";
 pub(crate) const UNREAD: &str = "unread";
 pub(crate) const GRANT: &str = "grant";
+pub(crate) const INSTALLED: &str = "installed";
+pub(crate) const RELEASE: &str = "release";
 pub(crate) const UNDONE: &str = "undone";
 pub(crate) const HELD: &str = "held";
 pub(crate) const FILE: &str = "file";
@@ -175,6 +179,25 @@ pub(crate) struct Held {
     pub(crate) major: u16,
 }
 
+/// An experience that is or was here.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Installed {
+    /// The entry that installed what is used; none once it was removed.
+    pub(crate) release: Option<u64>,
+}
+
+/// A release of an experience.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Release {
+    pub(crate) version: String,
+    pub(crate) hash: String,
+    pub(crate) author: TwinId,
+    pub(crate) size: u64,
+    /// Where its package lies, if not in its entry.
+    pub(crate) blob: Option<store::Blob>,
+    pub(crate) since_ms: i64,
+}
+
 /// A file or a folder.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct File {
@@ -243,6 +266,16 @@ pub(crate) fn message_at(author: &TwinId, message: Id16) -> Vec<u8> {
 /// Key of a file of a message in [`ATTACHED`].
 pub(crate) fn attached(author: &TwinId, message: Id16, number: u8) -> Vec<u8> {
     [&message_at(author, message)[..], &[number]].concat()
+}
+
+/// Key of a release in [`RELEASE`].
+pub(crate) fn release(experience: &str, seq: u64) -> Vec<u8> {
+    [&releases(experience)[..], &seq.to_be_bytes()].concat()
+}
+
+/// What the keys of all releases of an experience begin with; a name has no zero byte.
+pub(crate) fn releases(experience: &str) -> Vec<u8> {
+    [experience.as_bytes(), &[0]].concat()
 }
 
 /// Key of a conversation in [`ACTIVE`].

@@ -11,6 +11,7 @@ mod forks;
 mod grants;
 mod history;
 mod opening;
+mod packages;
 mod random;
 mod records;
 mod skew;

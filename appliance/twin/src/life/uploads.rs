@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use capability::{experiences::latest::Verb, files::latest::Preview, wire::UploadId};
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use store::{Append, Blob, Contents, ReadAll as _, Upload};
 
 use super::{
@@ -37,6 +37,46 @@ pub(crate) struct Found {
 pub(crate) enum Bytes {
     Blob(Contents),
     Inline(Vec<u8>),
+}
+
+/// What an address leads to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Link {
+    /// `<item>/<version>`: a version of a file; with `/p` the small picture of it.
+    Version { item: [u8; 16], version: u64, preview: bool },
+    /// `m/<entry>/<number>`: a file of a message; with `/p` the small picture of it.
+    Attached { seq: u64, number: u8, preview: bool },
+}
+
+impl Link {
+    /// Reads what is behind `t/`.
+    fn read(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let first = parts.next()?;
+        let link = if first == "m" {
+            let (seq, number) = (number(parts.next()?)?, number(parts.next()?)?.try_into().ok()?);
+            Self::Attached { seq, number, preview: is_preview(parts.next())? }
+        } else {
+            let item = HEXLOWER.decode(first.as_bytes()).ok()?.try_into().ok()?;
+            let version = number(parts.next()?)?;
+            Self::Version { item, version, preview: is_preview(parts.next())? }
+        };
+        parts.next().is_none().then_some(link)
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    let plain = (1..=19).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
+/// Whether the last part asks for the small picture; `None`: it asks for something else.
+fn is_preview(part: Option<&str>) -> Option<bool> {
+    match part {
+        None => Some(false),
+        Some("p") => Some(true),
+        Some(_) => None,
+    }
 }
 
 impl Life {
@@ -110,6 +150,18 @@ impl Life {
         Ok(Found { name, media_type: words.media_type, bytes })
     }
 
+    /// What any link leads to, if this caller may see it.
+    pub(crate) async fn linked(&self, caller: &Caller, link: &str) -> Result<Found, Fault> {
+        match link.strip_prefix("t/").and_then(Link::read).ok_or_else(Fault::not_found)? {
+            Link::Version { item, version, preview } => {
+                self.version(caller, item, version, preview).await
+            }
+            Link::Attached { seq, number, preview } => {
+                self.attached(caller, seq, number, preview).await
+            }
+        }
+    }
+
     /// What the link of a file of a message leads to, if this caller may see it.
     pub(crate) async fn attached(
         &self,
@@ -137,7 +189,11 @@ impl Life {
         Ok(Found { name, media_type, bytes: self.bytes(row.blob, small.as_deref()).await? })
     }
 
-    async fn bytes(&self, blob: Option<Blob>, small: Option<&str>) -> Result<Bytes, Fault> {
+    pub(super) async fn bytes(
+        &self,
+        blob: Option<Blob>,
+        small: Option<&str>,
+    ) -> Result<Bytes, Fault> {
         let Some(blob) = blob else {
             let bytes = BASE64.decode(small.unwrap_or_default().as_bytes());
             return Ok(Bytes::Inline(bytes.map_err(|_| Fault::damaged_file())?));
@@ -228,5 +284,28 @@ impl Adding {
 impl Drop for Adding {
     fn drop(&mut self) {
         self.busy.borrow_mut().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_things_are_read_or_refused() {
+        let id = "00112233445566778899aabbccddeeff";
+        for (path, preview) in [(format!("{id}/12"), false), (format!("{id}/12/p"), true)] {
+            let item = HEXLOWER.decode(id.as_bytes()).unwrap().try_into().unwrap();
+            assert_eq!(Link::read(&path), Some(Link::Version { item, version: 12, preview }));
+        }
+        let attached = |preview| Some(Link::Attached { seq: 7, number: 3, preview });
+        assert_eq!((Link::read("m/7/3"), Link::read("m/7/3/p")), (attached(false), attached(true)));
+        for bad in ["", "12", "x/12", "/12", "m", "m/7", "m/7/256", "m/7/3/q", "m/7/3/p/p", "m//3"]
+        {
+            assert_eq!(Link::read(bad), None, "{bad}");
+        }
+        for bad in ["", "+1", "-1", "1/2", "99999999999999999999"] {
+            assert_eq!(Link::read(&format!("{id}/{bad}")), None, "{bad}");
+        }
     }
 }

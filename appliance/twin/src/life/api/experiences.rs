@@ -2,7 +2,10 @@
 //! door's affair.
 
 use capability::{
-    experiences::latest::{From, Give, Grant, Grants, ListGrants, Revoke, Thing, ThingKind, Verb},
+    experiences::latest::{
+        From, Give, Grant, Grants, ListGrants, ListReleases, Release, Releases, Remove, Revoke,
+        RollBack, Thing, ThingKind, Verb,
+    },
     wire::{ConversationId, Done, ItemId, SpaceId},
 };
 use store::{ReadAll as _, Writer};
@@ -12,12 +15,14 @@ use crate::life::{
     Fault,
     kinds::{
         append,
+        experience::{REMOVED, ROLLED_BACK, Removed, RolledBack},
         grant::{
             FOLDER_GIVEN, FolderGiven, GIVEN, Given, REVOKED, Revoked, SPACE_GIVEN, SpaceGiven,
         },
     },
+    packages,
     spaces::is_in,
-    tables::{self, GRANT, Id16, Rows as _},
+    tables::{self, GRANT, INSTALLED, Id16, Installed, Rows as _},
 };
 
 pub(super) fn grants(view: &View<'_>, q: &ListGrants) -> Result<Grants, Fault> {
@@ -111,6 +116,56 @@ pub(super) fn end(c: &Context, w: &mut Writer<'_>, row: &tables::Grant) -> Resul
     let at = append(w, &c.by(), REVOKED, &revoked, None::<&()>)?;
     w.vault_delete(&names::used(grant))?;
     Ok(at)
+}
+
+pub(super) fn releases(view: &View<'_>, q: &ListReleases) -> Result<Releases, Fault> {
+    let used: Option<Installed> = view.r.row(INSTALLED, q.name.as_str().as_bytes())?;
+    let used = used.and_then(|used| used.release).ok_or_else(Fault::not_found)?;
+    let all = packages::releases(&view.r, q.name.as_str())?;
+    let one = |(release, row): (u64, tables::Release)| Release {
+        release,
+        version: row.version,
+        used: release == used,
+        since_ms: row.since_ms,
+    };
+    Ok(Releases { items: all.into_iter().rev().map(one).collect() })
+}
+
+pub(super) fn roll_back(c: &Context, w: &mut Writer<'_>, q: &RollBack) -> Result<Done, Fault> {
+    let (used, all) = found(w, q.name.as_str())?;
+    let version = |seq| all.iter().find(|(one, _)| *one == seq).map(|(_, row)| row.version.clone());
+    let rolled_back = RolledBack {
+        experience: q.name.to_string(),
+        release: q.release,
+        version: version(q.release).ok_or_else(Fault::not_found)?,
+        previous: version(used).unwrap_or_default(),
+    };
+    if q.release == used {
+        return Ok(Done { at: w.head()?.seq });
+    }
+    Ok(Done { at: append(w, &c.by(), ROLLED_BACK, &rolled_back, None::<&()>)? })
+}
+
+pub(super) fn remove(c: &Context, w: &mut Writer<'_>, q: &Remove) -> Result<Done, Fault> {
+    let (used, all) = found(w, q.name.as_str())?;
+    let used = all.into_iter().find(|(seq, _)| *seq == used);
+    for grant in caller::grants(&w.reader(), Some(q.name.as_str()))? {
+        end(c, w, &grant)?;
+    }
+    let version = used.map(|(_, row)| row.version).unwrap_or_default();
+    let removed = Removed { experience: q.name.to_string(), version };
+    let at = append(w, &c.by(), REMOVED, &removed, None::<&()>)?;
+    w.sweep_by(c.now_ms)?;
+    Ok(Done { at })
+}
+
+type Kept = (u64, Vec<(u64, tables::Release)>);
+
+/// The release of an experience that is used, and all that are kept.
+fn found(w: &Writer<'_>, name: &str) -> Result<Kept, Fault> {
+    let used: Option<Installed> = w.reader().row(INSTALLED, name.as_bytes())?;
+    let used = used.and_then(|used| used.release).ok_or_else(Fault::not_found)?;
+    Ok((used, packages::releases(&w.reader(), name)?))
 }
 
 /// The conversation that was chosen; nothing for all of them.
