@@ -160,7 +160,7 @@ cargo run -p image-build -- COMMAND
   bundle                 make the same system as a signed update, for computers that have an image;
                          as root
   inspect IMAGE          what is in an image, and whether it is whole
-  keys new DIR           make the keys that sign updates
+  keys new DIR           make the keys that sign updates, and what firmware starts
   keys rotate DIR        make a new key for bundles; the old one is worth nothing any more
   lock                   write down the packages that the mirror has now; as root
   tool PROGRAM WORDS..   run a program of the tool tree, such as qemu-system-x86_64, with the
@@ -174,7 +174,8 @@ Options of build and bundle:
   --files DIR            files of your own over those of the recipe, as they lie in the image
   --out FILE             put it there; an image with FILE.xz, FILE.zst and the map FILE.bmap for
                          flashers
-  --sign-with DIR        the keys: an image trusts them, a bundle is signed with them
+  --sign-with DIR        the keys: an image trusts them, a bundle and what firmware starts are
+                         signed with them
   --program FILE         the node's program (built with the profile `dist`)
   --quick                pack the system less: a larger image, made sooner
   --unlocked             take the packages that the mirror has, whatever the lock says

@@ -8,12 +8,12 @@ use crate::arguments::Wish;
 use crate::cache::{Cache, Inputs};
 use crate::cargo::Linked;
 use crate::debian::{Kernel, Tree};
-use crate::keys::Update;
+use crate::keys::{Boot, Update};
 use crate::lock::Lock;
 use crate::mirror::Mirror;
 use crate::recipe::{self, Recipe};
 use crate::tools::Tools;
-use crate::{Error, Result, cargo, debian, disk, flash, say, start, system, verity};
+use crate::{Error, Result, cargo, debian, disk, flash, keys, say, sign, start, system, verity};
 
 /// Makes an image and says where it is.
 pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
@@ -128,7 +128,28 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
         )
     })?;
 
+    let keys = wish.sign_with.as_deref().and_then(Boot::of);
+    let start = match &keys {
+        None => start,
+        Some(keys) => signed(&cache, &recipe, &start, keys, &tools)?,
+    };
     Ok(Built { cache, recipe, tools, slot, start })
+}
+
+/// The same, signed for firmware that starts nothing else.
+fn signed(
+    cache: &Cache,
+    recipe: &Recipe,
+    start: &Path,
+    keys: &Boot,
+    tools: &Tools,
+) -> Result<PathBuf> {
+    let mut inputs = page(recipe, "signed")?.stage(start);
+    for name in keys::boot::ALL {
+        let [_, certificate] = keys.pair(name);
+        inputs = inputs.file(&certificate)?;
+    }
+    cache.stage("signed", &inputs, |out| sign::make(start, keys, tools, out, &cache.log("signed")))
 }
 
 /// Writes down which packages the mirror has now.

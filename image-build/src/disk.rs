@@ -20,7 +20,7 @@ use initrd::hash::RootHash;
 use uuid::Uuid;
 
 use crate::bmap::Map;
-use crate::{Error, Result, build, flash, recipe, start, tools};
+use crate::{Error, Result, build, flash, keys, recipe, sign, start, tools};
 
 /// What a disk is made of.
 pub(crate) struct Parts<'a> {
@@ -165,11 +165,24 @@ fn fill(boot: &FileSystem<Part>, parts: &Parts<'_>) -> io::Result<()> {
         (&kernel, fs::read(parts.start.join(start::KERNEL))?),
         ("loader/loader.conf", LOADER_CONF.as_bytes().to_vec()),
     ] {
-        let mut to = root.create_file(name)?;
-        to.write_all(&bytes)?;
-        to.flush()?;
+        write(&root, name, &bytes)?;
+    }
+    // Only a signed image has them.
+    for key in keys::boot::ALL.map(sign::enrolled) {
+        if let Ok(list) = fs::read(parts.start.join(&key)) {
+            for folder in ["loader/keys", "loader/keys/auto"] {
+                root.create_dir(folder)?;
+            }
+            write(&root, &format!("loader/keys/auto/{key}"), &list)?;
+        }
     }
     Ok(())
+}
+
+fn write(root: &fatfs::Dir<'_, Part>, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut to = root.create_file(name)?;
+    to.write_all(bytes)?;
+    to.flush()
 }
 
 /// What of an image was written, and so means something.

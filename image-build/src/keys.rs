@@ -1,6 +1,7 @@
 //! `keys new DIR` and `keys rotate DIR`: the secrets of whoever publishes images. One file below for
 //! each kind of key; nothing here is ever put into an image but public halves.
 
+pub(crate) mod boot;
 mod update;
 
 use std::fs::{self, DirBuilder, File};
@@ -8,13 +9,15 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::boot::Boot;
 pub(crate) use self::update::Update;
 use crate::{Error, Result};
 
 /// Makes all keys, in a folder that only its owner may open. What is there already stays.
 pub(crate) fn new(folder: &Path) -> Result<()> {
     make_folder(folder)?;
-    update::new(&folder.join("update"))
+    update::new(&folder.join("update"))?;
+    boot::new(&folder.join("boot"))
 }
 
 /// Makes a new key for manifests; the old one signs nothing any more.

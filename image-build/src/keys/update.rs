@@ -100,7 +100,7 @@ mod tests {
         let keys = folder.path().join("keys");
         crate::keys::new(&keys).unwrap();
         let first = Update::read(&keys).unwrap();
-        for file in ["update", "update/root.key", "update/bundle.key"] {
+        for file in ["update", "update/root.key", "update/bundle.key", "boot", "boot/db.key"] {
             let mode = keys.join(file).metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{file}: {mode:o}");
         }
