@@ -3,13 +3,19 @@
 //!
 //! QEMU is that of the image's own tools. The network ends at the machine, but for the one port.
 
+mod tpm;
+
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use self::tpm::Tpm;
 use crate::{Result, free_port, node, stick, until};
 
 /// A disk image as it is flashed.
@@ -38,6 +44,20 @@ impl Image {
         let files = files.map(|files| files.display().to_string());
         let words: Vec<&str> = files.iter().flat_map(|files| ["--files", files]).collect();
         Self::build_with(program, &words)
+    }
+
+    /// The same as [`Image::build`], signed for firmware that starts nothing else, with new keys in a
+    /// folder.
+    ///
+    /// # Errors
+    /// As for [`Image::build`].
+    pub fn signed(keys: &Path) -> Result<std::result::Result<Self, String>> {
+        let mut command = Command::new(node::image_build()?);
+        let made = command.args(["keys", "new"]).arg(keys).status()?;
+        if !made.success() {
+            return Err("no keys".into());
+        }
+        Self::build_with(&crate::program()?, &["--sign-with", &keys.display().to_string()])
     }
 
     /// The same, with any words for the build.
@@ -72,6 +92,8 @@ impl Image {
 pub enum Firmware {
     /// Nothing: the emulator loads the image's kernel itself, and no firmware takes of the memory.
     Direct,
+    /// UEFI that starts only what is signed, once it has keys, and keeps them.
+    Secure,
     /// UEFI, as on a real board: it finds the boot loader on the disk.
     Uefi,
 }
@@ -83,6 +105,11 @@ pub struct Machine {
     /// Ports of this computer that lead to doors which should be closed.
     other_ports: Vec<u16>,
     running: Option<Child>,
+    tpm: Option<u8>,
+    chip: Option<Tpm>,
+    stick: bool,
+    /// A bit of its disk isn't what it was.
+    turned: bool,
 }
 
 impl Machine {
@@ -93,14 +120,65 @@ impl Machine {
     pub fn new(image: &Image) -> Result<Self> {
         let folder = TempDir::new()?;
         let disk = folder.path().join("disk");
-        let copied =
-            Command::new("cp").arg("--sparse=always").arg(&image.path).arg(&disk).status()?;
-        if !copied.success() {
-            return Err("the image can't be copied".into());
-        }
-        fs::File::options().write(true).open(&disk)?.set_len(1 << 30)?;
+        copy(image, &disk)?;
         let other_ports = CLOSED.iter().map(|_| free_port()).collect::<Result<_>>()?;
-        Ok(Self { folder, port: free_port()?, other_ports, running: None })
+        let port = free_port()?;
+        Ok(Self {
+            folder,
+            port,
+            other_ports,
+            running: None,
+            tpm: None,
+            chip: None,
+            stick: false,
+            turned: false,
+        })
+    }
+
+    /// Puts a TPM in, or another one, or none. Each number is a chip that keeps what it knows.
+    pub fn put_tpm(&mut self, number: Option<u8>) {
+        self.tpm = number;
+    }
+
+    /// Has its image on a stick from now on, beside an empty disk of its own; or no more, and starts
+    /// from that disk.
+    ///
+    /// # Errors
+    /// If there is no room for the disk.
+    pub fn put_stick(&mut self, there: bool) -> Result<()> {
+        let (disk, stick) = (self.folder.path().join("disk"), self.folder.path().join("stick"));
+        if there {
+            fs::rename(&disk, stick)?;
+            fs::File::create(disk)?.set_len(3 << 30)?;
+        }
+        self.stick = there;
+        Ok(())
+    }
+
+    /// Puts another image on its disk; what the firmware knows stays.
+    ///
+    /// # Errors
+    /// If there is no room for it.
+    pub fn replace_disk(&self, image: &Image) -> Result<()> {
+        let disk = self.folder.path().join("disk");
+        fs::remove_file(&disk)?;
+        copy(image, &disk)
+    }
+
+    /// Turns one bit of its disk, as an accident or a hand would: of the byte at `at` in the part of
+    /// the disk that has this label.
+    ///
+    /// # Errors
+    /// If the disk has no such part.
+    pub fn turn_bit(&mut self, label: &str, at: u64) -> Result<()> {
+        let path = self.folder.path().join("disk");
+        // Afterwards nobody gets a kernel out of an image that isn't whole.
+        let start = start_of(&inspect(&path, Some(self.folder.path()))?, label)?;
+        self.turned = true;
+        let disk = fs::File::options().read(true).write(true).open(path)?;
+        let mut byte = [0];
+        disk.read_exact_at(&mut byte, start + at)?;
+        Ok(disk.write_all_at(&[byte[0] ^ 1], start + at)?)
     }
 
     /// Switches it on.
@@ -116,9 +194,11 @@ impl Machine {
         let network = format!("user,model=virtio-net-pci,restrict=on{doors}");
         let memory = memory_mib.to_string();
         let mut command = self.tool("qemu-system-x86_64")?;
-        command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2"]);
+        let board = if firmware == Firmware::Secure { "q35,smm=on" } else { "q35" };
+        command.args(["-machine", board, "-accel", "tcg,thread=multi", "-smp", "2"]);
         command.args(["-m", &memory, "-display", "none", "-monitor", "none", "-no-reboot"]);
-        command.args(["-serial", "file:/here/console", "-nic", &network]);
+        let console = "socket,id=console,path=/here/keys,server=on,wait=off,logfile=/here/console";
+        command.args(["-chardev", console, "-serial", "chardev:console", "-nic", &network]);
         command.args(["-drive", "if=none,id=disk,format=raw,file=/here/disk"]);
         command.args(["-device", "qemu-xhci,id=usb"]);
         command.args(["-chardev", "socket,id=control,path=/here/control,server=on,wait=off"]);
@@ -128,7 +208,16 @@ impl Machine {
         }
         match firmware {
             Firmware::Direct => self.direct(&mut command)?,
-            Firmware::Uefi => self.uefi(&mut command)?,
+            Firmware::Secure => {
+                let guard = "driver=cfi.pflash01,property=secure,value=on";
+                command.args(["-global", guard]);
+                self.uefi(&mut command, SECURE_CODE)?;
+            }
+            Firmware::Uefi => self.uefi(&mut command, CODE)?,
+        }
+        if let Some(number) = self.tpm {
+            self.chip = Some(Tpm::start(self.tool("swtpm")?, self.folder.path(), number)?);
+            Tpm::attach(&mut command);
         }
         let log = fs::File::create(self.folder.path().join("emulator"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -173,6 +262,7 @@ impl Machine {
             let _ = running.kill();
             let _ = running.wait();
         }
+        self.chip = None;
     }
 
     /// The port of this computer that leads to the machine's door.
@@ -207,14 +297,21 @@ impl Machine {
 
     /// The settings of the firmware are its own; what goes to the console is asked for in the one way
     /// that leaves the image as it is.
-    fn uefi(&self, command: &mut Command) -> Result<()> {
-        let copied = self.tool("cp")?.args([VARIABLES, "/here/variables"]).status()?;
+    fn uefi(&self, command: &mut Command, code: &str) -> Result<()> {
+        // Kept from one start to the next, as on a real board.
+        let copied =
+            self.tool("cp")?.args(["--update=none", VARIABLES, "/here/variables"]).status()?;
         if !copied.success() {
             return Err("the tools have no firmware".into());
         }
-        let code = format!("if=pflash,format=raw,unit=0,readonly=on,file={CODE}");
+        let code = format!("if=pflash,format=raw,unit=0,readonly=on,file={code}");
         // Without an order the firmware looks for a system in the network first.
-        command.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+        command.args(["-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
+        if self.stick {
+            command.args(["-drive", "if=none,id=stick,format=raw,file=/here/stick"]);
+            command.args(["-device", "qemu-xhci"]);
+            command.args(["-device", "usb-storage,drive=stick,removable=on,bootindex=0"]);
+        }
         command.args(["-drive", &code]);
         command.args(["-drive", "if=pflash,format=raw,unit=1,file=/here/variables"]);
         let extra = format!("type=11,value=io.systemd.stub.kernel-cmdline-extra={TALK}");
@@ -225,7 +322,9 @@ impl Machine {
     /// Kernel, first program and command line out of the one file that UEFI would start.
     fn direct(&self, command: &mut Command) -> Result<()> {
         let folder = self.folder.path();
-        inspect(&folder.join("disk"), Some(folder))?;
+        if !self.turned {
+            inspect(&folder.join("disk"), Some(folder))?;
+        }
         let line = fs::read_to_string(folder.join("command_line"))?;
         command.args(["-device", "virtio-blk-pci,drive=disk"]);
         command.args(["-kernel", "/here/linux", "-initrd", "/here/initrd"]);
@@ -260,6 +359,26 @@ impl Console {
     /// If it can't be read.
     pub fn text(&self) -> Result<String> {
         Ok(plain(&String::from_utf8_lossy(&fs::read(&self.path)?)))
+    }
+
+    /// Types a line on its keyboard.
+    ///
+    /// # Errors
+    /// If the machine is off.
+    pub fn type_line(&self, line: &str) -> Result<()> {
+        let mut keys = UnixStream::connect(self.path.with_file_name("keys"))?;
+        keys.write_all(format!("{line}\n").as_bytes())?;
+        // What isn't sent when this closes would be lost.
+        std::thread::sleep(Duration::from_millis(500));
+        Ok(())
+    }
+
+    /// Waits until the machine goes off, or starts again, by itself.
+    ///
+    /// # Errors
+    /// If it runs on.
+    pub fn wait_off(&self, limit: Duration) -> Result<()> {
+        until("the machine goes off", limit, || Ok((!self.on()).then_some(())))
     }
 
     /// Whether the emulator runs; a dead one is a zombie until its parent looks.
@@ -312,6 +431,29 @@ fn plain(text: &str) -> String {
     plain
 }
 
+/// An image on a disk that is larger than it.
+fn copy(image: &Image, disk: &Path) -> Result<()> {
+    let copied = Command::new("cp").arg("--sparse=always").arg(&image.path).arg(disk).status()?;
+    if !copied.success() {
+        return Err("the image can't be copied".into());
+    }
+    Ok(fs::File::options().write(true).open(disk)?.set_len(1 << 30)?)
+}
+
+/// Where a partition starts, in bytes, from what `inspect` says of all of them: they follow each other
+/// from the first MiB on.
+fn start_of(about: &str, label: &str) -> Result<u64> {
+    let mut start = 1;
+    for line in about.lines().skip(1).take_while(|line| line.starts_with(' ')) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.get(4).is_some_and(|name| name.ends_with(label)) {
+            return Ok(start << 20);
+        }
+        start += words.get(1).ok_or("inspect says no size")?.parse::<u64>()?;
+    }
+    Err(format!("no partition is called {label}").into())
+}
+
 fn inspect(image: &Path, out: Option<&Path>) -> Result<String> {
     let mut command = Command::new(node::image_build()?);
     command.arg("inspect").arg(image);
@@ -331,6 +473,7 @@ const CLOSED: &[u16] = &[22, 23, 53, 80, 111, 5353, 5355, 8080, 19_531];
 const STICK: &str = "stick";
 const PLUG_IN: &str = r#"{"execute":"device_add","arguments":{"driver":"usb-storage","bus":"usb.0","drive":"stick","removable":true}}"#;
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const SECURE_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// Everything that happens is said on the serial console.
 const TALK: &str =

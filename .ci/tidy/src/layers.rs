@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("twin", &["capability", "handover", "link", "store"]),
     ("worker", &["handover"]),
     // The one program file.
-    ("hometwin", &["executor", "gateway", "twin", "handover", "worker"]),
+    ("hometwin", &["disks", "executor", "gateway", "twin", "handover", "worker"]),
     // The image: a program that makes it, and the first program inside it. Neither is linked with the
     // product, which the one puts in as a file.
     ("initrd", &[]),

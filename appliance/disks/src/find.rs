@@ -84,6 +84,25 @@ impl Disks {
         self.lowest(&device)
     }
 
+    /// The part of a disk that has this label in the disk's table.
+    #[must_use]
+    pub fn part(&self, disk: &str, label: &str) -> Option<String> {
+        let folder = self.sys.join("block").join(disk);
+        let wanted = format!("PARTNAME={label}");
+        self.parts(disk).into_iter().find(|part| {
+            let about = fs::read_to_string(folder.join(part).join("uevent")).unwrap_or_default();
+            about.lines().any(|line| line == wanted)
+        })
+    }
+
+    /// All parts of a disk.
+    #[must_use]
+    pub fn parts(&self, disk: &str) -> Vec<String> {
+        let folder = self.sys.join("block").join(disk);
+        let is_part = |part: &String| folder.join(part).join("partition").exists();
+        children(&folder).into_iter().filter(is_part).collect()
+    }
+
     fn lowest(&self, device: &Path) -> Option<Disk> {
         match children(&device.join("slaves")).first() {
             Some(below) => {
@@ -102,10 +121,8 @@ impl Disks {
         let real = real.to_string_lossy().into_owned();
         let on_usb = real.contains("/usb");
         let mut all = used.get(name).cloned().unwrap_or_default();
-        for part in children(&folder) {
-            if folder.join(&part).join("partition").exists() {
-                all.extend(used.get(&part).cloned().unwrap_or_default());
-            }
+        for part in self.parts(name) {
+            all.extend(used.get(&part).cloned().unwrap_or_default());
         }
         all.sort();
         all.dedup();
@@ -246,7 +263,10 @@ mod tests {
                     ("device/model", "Stick"),
                 ],
             ),
-            ("usb3/sdb/sdb1", &[("partition", "1")]),
+            (
+                "usb3/sdb/sdb1",
+                &[("partition", "1"), ("uevent", "DEVTYPE=partition\nPARTNAME=data\n")],
+            ),
             ("virtual/dm-0", &[("size", "900")]),
             ("virtual/loop0", &[("size", "0")]),
         ] {
@@ -285,6 +305,8 @@ mod tests {
         assert!(!all[1].removable && all[2].removable);
         assert_eq!((all[2].title().as_str(), all[2].used.len()), ("Big Stick, 32 GB", 0));
         assert_eq!(disks.of_device("sdb1").unwrap().name, "sdb");
+        assert_eq!(disks.part("sdb", "data").as_deref(), Some("sdb1"));
+        assert_eq!((disks.part("sda", "data"), disks.part("sdb", "dat")), (None, None));
         assert_eq!(disks.below("/").unwrap().name, "sda");
         assert_eq!(disks.below("/proc"), None);
     }

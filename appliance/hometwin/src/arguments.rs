@@ -29,6 +29,8 @@ pub(crate) enum Command {
     /// Started by the executor only, with what it is given.
     Gateway(Vec<String>),
     Help,
+    /// Started by the service manager only, before anything is mounted.
+    OpenData,
     Run(Box<Run>),
     /// Whether this start was a good one; for the service manager.
     Gate(Option<PathBuf>),
@@ -184,6 +186,7 @@ impl Arguments {
             _ if typed.version => Command::Version,
             [] | ["run"] => Command::Run(Box::new(typed.run())),
             ["help"] => Command::Help,
+            ["open-data"] => Command::OpenData,
             ["gateway-process", ref given @ ..] => Command::Gateway(owned(given)),
             ["worker-process", ref given @ ..] => Command::Worker(owned(given)),
             ["preview", file] => {

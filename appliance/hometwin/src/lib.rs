@@ -5,6 +5,7 @@
 //! team can be this program with one process taken over.
 
 mod arguments;
+mod data;
 mod doctor;
 mod experience;
 mod gate;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Help => say.help(),
         Command::Version => say.version(),
         Command::Experience(asked) => experience::experience(&asked, &arguments.logging, &say),
+        Command::OpenData => data::open(&say),
         Command::Doctor(doctor) => doctor::doctor(doctor, &say),
         Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
         Command::Twin(given) => processes::twin(&given, &arguments.logging),

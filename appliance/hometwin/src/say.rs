@@ -435,7 +435,7 @@ fn finding_json(finding: &Finding) -> serde_json::Value {
     })
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

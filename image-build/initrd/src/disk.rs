@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use gpt::GptConfig;
 use initrd::hash::RootHash;
+use initrd::loader;
 use initrd::superblock::BLOCK;
+use rustix::mount::{MountFlags, mount};
 
 use crate::Failure;
 use crate::devices::Devices;
@@ -19,22 +21,36 @@ use crate::devices::Devices;
 pub(crate) struct Slot {
     pub(crate) data: PathBuf,
     pub(crate) tree: PathBuf,
+    /// The id of the data partition on the same disk, where there is one already.
+    pub(crate) machine: Option<String>,
 }
 
 /// Waits until a disk with the two partitions is there.
 pub(crate) fn find(hash: &RootHash, devices: &mut Devices) -> Result<Slot, Failure> {
-    let end = Instant::now() + PATIENCE;
+    let begin = Instant::now();
+    let started_from = started_from();
     loop {
         devices.look();
-        let found = disks().into_iter().find_map(|disk| on_disk(&disk, hash));
+        // Where firmware says nothing, or something else than what there is, any disk will do.
+        let boot = started_from.filter(|_| begin.elapsed() < PATIENCE / 4);
+        let found = disks().into_iter().find_map(|disk| on_disk(&disk, hash, boot));
         if let Some(slot) = found {
             return Ok(slot);
         }
-        if Instant::now() > end {
+        if begin.elapsed() > PATIENCE {
             return Err(Failure::NoSlot(*hash));
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// The boot partition that this start came from.
+fn started_from() -> Option<[u8; 16]> {
+    let folder = Path::new(loader::VARIABLE).parent()?;
+    // There is none where no UEFI started the machine. systemd finds it mounted, and leaves it.
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("efivarfs", folder, "efivarfs", flags, None).ok()?;
+    loader::partition(&fs::read(loader::VARIABLE).ok()?)
 }
 
 /// The block that says how the tree was made.
@@ -52,14 +68,25 @@ fn disks() -> Vec<String> {
     whole.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-fn on_disk(disk: &str, hash: &RootHash) -> Option<Slot> {
+fn on_disk(disk: &str, hash: &RootHash, boot: Option<[u8; 16]>) -> Option<Slot> {
     let table = GptConfig::new().writable(false).open(Path::new("/dev").join(disk)).ok()?;
+    let has =
+        |id: [u8; 16]| table.partitions().values().any(|part| part.part_guid.as_bytes() == &id);
+    if boot.is_some_and(|boot| !has(boot)) {
+        return None;
+    }
     let partition = |id: [u8; 16]| {
         let (number, _) =
             table.partitions().iter().find(|(_, part)| part.part_guid.as_bytes() == &id)?;
         device(disk, *number)
     };
-    Some(Slot { data: partition(hash.data_id())?, tree: partition(hash.tree_id())? })
+    let mut parts = table.partitions().values();
+    let machine = parts.find(|part| part.name == DATA).map(|part| part.part_guid);
+    Some(Slot {
+        data: partition(hash.data_id())?,
+        tree: partition(hash.tree_id())?,
+        machine: machine.map(|id| id.as_simple().to_string()),
+    })
 }
 
 /// `vda3`, but `nvme0n1p3`: the kernel says which one it is.
@@ -72,6 +99,8 @@ fn device(disk: &str, number: u32) -> Option<PathBuf> {
     Some(Path::new("/dev").join(ours.next()?.file_name()))
 }
 
+/// What the system calls the partition that it makes.
+const DATA: &str = "hometwin-data";
 /// A disk behind a hub behind a slow card needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(50);

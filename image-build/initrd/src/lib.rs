@@ -3,5 +3,6 @@
 //! The program itself is in `main.rs`; nothing here mounts, loads or waits.
 
 pub mod hash;
+pub mod loader;
 pub mod modules;
 pub mod superblock;

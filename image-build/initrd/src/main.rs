@@ -38,7 +38,7 @@ fn start() -> Result<Infallible, Failure> {
     let slot = disk::find(&hash, &mut devices)?;
     let superblock = Superblock::read(&disk::first_block(&slot.tree)?)?;
     let device = mapper::verified(&slot, &superblock, &hash)?;
-    switch::to(&device)
+    switch::to(&device, slot.machine.as_deref())
 }
 
 /// Why the system can't be started.

@@ -1,0 +1,149 @@
+//! `hometwin open-data`: what the image starts first, so that there is a place for data; and what it
+//! says on the console to whoever stands there.
+//!
+//! The work itself is in `disks`. Never started by a person.
+
+use std::io::{self, BufRead};
+use std::process::ExitCode;
+
+use disks::data::{self, Person};
+use disks::{Disk, Disks, RecoveryKey, Step, install};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::say::{Failure, Say};
+
+/// Opens the machine's data.
+pub(crate) fn open(say: &Say) -> Result<ExitCode, Failure> {
+    if std::env::var_os("INVOCATION_ID").is_none() {
+        return Err(Failure::StartedByHand);
+    }
+    let mut console = Console { say, shown: 0 };
+    data::open(&Disks::of_machine(), &mut console).map_err(Failure::inside)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The screen and keyboard of the machine.
+struct Console<'a> {
+    say: &'a Say,
+    /// The percent that were shown last.
+    shown: u64,
+}
+
+impl Console<'_> {
+    fn tell(&self, key: &str, values: &[(&str, &str)]) {
+        self.say.print(&self.say.language().fill(key, values));
+    }
+
+    /// A line that somebody types; none if nobody does for so long.
+    fn line(seconds: Option<i64>) -> io::Result<Option<String>> {
+        let stdin = io::stdin();
+        let limit = seconds.map(|seconds| Timespec { tv_sec: seconds, tv_nsec: 0 });
+        if poll(&mut [PollFd::new(&stdin, PollFlags::IN)], limit.as_ref())? == 0 {
+            return Ok(None);
+        }
+        let mut line = String::new();
+        if stdin.lock().read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Some(line.trim().to_owned()))
+    }
+
+    /// Erasing is asked for twice: once in a word, once by the disk's own name.
+    fn means_it(&self, disk: &Disk) -> bool {
+        let title = disk.title();
+        self.tell("install.sure", &[("disk", &title)]);
+        let yes = self.say.language().text("install.yes");
+        let typed = || Self::line(None).ok().flatten().unwrap_or_default().to_lowercase();
+        if typed() != yes {
+            return false;
+        }
+        self.tell("install.name", &[("disk", &title), ("name", &disk.name)]);
+        typed() == disk.name
+    }
+}
+
+impl Person for Console<'_> {
+    fn told_key(&mut self, key: &RecoveryKey) {
+        // Two lines, so that it fits the smallest screen.
+        let (first, second) = key.text().split_at(36);
+        let lines = [("first", first.trim_end_matches('-')), ("second", second)];
+        self.tell("data.key", &lines);
+    }
+
+    fn told_plain(&mut self) {
+        self.tell("data.plain", &[]);
+    }
+
+    fn ask_key(&mut self, wrong: bool) -> io::Result<RecoveryKey> {
+        self.tell(if wrong { "data.key_wrong" } else { "data.key_ask" }, &[]);
+        loop {
+            let line = Self::line(None)?.unwrap_or_default();
+            if let Some(key) = RecoveryKey::read(&line) {
+                return Ok(key);
+            }
+            self.tell("data.key_none", &[]);
+        }
+    }
+
+    fn told_open(&mut self, bound: bool) {
+        self.tell(if bound { "data.open_bound" } else { "data.open" }, &[]);
+    }
+
+    fn choose(&mut self, own: &Disk, places: &[Disk]) -> Option<Disk> {
+        loop {
+            self.tell("install.try", &[("stick", &own.title())]);
+            for (number, disk) in (2..).zip(places) {
+                let values = [("number", number.to_string()), ("disk", disk.title())];
+                self.tell(
+                    "install.on",
+                    &values.each_ref().map(|(key, text)| (*key, text.as_str())),
+                );
+            }
+            self.tell("install.ask", &[("seconds", &PATIENCE.to_string())]);
+            let line = Self::line(Some(PATIENCE)).ok()??;
+            let number = line.parse::<usize>().ok();
+            match number.and_then(|number| number.checked_sub(1)) {
+                Some(0) => return None,
+                Some(at) if at <= places.len() => {
+                    let disk = places.get(at - 1)?;
+                    if self.means_it(disk) {
+                        return Some(disk.clone());
+                    }
+                    self.tell("install.not", &[]);
+                }
+                Some(_) | None => self.tell("install.none", &[]),
+            }
+        }
+    }
+
+    fn told_step(&mut self, step: Step) {
+        let (key, done, all) = match step {
+            Step::Written(done, all) => ("install.written", done, all),
+            Step::Verified(done, all) => ("install.verified", done, all),
+        };
+        let percent = done * 100 / all.max(1);
+        if percent.abs_diff(self.shown) >= 10 {
+            self.shown = percent;
+            self.tell(key, &[("percent", &percent.to_string())]);
+        }
+    }
+
+    fn told_installed(&mut self, on: &Disk, done: Result<(), install::Error>) {
+        let title = on.title();
+        match done {
+            Ok(()) => self.tell("install.done", &[("disk", &title)]),
+            Err(error) => {
+                let reason = crate::say::chain(&error);
+                self.tell("install.failed", &[("disk", &title), ("reason", &reason)]);
+            }
+        }
+        let _ = Self::line(None);
+    }
+
+    fn told_repaired(&mut self) {
+        self.tell("data.repaired", &[]);
+    }
+}
+
+/// Seconds: a box that lives on a stick comes back after a power cut, if a little later.
+const PATIENCE: i64 = 60;
