@@ -173,7 +173,7 @@ Options of build, bundle and lock:
 Options of build and bundle:
   --files DIR            files of your own over those of the recipe, as they lie in the image
   --out FILE             put it there; an image with FILE.xz, FILE.zst and the map FILE.bmap for
-                         flashers
+                         flashers, and FILE.spdx.json, the list of what it is made of
   --sign-with DIR        the keys: an image trusts them, a bundle and what firmware starts are
                          signed with them
   --program FILE         the node's program (built with the profile `dist`)

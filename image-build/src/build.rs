@@ -13,7 +13,9 @@ use crate::lock::Lock;
 use crate::mirror::Mirror;
 use crate::recipe::{self, Recipe};
 use crate::tools::Tools;
-use crate::{Error, Result, cargo, debian, disk, flash, keys, say, sign, start, system, verity};
+use crate::{
+    Error, Result, cargo, debian, disk, flash, keys, say, sbom, sign, start, system, verity,
+};
 
 /// Makes an image and says where it is.
 pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
@@ -41,6 +43,9 @@ pub(crate) fn build(wish: &Wish) -> Result<PathBuf> {
         let from = flash::with(&from.join(disk::NAME), ending);
         fs::copy(&from, flash::with(out, ending)).map_err(Error::file(out))?;
     }
+    let list = flash::with(out, "spdx.json");
+    let text = sbom::list(&wish.version, &wish.arch, recipe.epoch, &built.packages)?;
+    fs::write(&list, text).map_err(Error::file(&list))?;
     Ok(out.clone())
 }
 
@@ -49,6 +54,8 @@ pub(crate) struct Built {
     cache: Cache,
     recipe: Recipe,
     tools: Tools,
+    /// What the system is made of.
+    packages: Lock,
     /// The file system, its hash tree, and the root hash.
     pub(crate) slot: PathBuf,
     /// The kernel, and the boot loader.
@@ -133,7 +140,8 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
         None => start,
         Some(keys) => signed(&cache, &recipe, &start, keys, &tools)?,
     };
-    Ok(Built { cache, recipe, tools, slot, start })
+    let packages = debian::packages(&packages.system)?;
+    Ok(Built { cache, recipe, tools, packages, slot, start })
 }
 
 /// The same, signed for firmware that starts nothing else.

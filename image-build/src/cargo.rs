@@ -1,5 +1,6 @@
 //! Our own programs, built for the image: without the paths of the machine that builds them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +26,7 @@ pub(crate) fn build(package: &str, linked: Linked, arch: &str) -> Result<PathBuf
     if linked == Linked::Static {
         flags.push_str(" -C target-feature=+crt-static");
     }
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let program = program();
     let mut command = Command::new(&program);
     command.args([
         "build",
@@ -50,6 +51,11 @@ pub(crate) fn build(package: &str, linked: Linked, arch: &str) -> Result<PathBuf
     let files = messages.filter_map(|m| Some(PathBuf::from(m.get("executable")?.as_str()?)));
     let mut ours = files.filter(|file| file.file_name().is_some_and(|name| name == package));
     ours.next().ok_or_else(|| Error::image(format!("cargo made no program {package}")))
+}
+
+/// The one that built this, or the machine's.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 fn root() -> PathBuf {

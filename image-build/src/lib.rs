@@ -19,6 +19,7 @@ mod keys;
 mod lock;
 mod mirror;
 mod recipe;
+mod sbom;
 mod sign;
 mod start;
 mod system;

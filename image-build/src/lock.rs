@@ -48,6 +48,13 @@ impl Lock {
         Self { packages }
     }
 
+    /// Name, version and hash of every package.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.packages
+            .iter()
+            .map(|((_, name), (version, hash))| (name.as_str(), version.as_str(), hash.as_str()))
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.packages.extend(other.packages);
     }
