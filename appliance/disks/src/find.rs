@@ -120,6 +120,9 @@ impl Disks {
         let real = fs::canonicalize(&folder).unwrap_or_default();
         let real = real.to_string_lossy().into_owned();
         let on_usb = real.contains("/usb");
+        // Disks of emulators have a number there.
+        let vendor = text("device/vendor");
+        let vendor = if vendor.starts_with("0x") { "" } else { vendor.as_str() };
         let mut all = used.get(name).cloned().unwrap_or_default();
         for part in self.parts(name) {
             all.extend(used.get(&part).cloned().unwrap_or_default());
@@ -128,11 +131,7 @@ impl Disks {
         all.dedup();
         (sectors > 0).then(|| Disk {
             name: name.to_owned(),
-            model: clean(&format!(
-                "{} {}",
-                text("device/vendor").trim(),
-                text("device/model").trim()
-            )),
+            model: clean(&format!("{vendor} {}", text("device/model"))),
             bytes: sectors.saturating_mul(512),
             removable: text("removable").trim() == "1" || on_usb,
             read_only: text("ro").trim() == "1",
@@ -267,7 +266,7 @@ mod tests {
                 "usb3/sdb/sdb1",
                 &[("partition", "1"), ("uevent", "DEVTYPE=partition\nPARTNAME=data\n")],
             ),
-            ("virtual/dm-0", &[("size", "900")]),
+            ("virtual/dm-0", &[("size", "900"), ("device/vendor", "0x1af4")]),
             ("virtual/loop0", &[("size", "0")]),
         ] {
             let home = at("sys/devices").join(device);
@@ -300,6 +299,7 @@ mod tests {
         let all = disks.all();
         let names: Vec<&str> = all.iter().map(|disk| disk.name.as_str()).collect();
         assert_eq!(names, ["dm-0", "sda", "sdb"]);
+        assert_eq!(all[0].title(), "dm-0, 460.8 kB");
         assert_eq!(all[1].used, ["/", "/boot", "dm-0"]);
         assert_eq!(all[1].title(), "Old Disk[2J, 1 GB");
         assert!(!all[1].removable && all[2].removable);
