@@ -80,7 +80,10 @@ fn copy(from: &File, onto: &File, bytes: u64, told: impl FnMut(Step)) -> Result<
     onto.write_all_at(&zeros, 0).map_err(|error| WriteError::Disk("written", error))?;
     let filled = kept.values().filter(|part| part.name != EMPTY);
     let extents: Extents = filled.filter_map(range).collect();
-    write(from, &extents, onto, |_, _| true, told)?;
+    // Whoever read the table has left it somewhere else.
+    let mut image = from;
+    io::Seek::rewind(&mut image).map_err(WriteError::Image)?;
+    write(image, &extents, onto, |_, _| true, told)?;
     let last = u32::try_from(bytes / SECTOR - 1).unwrap_or(u32::MAX);
     let table = || -> Result<(), String> {
         let mut device = onto;
