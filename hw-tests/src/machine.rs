@@ -146,7 +146,7 @@ impl Machine {
     /// # Errors
     /// If there is no room for the disk.
     pub fn put_stick(&mut self, there: bool) -> Result<()> {
-        let (disk, stick) = (self.folder.path().join("disk"), self.folder.path().join("stick"));
+        let (disk, stick) = (self.folder.path().join("disk"), self.folder.path().join("image"));
         if there {
             fs::rename(&disk, stick)?;
             fs::File::create(disk)?.set_len(3 << 30)?;
@@ -308,9 +308,10 @@ impl Machine {
         // Without an order the firmware looks for a system in the network first.
         command.args(["-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
         if self.stick {
-            command.args(["-drive", "if=none,id=stick,format=raw,file=/here/stick"]);
-            command.args(["-device", "qemu-xhci"]);
-            command.args(["-device", "usb-storage,drive=stick,removable=on,bootindex=0"]);
+            command.args(["-drive", "if=none,id=image,format=raw,file=/here/image"]);
+            command.args(["-device", "qemu-xhci,id=more"]);
+            let stick = "usb-storage,bus=more.0,drive=image,removable=on,bootindex=0";
+            command.args(["-device", stick]);
         }
         command.args(["-drive", &code]);
         command.args(["-drive", "if=pflash,format=raw,unit=1,file=/here/variables"]);
