@@ -29,7 +29,16 @@ impl Secure {
     /// If the library has no usual protocol versions.
     pub fn new(port: u16, name: &str) -> Result<Self> {
         let name = format!("{name}.localhost");
-        Ok(Self { port, authority: format!("{name}:{port}"), name, config: any_certificate()? })
+        Ok(Self { authority: format!("{name}:{port}"), ..Self::of_host(port, &name)? })
+    }
+
+    /// Of a host by its whole name, as everybody calls it who comes to its usual port.
+    ///
+    /// # Errors
+    /// If the library has no usual protocol versions.
+    pub fn of_host(port: u16, host: &str) -> Result<Self> {
+        let host = host.to_owned();
+        Ok(Self { port, authority: host.clone(), name: host, config: any_certificate()? })
     }
 
     /// A connection of its own.

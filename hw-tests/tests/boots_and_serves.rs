@@ -15,8 +15,9 @@ const START: Duration = Duration::from_secs(600);
 /// What UEFI itself takes is not there for the system while it's loaded.
 const WITH_FIRMWARE_MIB: u32 = 256;
 const SMALLEST_MIB: u32 = 128;
-/// Every door of the system, by the units that open them. All but the first are files.
+/// Every door of the system, by the units that open them. All but the node's own are files.
 const DOORS: &[&str] = &[
+    "hometwin-lan.socket",
     "hometwin-node.socket",
     "hometwin-slots.socket",
     "hometwin-steward.socket",
@@ -26,13 +27,6 @@ const DOORS: &[&str] = &[
     "systemd-udevd-control.socket",
     "systemd-udevd-kernel.socket",
 ];
-
-fn client(machine: &Machine, name: &str) -> Result<Secure> {
-    let mut client = Secure::new(machine.port(), name)?;
-    // As everybody sees it who comes to the door itself.
-    client.authority = format!("{name}.localhost");
-    Ok(client)
-}
 
 /// The body of a good answer, and the session if there is a new one.
 fn call(client: &Secure, cookie: &str, path: &str, body: &Value) -> Result<(Value, String)> {
@@ -92,9 +86,9 @@ fn an_image_boots_serves_and_keeps_what_it_was_told() {
     // The first start: by firmware, onto a disk that has no data yet.
     let mut machine = Machine::new(&image).unwrap();
     let console = machine.start(Firmware::Uefi, WITH_FIRMWARE_MIB).unwrap();
-    let code = console.wait("https://node.localhost/pair#", START).unwrap();
+    let code = console.wait("https://hometwin.local/pair#", START).unwrap();
     println!("first start: {:.0} s of processor time", machine.cpu().as_secs_f64());
-    let node = client(&machine, "node").unwrap();
+    let node = Secure::of_host(machine.port(), "hometwin.local").unwrap();
     let claim = json!({ "code": code.trim(), "name": "ann" });
     let (claimed, _) = until("an answer at the door", START, || {
         call(&node, "", "/api/node/1/claim", &claim).map(Some)
@@ -102,7 +96,7 @@ fn an_image_boots_serves_and_keeps_what_it_was_told() {
     .unwrap();
     let pairing = claimed["next"].as_str().unwrap();
     let (_, code) = pairing.split_once("/pair#").unwrap();
-    let ann = client(&machine, "ann").unwrap();
+    let ann = Secure::of_host(machine.port(), "ann-hometwin.local").unwrap();
     let code = json!({ "code": code });
     let (_, cookie) = call(&ann, "", "/api/identity/1/pair", &code).unwrap();
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "milk and bread" });

@@ -44,6 +44,7 @@ fn remembers_nothing(node: &Node, mark: &[u8], token: &[u8]) -> Result<()> {
 #[test]
 fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
     let options = Options { listen: "0.0.0.0:0".into(), ..Options::people(&["ann"]) };
+    let options = options.with(&["--zone", "localhost"]);
     let node = Node::start(&options).unwrap();
     let url = node.verb(&["twin", "pair", "ann"]).unwrap().url().unwrap();
     assert!(url.starts_with("https://ann."), "{url}");
@@ -86,6 +87,7 @@ fn over_tls_the_gateway_holds_no_key_and_sees_no_text() {
 #[test]
 fn a_twin_is_served_only_under_its_own_name() {
     let options = Options { listen: "0.0.0.0:0".into(), ..Options::people(&["ann", "bob"]) };
+    let options = options.with(&["--zone", "localhost"]);
     let node = Node::start(&options).unwrap();
     let mut client = Secure::new(node.port(), "ann").unwrap();
     client.authority = format!("bob.localhost:{}", node.port());

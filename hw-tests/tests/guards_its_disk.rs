@@ -12,7 +12,7 @@ use hw_tests::{Firmware, Image, Machine, Result, skip};
 const START: Duration = Duration::from_secs(600);
 const MEMORY_MIB: u32 = 256;
 /// What is said when the data are there and the node is about to start.
-const SERVES: &str = "https://node.localhost/pair#";
+const SERVES: &str = "https://hometwin.local/pair#";
 
 fn image(test: &str) -> Result<Option<Image>> {
     if std::env::var_os("HOMETWIN_FAST").is_some() {

@@ -47,6 +47,6 @@ fn a_stick_gives_its_system_to_the_computer() {
 
     machine.put_stick(false).unwrap();
     let console = machine.start(Firmware::Uefi, MEMORY_MIB).unwrap();
-    console.wait("https://node.localhost/pair#", START).unwrap();
+    console.wait("https://hometwin.local/pair#", START).unwrap();
     assert!(!console.text().unwrap().contains("was started from"), "it is no stick");
 }

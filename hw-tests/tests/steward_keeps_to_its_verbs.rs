@@ -80,6 +80,7 @@ const SLOTS: u8 = 2;
 const WRITE_SLOT: u8 = 3;
 const BLESS: u8 = 4;
 const ROLL_BACK: u8 = 5;
+const SET_NETWORK: u8 = 7;
 const DONE: u8 = 0;
 const ENERGY: u8 = 1;
 const FAILED: u8 = 2;
@@ -113,6 +114,39 @@ fn it_answers_the_node_and_works_on_twins_only() {
         other => panic!("answer {other}: {}", String::from_utf8_lossy(&answer)),
     }
     assert_eq!(steward.ask(&[SET_QUOTA, 9, 1]).unwrap()[0], FAILED);
+    assert!(steward.end().unwrap().success());
+}
+
+/// The folder for the machine's network is beside the data; without one the machine is somebody else's.
+#[test]
+fn it_writes_how_the_machine_is_connected_and_nothing_else() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("hometwin");
+    fs::create_dir_all(data.join("twins")).unwrap();
+    const AUTO: &[u8] = &[SET_NETWORK, 0];
+    // 192.168.1.5/24 by 192.168.1.1, and no name server.
+    const FIXED: &[u8] = &[SET_NETWORK, 1, 192, 168, 1, 5, 24, 1, 192, 168, 1, 1, 0];
+    let steward = Steward::start(&data).unwrap();
+    assert_eq!(steward.ask(AUTO).unwrap(), [UNSUPPORTED]);
+    assert!(steward.end().unwrap().success());
+    let network = parent.path().join("hometwin-network");
+    fs::create_dir(&network).unwrap();
+    let steward = Steward::start(&data).unwrap();
+    let text = || fs::read_to_string(network.join("wired.network")).unwrap();
+    assert_eq!(steward.ask(AUTO).unwrap(), [DONE]);
+    assert!(text().contains("DHCP=yes"));
+    assert_eq!(steward.ask(FIXED).unwrap(), [DONE]);
+    assert!(text().contains("Address=192.168.1.5/24\nGateway=192.168.1.1\n"), "{}", text());
+    // A router in another network, a network of 0 bits, an address of the machine alone.
+    for (at, byte) in [(9, 2), (6, 0), (2, 127)] {
+        let mut wrong = FIXED.to_vec();
+        wrong[at] = byte;
+        assert_eq!(steward.ask(&wrong).unwrap()[0], FAILED, "{at}");
+    }
+    assert!(text().contains("192.168.1.5"));
+    let names: Vec<_> =
+        fs::read_dir(&network).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert_eq!(names, ["wired.network"]);
     assert!(steward.end().unwrap().success());
 }
 

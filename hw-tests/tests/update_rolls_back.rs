@@ -24,8 +24,7 @@ fn call(
     path: &str,
     body: &Value,
 ) -> Result<(Value, String)> {
-    let mut client = Secure::new(machine.port(), name)?;
-    client.authority = format!("{name}.localhost");
+    let client = Secure::of_host(machine.port(), name)?;
     let (head, answer) = client.post(path, cookie, body)?;
     if !head.starts_with("HTTP/1.1 200") {
         return Err(format!("{path}: {head}\n{answer}").into());
@@ -38,23 +37,23 @@ fn call(
 
 /// Makes ann's twin with a note in it; answers her session.
 fn ann(machine: &Machine, console: &Console) -> Result<String> {
-    let code = console.wait("https://node.localhost/pair#", SOON)?;
+    let code = console.wait("https://hometwin.local/pair#", SOON)?;
     let claim = json!({ "code": code.trim(), "name": "ann" });
     let claimed = until("the door", SOON, || {
-        call(machine, "node", "", "/api/node/1/claim", &claim).map(Some)
+        call(machine, "hometwin.local", "", "/api/node/1/claim", &claim).map(Some)
     });
     let pairing = claimed?.0["next"].as_str().unwrap_or_default().to_owned();
     let code = json!({ "code": pairing.split_once("/pair#").map(|(_, code)| code) });
-    let (_, cookie) = call(machine, "ann", "", "/api/identity/1/pair", &code)?;
+    let (_, cookie) = call(machine, "ann-hometwin.local", "", "/api/identity/1/pair", &code)?;
     let note = json!({ "id": fresh_id(), "conversation": "self", "text": "milk and bread" });
-    call(machine, "ann", &cookie, "/api/chat/1/send", &note)?;
+    call(machine, "ann-hometwin.local", &cookie, "/api/chat/1/send", &note)?;
     Ok(cookie)
 }
 
 fn note(machine: &Machine, cookie: &str) -> Result<String> {
     let asked = json!({ "conversation": "self" });
     let page = until("ann's twin", SOON, || {
-        call(machine, "ann", cookie, "/api/chat/1/messages", &asked).map(Some)
+        call(machine, "ann-hometwin.local", cookie, "/api/chat/1/messages", &asked).map(Some)
     });
     Ok(page?.0["items"][0]["text"].to_string())
 }

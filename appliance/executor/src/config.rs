@@ -20,8 +20,10 @@ use crate::{Error, file_error};
 pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// The DNS name under which twins have theirs.
-    pub zone: String,
+    /// The DNS name under which twins have theirs; `None`: what fits where the node listens.
+    pub zone: Option<String>,
+    /// Its name in the home's network.
+    pub lan: LanSettings,
     /// After how long without work a twin is put to sleep; `None`: never.
     pub sleep_after: Option<Duration>,
     /// People whose twins are made at the start, if they have none.
@@ -40,6 +42,23 @@ pub struct Config {
     pub json_log: bool,
     /// The only variables that the node's other processes see: how to log.
     pub environment: Vec<(String, String)>,
+}
+
+/// How the node is found in the home's network.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LanSettings {
+    /// What it is called there.
+    pub name: Option<String>,
+    /// Whether it tells.
+    pub announce: bool,
+    /// At which network cards; none: at all.
+    pub cards: Vec<String>,
+}
+
+impl Default for LanSettings {
+    fn default() -> Self {
+        Self { name: None, announce: true, cards: Vec::new() }
+    }
 }
 
 /// What workers may use: each does one job with one foreign file and is ended.
@@ -66,7 +85,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
-            zone: "localhost".to_owned(),
+            zone: None,
+            lan: LanSettings::default(),
             sleep_after: Some(Duration::from_secs(60)),
             people: Vec::new(),
             experiences: Vec::new(),
@@ -92,8 +112,18 @@ struct Written {
     sleep_after_s: Option<u64>,
     disk_reports: Option<Spanned<PathBuf>>,
     first_uid: Said,
+    lan: Option<WrittenLan>,
     twin: Option<limits::Written>,
     worker: Option<WrittenWorker>,
+}
+
+/// The table `[lan]`: the node's name in the home's network.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLan {
+    name: Option<Spanned<String>>,
+    announce: Option<bool>,
+    cards: Option<Spanned<Vec<String>>>,
 }
 
 /// The table `[worker]`: what each may use, and how many there may be.
@@ -135,8 +165,9 @@ impl Config {
             if !is_zone(zone.get_ref()) {
                 return Err(broken(zone.span().start, "`zone` is not a DNS name"));
             }
-            config.zone = zone.into_inner();
+            config.zone = Some(zone.into_inner());
         }
+        config.lan = written.lan.unwrap_or_default().read(broken)?;
         if let Some(seconds) = written.sleep_after_s {
             config.sleep_after = (seconds > 0).then(|| Duration::from_secs(seconds));
         }
@@ -175,6 +206,29 @@ impl Config {
     }
 }
 
+impl WrittenLan {
+    fn read(self, broken: impl Fn(usize, &str) -> Error) -> Result<LanSettings, Error> {
+        let mut lan = LanSettings::default();
+        if let Some(name) = self.name {
+            if !crate::lan::is_node_name(name.get_ref()) {
+                let reason = "`name` is 1 to 27 of a-z, 0-9 and -, with no - at either end";
+                return Err(broken(name.span().start, reason));
+            }
+            lan.name = Some(name.into_inner());
+        }
+        lan.announce = self.announce.unwrap_or(lan.announce);
+        if let Some(cards) = self.cards {
+            let fits = |card: &String| (1..=15).contains(&card.len());
+            if cards.get_ref().len() > 16 || !cards.get_ref().iter().all(fits) {
+                let reason = "`cards` lists up to 16 network cards, as `networkctl` names them";
+                return Err(broken(cards.span().start, reason));
+            }
+            lan.cards = cards.into_inner();
+        }
+        Ok(lan)
+    }
+}
+
 fn is_zone(zone: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -203,7 +257,11 @@ mod tests {
         let text = "listen = \"0.0.0.0:443\"\nzone = \"home.example\"\nsleep_after_s = 0\n";
         let config = read(text).unwrap();
         assert_eq!(config.listen, ([0, 0, 0, 0], 443).into());
-        assert_eq!((config.zone.as_str(), config.sleep_after), ("home.example", None));
+        assert_eq!((config.zone.as_deref(), config.sleep_after), (Some("home.example"), None));
+        let config =
+            read("[lan]\nname = \"attic\"\nannounce = false\ncards = [\"eth0\"]\n").unwrap();
+        let (name, cards) = (Some("attic".to_owned()), vec!["eth0".to_owned()]);
+        assert_eq!(config.lan, LanSettings { name, announce: false, cards });
         let config = read("disk_reports = \"/srv/disks\"\n").unwrap();
         assert_eq!(config.disk_reports, Path::new("/srv/disks"));
         let config = read("first_uid = 500000\n[twin]\nmemory_mib = 64\nthreads = 9\n").unwrap();
@@ -229,6 +287,8 @@ mod tests {
             ("\n\nlisten = 8080\n", "node.toml, line 3: "),
             ("zone = \"no zone\"\n", "node.toml, line 1: `zone` is not a DNS name"),
             ("zone = \n", "node.toml, line 1: "),
+            ("[lan]\n\nname = \"Attic\"\n", "node.toml, line 3: `name` is 1 to 27"),
+            ("[lan]\ncards = [\"\"]\n", "node.toml, line 2: `cards` lists"),
             ("first_uid = 0\n", "node.toml, line 1: `first_uid` is from"),
             ("[twin]\nmemory_mib = 1\n", "node.toml, line 2: `memory_mib` is from 64"),
             ("[twin]\ncpu_weight = 0\n", "node.toml, line 2: `cpu_weight` is from 1"),

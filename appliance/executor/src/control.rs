@@ -1,4 +1,5 @@
-//! The verbs of `hometwin twin ...`, over a Unix socket that only the node's own user may open.
+//! The verbs of `hometwin twin ...`, over a Unix socket that only the node's own user may open; some of
+//! them also over one for the machine's own screen ([`Verb::at_console`]).
 //!
 //! One request line of JSON, one answer line. Both ends come from the same program file. A request
 //! is bounded in size and time; it never carries a secret, an answer only the one-time code that
@@ -10,11 +11,11 @@ use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use handover::{Cannot, Made, PackageAct, Refusal, Task};
+use handover::{Cannot, Connection, Made, NoConnection, PackageAct, Refusal, Task};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
@@ -26,7 +27,9 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use crate::folder::control_socket;
+use crate::lan::Network;
 use crate::node::Quotas;
+use crate::screen::{Screen, Style};
 use crate::service::Started;
 use crate::{Error, file_error};
 
@@ -34,6 +37,16 @@ use crate::{Error, file_error};
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Verb {
+    /// Give the node another name in the home's network.
+    CallNode {
+        /// The name.
+        name: String,
+    },
+    /// Connect the machine to the home's network like this.
+    Connect {
+        /// How.
+        connection: Connection,
+    },
     /// Make a twin.
     Create {
         /// Its name.
@@ -54,6 +67,8 @@ pub enum Verb {
     List,
     /// A new token for the node's metrics.
     MetricsToken,
+    /// How the node is found in the home's network.
+    Network,
     /// A one-time pairing address for a twin without devices.
     Pair {
         /// Its name.
@@ -80,6 +95,16 @@ pub enum Verb {
         /// Its new name.
         to: String,
     },
+    /// What the machine's own screen shows; answered as soon as that is another than this.
+    Screen {
+        /// The number of what is shown already; 0: nothing.
+        known: u64,
+    },
+    /// How the machine's own screen shows it.
+    SetScreen {
+        /// Language and keyboard.
+        style: Style,
+    },
     /// The processes and the address.
     Status,
     /// Something about the machine's own system, where it came from an image. To apply one: +fd the
@@ -93,6 +118,8 @@ pub enum Verb {
         /// Its name.
         name: String,
     },
+    /// A new one-time address for the first person, while there is none.
+    Welcome,
     /// Make something of a foreign file, in a worker. +fd the file, open to read; +fd an empty one,
     /// open to write.
     Work {
@@ -115,10 +142,42 @@ pub enum Update {
     Restart,
 }
 
+impl Verb {
+    /// Whether who stands before the machine may ask this, without being anybody.
+    #[must_use]
+    pub fn at_console(&self) -> bool {
+        match self {
+            Self::CallNode { .. }
+            | Self::Connect { .. }
+            | Self::Health
+            | Self::List
+            | Self::Network
+            | Self::Screen { .. }
+            | Self::SetScreen { .. }
+            | Self::Status
+            | Self::Update { what: Update::Status | Update::Restart }
+            | Self::Welcome => true,
+            Self::Create { .. }
+            | Self::Energy
+            | Self::Experience { .. }
+            | Self::MetricsToken
+            | Self::Pair { .. }
+            | Self::Remove { .. }
+            | Self::Repair { .. }
+            | Self::Rename { .. }
+            | Self::Update { what: Update::Apply | Update::RollBack }
+            | Self::Verify { .. }
+            | Self::Work { .. } => false,
+        }
+    }
+}
+
 /// What is answered.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
+    /// It is done, and there is nothing more to say.
+    Done,
     /// The twin is made.
     Created {
         /// Where it is served.
@@ -176,6 +235,16 @@ pub enum Answer {
         /// The reason, for an operator.
         text: String,
     },
+    /// How the node is found in the home's network.
+    Network {
+        /// All of it.
+        network: Network,
+    },
+    /// A machine can't be connected like this.
+    NotConnected {
+        /// Why.
+        why: NoConnection,
+    },
     /// Nothing was made of a foreign file.
     NotMade {
         /// Why.
@@ -221,6 +290,11 @@ pub enum Answer {
         /// Where it is served now.
         address: String,
     },
+    /// What the machine's own screen shows.
+    Screen {
+        /// All of it.
+        screen: Screen,
+    },
     /// The node's processes.
     Status {
         /// Process id of the executor.
@@ -254,6 +328,8 @@ pub struct Listed {
     pub id: Option<String>,
     /// Where it is served.
     pub address: String,
+    /// SHA-256 of its certificate, where TLS is spoken and it has run before.
+    pub fingerprint: Option<String>,
     /// Whether its person may change the node.
     pub owner: bool,
     /// Whether it runs now.
@@ -286,7 +362,16 @@ pub fn ask_with(
     files: &[BorrowedFd<'_>],
 ) -> Result<Option<Answer>, Error> {
     let path = control_socket(folder);
-    let stream = match short(&path).and_then(|(_open, path)| StdStream::connect(path)) {
+    let asked = begin(&path, verb, files)?;
+    asked.map(|asked| asked.answer().map_err(file_error(path))).transpose()
+}
+
+/// Asks whoever listens on this socket, and does not wait for the answer; `None` when nobody listens.
+///
+/// # Errors
+/// When somebody does and can't be asked.
+pub fn begin(path: &Path, verb: &Verb, files: &[BorrowedFd<'_>]) -> Result<Option<Begun>, Error> {
+    let stream = match short(path).and_then(|(_open, path)| StdStream::connect(path)) {
         Ok(stream) => stream,
         Err(error)
             if matches!(
@@ -298,16 +383,32 @@ pub fn ask_with(
         }
         Err(error) => return Err(file_error(path)(error)),
     };
-    exchange(stream, verb, files).map(Some).map_err(file_error(path))
+    let mut line = serde_json::to_vec(verb).map_err(|error| file_error(path)(error.into()))?;
+    line.push(b'\n');
+    send(&stream, &line, files).map_err(file_error(path))?;
+    Ok(Some(Begun(stream)))
 }
 
-fn exchange(stream: StdStream, verb: &Verb, files: &[BorrowedFd<'_>]) -> io::Result<Answer> {
-    let mut line = serde_json::to_vec(verb)?;
-    line.push(b'\n');
-    send(&stream, &line, files)?;
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
-    Ok(serde_json::from_str(&answer)?)
+/// A verb that was asked and not answered yet. Dropped, nobody wants the answer any more.
+#[derive(Debug)]
+pub struct Begun(StdStream);
+
+impl Begun {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// When it doesn't come, or can't be read.
+    pub fn answer(self) -> io::Result<Answer> {
+        let mut answer = String::new();
+        BufReader::new(self.0).read_line(&mut answer)?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+}
+
+impl AsFd for Begun {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// Sends all of it, the files with its first byte.
@@ -345,26 +446,43 @@ pub(crate) fn serve(folder: &Path, hear: impl Fn(Asked) + Clone + 'static) -> Re
     let bound = short(&path).and_then(|(_open, path)| UnixListener::bind(path));
     let listener = bound.map_err(file_error(&path))?;
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).map_err(file_error(&path))?;
-    spawn_local(async move {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    spawn_local(answer(stream, hear.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the control socket can't accept");
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-            }
-        }
-    });
+    spawn_local(listen(listener, |_| true, hear));
     Ok(())
 }
 
-async fn answer(mut stream: UnixStream, hear: impl Fn(Asked)) {
+/// Listens for what the machine's own screen may ask.
+pub(crate) fn serve_console(
+    listener: StdListener,
+    hear: impl Fn(Asked) + Clone + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    spawn_local(listen(UnixListener::from_std(listener)?, Verb::at_console, hear));
+    Ok(())
+}
+
+async fn listen(
+    listener: UnixListener,
+    may: fn(&Verb) -> bool,
+    hear: impl Fn(Asked) + Clone + 'static,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                spawn_local(answer(stream, may, hear.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the control socket can't accept");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, may: fn(&Verb) -> bool, hear: impl Fn(Asked)) {
     let read = tokio::time::timeout(READ_WITHIN, read(&stream)).await;
     let Ok(Ok((line, files))) = read else { return };
     let answer = match serde_json::from_slice(&line) {
+        Ok(verb) if !may(&verb) => Answer::Refused { refusal: Refusal::NotOwner },
         Ok(verb) => {
             let (answer, answered) = oneshot::channel();
             hear(Asked { verb, files, answer });
@@ -487,6 +605,27 @@ mod tests {
                 rustix::net::sendmsg(&stream, &line, &mut control, SendFlags::empty()).unwrap();
                 let mut answer = String::new();
                 assert!(BufReader::new(stream).read_line(&mut answer).is_ok_and(|read| read == 0));
+            });
+            asking.await.unwrap();
+        });
+    }
+
+    #[test]
+    fn the_screen_of_the_machine_may_ask_little() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("console");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            serve_console(StdListener::bind(&path).unwrap(), |asked: Asked| {
+                asked.answer.send(Answer::Done).unwrap();
+            })
+            .unwrap();
+            let asking = tokio::task::spawn_blocking(move || {
+                let ask = |verb| begin(&path, &verb, &[]).unwrap().unwrap().answer().unwrap();
+                assert_eq!(ask(Verb::Welcome), Answer::Done);
+                for verb in [Verb::MetricsToken, Verb::Pair { name: "ann".to_owned() }] {
+                    assert_eq!(ask(verb), Answer::Refused { refusal: Refusal::NotOwner });
+                }
             });
             asking.await.unwrap();
         });

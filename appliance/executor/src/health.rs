@@ -16,6 +16,7 @@ pub(crate) mod disks;
 mod gateway_down;
 mod knocked_often;
 pub(crate) mod memory_short;
+mod name_taken;
 mod of_twin;
 mod remembered;
 pub(crate) mod smart;
@@ -47,6 +48,7 @@ pub const PROBLEMS: &[&str] = &[
     gateway_down::NAME,
     knocked_often::NAME,
     memory_short::NAME,
+    name_taken::NAME,
     wall_missing::NAME,
     "twin_asked_too_much",
     "twin_certificate_old",
@@ -93,6 +95,7 @@ impl Node {
         found.extend(data_broken::find(self));
         found.extend(knocked_often::find(self, now));
         found.extend(memory_short::find(self, now));
+        found.extend(name_taken::find(self));
         found.extend(of_twin::find(&self.remembered, &self.registry));
         sorted(found)
     }

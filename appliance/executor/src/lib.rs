@@ -18,12 +18,14 @@ mod folder;
 pub mod fuzz;
 mod groups;
 pub mod health;
+pub mod lan;
 mod log;
 mod node;
 mod process;
 mod registry;
 mod restart;
 pub mod scrape;
+pub mod screen;
 pub mod service;
 mod slots;
 pub mod steward;
@@ -85,6 +87,13 @@ pub enum Notice {
     Listening {
         /// Where.
         address: SocketAddr,
+    },
+    /// Another machine in the home's network has the node's name.
+    NameTaken {
+        /// The name.
+        taken: String,
+        /// What the node is called instead.
+        name: String,
     },
     /// A one-time address that pairs a browser.
     Pair {

@@ -24,8 +24,10 @@ use self::workers::Workers;
 use crate::control::{self, Asked};
 use crate::groups::Groups;
 use crate::health::Remembered;
+use crate::lan::Lan;
 use crate::process::{End, Process};
 use crate::restart::Restart;
+use crate::screen::Screens;
 use crate::service::{Service, Started};
 use crate::verbs::Ask;
 use crate::wakes::Wakes;
@@ -79,6 +81,10 @@ pub(crate) struct Node {
     pub(crate) asks: HashMap<u64, Ask>,
     pub(crate) workers: Workers,
     pub(crate) welcome: Option<Welcome>,
+    pub(crate) screens: Screens,
+    pub(crate) lan: Lan,
+    /// Of the node twin's certificate, once it has run.
+    pub(crate) fingerprint: Option<String>,
     pub(crate) remembered: Remembered,
     pub(crate) wakes: Wakes,
     /// They are going to be written.
@@ -132,11 +138,16 @@ pub(crate) async fn run(
     let (events, mut happened) = mpsc::unbounded_channel();
     let mut node = Node::open(config, folder, service, notify, events.clone())?;
     let asked = events.clone();
-    control::serve(node.folder.path(), move |ask| drop(asked.send(Event::Asked(ask))))?;
+    let hear = move |ask| drop(asked.send(Event::Asked(ask)));
+    control::serve(node.folder.path(), hear.clone())?;
+    if let Some(console) = node.service.take_console() {
+        let failed = |source| Error::Start { what: "console's socket", source };
+        control::serve_console(console, hear).map_err(failed)?;
+    }
     node.shut_in()?;
     node.start_gateway()?;
     node.watch_listener().map_err(|source| Error::Start { what: "watch", source })?;
-    node.announce()?;
+    node.open_doors()?;
     node.keep_within(node.twins.keys().copied().collect());
     node.set_timers();
     node.keep_beating();
@@ -147,6 +158,7 @@ pub(crate) async fn run(
             event = happened.recv() => event.unwrap_or(Event::Stop),
         };
         node.handle(event)?;
+        node.look_at_screen();
     }
     node.stop(&mut happened).await;
     Ok(node.folder)
@@ -167,10 +179,13 @@ impl Node {
         let bound = given.and_then(|listener| {
             // The library lets 128 wait, which a start of all browsers at once exceeds.
             rustix::net::listen(&listener, BACKLOG)?;
-            let place = Place { zone: config.zone.clone(), listen: listener.local_addr()? };
-            Ok((listener, place))
+            let listen = listener.local_addr()?;
+            Ok((listener, listen))
         });
-        let (listener, place) = bound.map_err(|source| Error::Listen { address, source })?;
+        let (listener, listen) = bound.map_err(|source| Error::Listen { address, source })?;
+        // Who is given a listener is given what else it needs: its own would be in an empty network.
+        let lan = Lan::open(&folder, &config, listen, started.socket.then(|| service.take_lan()))?;
+        let place = Place { zone: lan.zone(&config, listen), listen };
         folder.make_twin(Number::NODE)?;
         let numbers = registry.twins().iter().map(|entry| Number(entry.number));
         let twins = numbers.chain([Number::NODE]).map(|twin| (twin, Twin::default())).collect();
@@ -178,6 +193,7 @@ impl Node {
         remembered.note_time();
         let numbers = registry.twins().iter().map(|entry| Number(entry.number));
         let wakes = Wakes::open(&folder, numbers);
+        let screens = Screens::open(&folder);
         Ok(Self {
             config,
             folder,
@@ -194,6 +210,9 @@ impl Node {
             asks: HashMap::new(),
             workers: Workers::default(),
             welcome: None,
+            screens,
+            lan,
+            fingerprint: None,
             next: 0,
             notify,
             service,
@@ -236,9 +255,8 @@ impl Node {
         self.tell(&Notice::Walled { name: name.to_owned() });
     }
 
-    /// Says where everything is, and makes the twins that were asked for at the start.
-    fn announce(&mut self) -> Result<(), Error> {
-        self.tell(&Notice::Listening { address: self.place.listen });
+    /// Says where everybody is.
+    pub(crate) fn announce(&mut self) -> Result<(), Error> {
         for entry in self.registry.twins() {
             self.tell(&Notice::Twin {
                 name: entry.name.clone(),
@@ -246,6 +264,13 @@ impl Node {
                 fingerprint: entry.fingerprint.clone(),
             });
         }
+        Ok(())
+    }
+
+    /// Says where everything is, and makes the twins that were asked for at the start.
+    fn open_doors(&mut self) -> Result<(), Error> {
+        self.tell(&Notice::Listening { address: self.place.listen });
+        self.announce()?;
         for name in std::mem::take(&mut self.config.people) {
             if self.registry.find(&name).is_err() {
                 self.create(&name)?;
@@ -264,7 +289,7 @@ impl Node {
             Event::Beat => self.service.alive(),
             Event::ConnectionsWait => self.ask_gateway(),
             Event::Due(twin) => self.due(twin),
-            Event::Gateway(header) => self.hear_gateway(&header),
+            Event::Gateway(header) => self.hear_gateway(header)?,
             Event::GatewayEnded(instance, end) => self.gateway_ended(instance, end),
             Event::GatewaySilent(instance) => self.gateway_silent(instance),
             Event::KeepWakes => self.keep_wakes(),

@@ -1,5 +1,5 @@
-//! What a service manager gives a node: the listener, which is open already, and somebody who wants
-//! to know whether it lives.
+//! What a service manager gives a node: sockets that are open already, and somebody who wants to know
+//! whether it lives. Which socket is which is seen by its kind: there is one of each.
 //!
 //! The protocols of sd_listen_fds(3) and sd_notify(3), on plain sockets. Without their variables in the
 //! environment nothing here does anything; the variables go to no child. The manager hears from an
@@ -9,7 +9,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -21,6 +21,10 @@ use crate::walls::adopt;
 #[derive(Debug, Default)]
 pub struct Service {
     listener: Option<TcpListener>,
+    /// Where the machine's own screen asks.
+    console: Option<UnixListener>,
+    /// For names in the home's network.
+    lan: Vec<OwnedFd>,
     manager: Option<UnixDatagram>,
     /// The manager ends a service that is silent for this long.
     patience: Option<Duration>,
@@ -49,7 +53,7 @@ impl Service {
         let mut service = Self::default();
         if let Some(count) = listeners(read) {
             let given = adopt(count).map_err(failed)?;
-            service.listener = Some(only_listener(given).map_err(failed)?);
+            service.sort(given).map_err(failed)?;
         }
         if let Some(name) = read("NOTIFY_SOCKET") {
             service.manager = Some(manager(&name).map_err(failed)?);
@@ -71,6 +75,38 @@ impl Service {
     /// The listener that was open before the node.
     pub(crate) fn take_listener(&mut self) -> Option<TcpListener> {
         self.listener.take()
+    }
+
+    /// Where the machine's own screen asks, if it has one.
+    pub(crate) fn take_console(&mut self) -> Option<UnixListener> {
+        self.console.take()
+    }
+
+    /// Sockets for names in the home's network.
+    pub(crate) fn take_lan(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.lan)
+    }
+
+    /// Finds out what each socket is for.
+    fn sort(&mut self, given: Vec<OwnedFd>) -> io::Result<()> {
+        let wrong = |text: &str| io::Error::new(io::ErrorKind::InvalidInput, text.to_owned());
+        for socket in given {
+            let taken = match Kind::of(&socket)? {
+                Kind::Address => self.listener.replace(socket.into()).is_some(),
+                Kind::Console => self.console.replace(socket.into()).is_some(),
+                Kind::Lan => {
+                    self.lan.push(socket);
+                    self.lan.len() > LAN_MOST
+                }
+                Kind::Other => {
+                    return Err(wrong("a socket that was given is none that a node uses"));
+                }
+            };
+            if taken {
+                return Err(wrong("two sockets of the same kind were given"));
+            }
+        }
+        Ok(())
     }
 
     /// How often the manager wants to hear that the node lives: twice as often as it has to.
@@ -103,6 +139,9 @@ impl Service {
     }
 }
 
+/// Two kinds of addresses, and the kernel.
+const LAN_MOST: usize = 3;
+
 /// How many descriptors were given, if they are for this process and not for one before it.
 fn listeners(read: impl Fn(&str) -> Option<String>) -> Option<u32> {
     let for_me = read("LISTEN_PID")?.parse() == Ok(std::process::id());
@@ -116,18 +155,36 @@ fn patience(read: impl Fn(&str) -> Option<String>) -> Option<Duration> {
     (for_me && micros > 0).then(|| Duration::from_micros(micros))
 }
 
-fn only_listener(mut given: Vec<OwnedFd>) -> io::Result<TcpListener> {
-    let wrong = |text: &str| io::Error::new(io::ErrorKind::InvalidInput, text.to_owned());
-    let (Some(socket), true) = (given.pop(), given.is_empty()) else {
-        return Err(wrong("more sockets were given than the one to listen on"));
-    };
-    let family = sockopt::socket_domain(&socket)?;
-    let is_internet = [AddressFamily::INET, AddressFamily::INET6].contains(&family);
-    let is_stream = sockopt::socket_type(&socket)? == SocketType::STREAM;
-    if is_internet && is_stream && sockopt::socket_acceptconn(&socket)? {
-        Ok(socket.into())
-    } else {
-        Err(wrong("the socket that was given does not listen for TCP connections"))
+/// What a socket can be for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// The node's address: it listens for TCP connections.
+    Address,
+    /// It listens for the machine's own screen.
+    Console,
+    /// It hears who asks for names in the home's network, or what becomes of network cards.
+    Lan,
+    Other,
+}
+
+impl Kind {
+    fn of(socket: &OwnedFd) -> io::Result<Self> {
+        let family = sockopt::socket_domain(socket)?;
+        let is_internet = [AddressFamily::INET, AddressFamily::INET6].contains(&family);
+        let kind = sockopt::socket_type(socket)?;
+        if family == AddressFamily::NETLINK {
+            return Ok(Self::Lan);
+        }
+        if is_internet && kind == SocketType::DGRAM {
+            let bound = rustix::net::getsockname(socket)?;
+            let port = std::net::SocketAddr::try_from(bound).map(|address| address.port());
+            return Ok(if port == Ok(crate::lan::PORT) { Self::Lan } else { Self::Other });
+        }
+        Ok(match kind == SocketType::STREAM && sockopt::socket_acceptconn(socket)? {
+            true if is_internet => Self::Address,
+            true if family == AddressFamily::UNIX => Self::Console,
+            true | false => Self::Other,
+        })
     }
 }
 
@@ -174,21 +231,28 @@ mod tests {
     }
 
     #[test]
-    fn only_one_tcp_listener_is_taken() {
+    fn each_kind_of_socket_is_taken_once() {
+        let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let console = UnixListener::bind(folder.path().join("console")).unwrap();
+        let sorted = |given: Vec<OwnedFd>| {
+            let mut service = Service::default();
+            service.sort(given).map(|()| service)
+        };
         let connected = std::net::TcpStream::connect(address).unwrap();
         let datagram = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let (unix, _) = UnixDatagram::pair().unwrap();
         let file = tempfile::tempfile().unwrap();
         for wrong in [OwnedFd::from(connected), datagram.into(), unix.into(), file.into()] {
-            assert!(only_listener(vec![wrong]).is_err());
+            assert!(sorted(vec![wrong]).is_err());
         }
-        let twice =
-            vec![listener.try_clone().unwrap().into(), listener.try_clone().unwrap().into()];
-        assert!(only_listener(twice).is_err());
-        let taken = only_listener(vec![listener.into()]).unwrap();
-        assert_eq!(taken.local_addr().unwrap(), address);
+        let (one, two) = (listener.try_clone().unwrap(), listener.try_clone().unwrap());
+        assert!(sorted(vec![one.into(), two.into()]).is_err());
+        // In any order.
+        let mut service = sorted(vec![console.into(), listener.into()]).unwrap();
+        assert_eq!(service.take_listener().unwrap().local_addr().unwrap(), address);
+        assert!(service.take_console().is_some());
     }
 
     #[test]

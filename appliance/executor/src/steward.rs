@@ -11,6 +11,7 @@
 //! network, and works on what this file names: a taken-over executor gets these verbs and no more.
 
 mod read_energy;
+mod set_network;
 mod set_quota;
 mod slots;
 
@@ -67,12 +68,12 @@ pub fn run(
     runtime: &tokio::runtime::Runtime,
 ) -> Result<(), Error> {
     check_asker(&connection, data)?;
-    walls::enter_steward(data).map_err(Error::Walls)?;
+    walls::enter_steward(data, &set_network::folder(data)).map_err(Error::Walls)?;
     runtime.block_on(async {
         let channel = Channel::from_fd(connection)?;
         while let Ok(asked) = tokio::time::timeout(PATIENCE, channel.recv::<ToSteward>()).await {
             let Some((asked, _)) = asked? else { break };
-            let answer = answer(asked, data, Path::new("/sys"));
+            let answer = answer(&asked, data, Path::new("/sys"));
             if channel.send(&answer, &[]).await.is_err() {
                 break; // Whoever asked is gone.
             }
@@ -81,7 +82,7 @@ pub fn run(
     })
 }
 
-fn answer(asked: ToSteward, data: &Path, sys: &Path) -> FromSteward {
+fn answer(asked: &ToSteward, data: &Path, sys: &Path) -> FromSteward {
     tracing::info!(?asked, "asked");
     match asked {
         // Of the one that holds the disk.
@@ -90,8 +91,9 @@ fn answer(asked: ToSteward, data: &Path, sys: &Path) -> FromSteward {
         | ToSteward::Bless
         | ToSteward::RollBack
         | ToSteward::Reboot => FromSteward::Unsupported,
+        ToSteward::SetNetwork { connection } => set_network::answer(data, connection),
         ToSteward::ReadEnergy => FromSteward::Energy(read_energy::read(sys)),
-        ToSteward::SetQuota { twin, bytes } => match set_quota::set(data, twin, bytes) {
+        ToSteward::SetQuota { twin, bytes } => match set_quota::set(data, *twin, *bytes) {
             Ok(()) => FromSteward::Done,
             Err(set_quota::Error::Unsupported) => FromSteward::Unsupported,
             Err(error) => {

@@ -65,6 +65,8 @@ impl Node {
         answer: oneshot::Sender<Answer>,
     ) -> Result<(), (Error, oneshot::Sender<Answer>)> {
         let done = match verb {
+            Verb::CallNode { name } => self.call(&name),
+            Verb::Network => Ok(Answer::Network { network: self.network() }),
             Verb::Create { name } => {
                 self.create(&name).map(|()| Answer::Created { address: self.address(&name) })
             }
@@ -95,6 +97,10 @@ impl Node {
                 self.ask(twin, file, Then::Answer(answer), header);
                 return Ok(());
             }
+            Verb::Connect { connection } => {
+                Self::connect(connection, answer);
+                return Ok(());
+            }
             Verb::Energy => {
                 Self::energy(answer);
                 return Ok(());
@@ -109,6 +115,12 @@ impl Node {
                 self.update(what, files, answer);
                 return Ok(());
             }
+            Verb::Screen { known } => {
+                self.show(known, answer);
+                return Ok(());
+            }
+            Verb::SetScreen { style } => self.set_style(style),
+            Verb::Welcome => self.welcome_anew(),
             Verb::Work { task } => match <[OwnedFd; 2]>::try_from(files) {
                 Ok([input, output]) => {
                     self.work(Job { task, input, output, answer });
@@ -156,6 +168,7 @@ impl Node {
                 name: entry.name.clone(),
                 id: entry.id.clone(),
                 address: self.address(&entry.name),
+                fingerprint: entry.fingerprint.clone(),
                 owner: entry.owner,
                 awake: process.is_some(),
                 pid: process.map(|process| process.pid),
@@ -244,10 +257,19 @@ impl Node {
     pub(crate) fn new_welcome(&mut self, again: bool) -> Result<(), Error> {
         let start_error = |source| Error::Start { what: "welcome", source };
         let welcome = Welcome::new(Instant::now()).map_err(start_error)?;
-        let url = format!("{}/pair#{}", self.place.origin("node"), welcome.code());
+        let url = self.pairing("node", welcome.code());
         self.welcome = Some(welcome);
         self.tell(&Notice::Welcome { url, elsewhere: self.place.elsewhere(), again });
         Ok(())
+    }
+
+    /// The one-time address for the first person, while there is one.
+    pub(crate) fn welcome_url(&self) -> Option<String> {
+        self.welcome.as_ref().map(|welcome| self.pairing("node", welcome.code()))
+    }
+
+    fn pairing(&self, name: &str, code: &str) -> String {
+        format!("{}/pair#{code}", self.place.origin(name))
     }
 
     /// A browser at the node twin sent the code and a name.
@@ -311,7 +333,7 @@ impl Node {
         let Some(name) = self.registry.get(ask.twin).map(|entry| entry.name.clone()) else {
             return;
         };
-        let url = outcome.map(|code| format!("{}/pair#{code}", self.place.origin(&name)));
+        let url = outcome.map(|code| self.pairing(&name, &code));
         let elsewhere = self.place.elsewhere();
         match (ask.then, url) {
             (Then::Answer(answer), Ok(url)) => drop(answer.send(Answer::Pair { url, elsewhere })),

@@ -2,7 +2,8 @@
 //! untouched socket to the twin of that name.
 //!
 //! It never reads a byte of a connection, never holds a TLS key or a twin's key, opens no file and
-//! keeps no data: killed and started again, it is told all it needs by the executor.
+//! keeps no data: killed and started again, it is told all it needs by the executor. In a home's network
+//! it answers for the node's names (`lan.rs`).
 //!
 //! ```text
 //!  browser ──TCP──> listener ─ peek ─ name ─┬─ twin awake ── Connection+fd ──> twin
@@ -16,6 +17,7 @@
 //! that, the same socket goes to the one that is started in its place.
 
 mod budget;
+pub mod lan;
 pub mod peek;
 mod routes;
 
@@ -30,6 +32,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::lan::Lan;
 use crate::peek::{Seen, Wanted};
 use crate::routes::{Routes, Target};
 
@@ -57,28 +60,58 @@ pub async fn run(channel: Channel) -> Result<(), Error> {
 }
 
 async fn serve(channel: Channel) -> Result<(), Error> {
-    let (place, wakes, listener) = start(&channel).await?;
-    let routes = Routes::new(Rc::new(channel), wakes);
+    let start = start(&channel).await?;
+    let routes = Routes::new(Rc::new(channel), start.wakes, start.place);
+    if !start.lan.is_empty() {
+        announce(&routes, start.lan, start.cards);
+    }
     let complete = Rc::new(Notify::new());
     let (told, served) = (complete.clone(), routes.clone());
     let accepting = spawn_local(async move {
         told.notified().await;
         served.tell_executor(FromGateway::Ready);
-        accept(listener, Rc::new(place), served).await;
+        served.call_names();
+        accept(start.listener, served).await;
     });
     let ended = follow_executor(&routes, &complete).await;
     accepting.abort();
     ended
 }
 
-async fn start(channel: &Channel) -> Result<(Place, Rate, TcpListener), Error> {
+struct Start {
+    place: Place,
+    wakes: Rate,
+    listener: TcpListener,
+    /// Sockets for names in the home's network, and the cards that are chosen for it.
+    lan: Vec<OwnedFd>,
+    cards: Vec<String>,
+}
+
+async fn start(channel: &Channel) -> Result<Start, Error> {
     let first = channel.recv::<ToGateway>().await.map_err(Error::Executor)?;
-    let Some((ToGateway::Start { place, wakes }, mut descriptors)) = first else {
+    let Some((ToGateway::Start { place, wakes, cards }, descriptors)) = first else {
         return Err(Error::NoListener);
     };
-    let listener = StdListener::from(descriptors.pop().ok_or(Error::NoListener)?);
+    let mut descriptors = descriptors.into_iter();
+    let listener = StdListener::from(descriptors.next().ok_or(Error::NoListener)?);
     listener.set_nonblocking(true).map_err(Error::Listener)?;
-    Ok((place, wakes, TcpListener::from_std(listener).map_err(Error::Listener)?))
+    let listener = TcpListener::from_std(listener).map_err(Error::Listener)?;
+    Ok(Start { place, wakes, listener, lan: descriptors.collect(), cards })
+}
+
+/// Has the node's names announced. Without it the node is reached by its address, so nothing here ends
+/// the gateway.
+fn announce(routes: &Routes, sockets: Vec<OwnedFd>, cards: Vec<String>) {
+    let (place, tell) = (routes.place(), routes.telling());
+    match Lan::open(sockets, cards, place, tell) {
+        Ok(Some(lan)) => {
+            let (news, told) = tokio::sync::mpsc::unbounded_channel();
+            routes.announced_by(news);
+            spawn_local(lan.run(told));
+        }
+        Ok(None) => tracing::warn!("too few sockets to announce names in the home's network"),
+        Err(error) => tracing::warn!(%error, "names can't be announced in the home's network"),
+    }
 }
 
 async fn follow_executor(routes: &Routes, complete: &Notify) -> Result<(), Error> {
@@ -93,15 +126,17 @@ async fn follow_executor(routes: &Routes, complete: &Notify) -> Result<(), Error
                 Some(Err(_)) | None => tracing::error!(%twin, "no usable channel to a twin"),
             },
             ToGateway::Failed { twin, reason } => routes.failed(twin, reason),
+            ToGateway::Place { place } => routes.move_to(place),
             ToGateway::Here => routes.tell_executor(FromGateway::Here),
             ToGateway::Accept => complete.notify_one(),
-            ToGateway::Stop => return Ok(()),
+            ToGateway::Stop => break,
         }
     }
+    routes.say_farewell().await;
     Ok(())
 }
 
-async fn accept(listener: TcpListener, place: Rc<Place>, routes: Routes) {
+async fn accept(listener: TcpListener, routes: Routes) {
     let peeking = Arc::new(Semaphore::new(MAX_PEEKING));
     loop {
         // Waiting here leaves newcomers in the kernel's queue, where they cost nothing.
@@ -110,9 +145,9 @@ async fn accept(listener: TcpListener, place: Rc<Place>, routes: Routes) {
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (place, routes) = (place.clone(), routes.clone());
+                let routes = routes.clone();
                 spawn_local(async move {
-                    receive(stream, &place, &routes).await;
+                    receive(stream, &routes).await;
                     drop(permit);
                 });
             }
@@ -126,7 +161,7 @@ async fn accept(listener: TcpListener, place: Rc<Place>, routes: Routes) {
 }
 
 /// Learns where a connection wants to go, and sends it there untouched.
-async fn receive(stream: TcpStream, place: &Place, routes: &Routes) {
+async fn receive(stream: TcpStream, routes: &Routes) {
     let Ok(peer) = stream.peer_addr() else { return };
     let seen = match tokio::time::timeout(PEEK_WITHIN, peek::look(&stream)).await {
         Ok(Ok(seen)) => seen,
@@ -134,7 +169,7 @@ async fn receive(stream: TcpStream, place: &Place, routes: &Routes) {
         Err(_) => return tracing::debug!("a connection named nobody in time"),
     };
     let local = stream.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    let (target, reason) = direct(&seen, place, local && peer.ip().is_loopback(), routes);
+    let (target, reason) = direct(&seen, local && peer.ip().is_loopback(), routes);
     let Ok(stream) = stream.into_std() else {
         return;
     };
@@ -143,11 +178,11 @@ async fn receive(stream: TcpStream, place: &Place, routes: &Routes) {
 }
 
 /// A person's twin is reached only by a name of its own; all else goes to the node's twin.
-fn direct(seen: &Seen, place: &Place, loopback: bool, routes: &Routes) -> (Target, Option<Reason>) {
+fn direct(seen: &Seen, loopback: bool, routes: &Routes) -> (Target, Option<Reason>) {
     let wanted = match seen {
         Seen::Plain(_) if !loopback => return (Target::Node, Some(Reason::PlainHttp)),
         Seen::Plain(host) => Wanted::of(host.as_deref(), "localhost"),
-        Seen::Tls(host) => match Wanted::of(host.as_deref(), &place.zone) {
+        Seen::Tls(host) => match Wanted::of(host.as_deref(), &routes.place().zone) {
             Wanted::Elsewhere if loopback => Wanted::of(host.as_deref(), "localhost"),
             wanted @ (Wanted::Elsewhere | Wanted::Name(_)) => wanted,
         },

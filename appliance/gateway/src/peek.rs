@@ -122,9 +122,9 @@ fn read_head(bytes: &[u8]) -> Result<Option<Seen>, Refused> {
 /// The twin that a host name stands for within a zone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Wanted {
-    /// `<name>.<zone>`; the name in lower case.
+    /// One of the zone's; the name in lower case.
     Name(String),
-    /// No host at all, a bare address, the zone itself, or another zone.
+    /// No host at all, a bare address, a zone itself, or another zone.
     Elsewhere,
 }
 
@@ -140,8 +140,7 @@ impl Wanted {
             Some(_) | None => host,
         };
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let name = host.strip_suffix(zone).and_then(|rest| rest.strip_suffix('.'));
-        match name {
+        match handover::name_in(zone, &host) {
             Some(name) if is_label(name) => Self::Name(name.to_owned()),
             Some(_) | None => Self::Elsewhere,
         }

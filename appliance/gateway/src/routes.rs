@@ -10,14 +10,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use handover::{
-    Channel, FromGateway, FromTwin, HandOver, Id, Number, Pace, Rate, Reason, TAKEN_WITHIN_MS,
-    ToTwin,
+    Channel, FromGateway, FromTwin, HandOver, Id, Number, Pace, Place, Rate, Reason,
+    TAKEN_WITHIN_MS, ToTwin,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_local};
 
 use crate::budget::{Budget, Short};
+use crate::lan::News;
 
 /// The routing table; clones share it.
 #[derive(Clone)]
@@ -37,6 +38,11 @@ pub(crate) enum Target {
 }
 
 struct Table {
+    place: Place,
+    /// Who announces names in the home's network.
+    lan: Option<mpsc::UnboundedSender<News>>,
+    /// Every twin was named.
+    complete: bool,
     names: HashMap<String, Number>,
     ids: HashMap<Id, Number>,
     twins: HashMap<Number, Twin>,
@@ -95,7 +101,7 @@ enum Outgoing {
 }
 
 impl Routes {
-    pub(crate) fn new(executor: Rc<Channel>, wakes: Rate) -> Self {
+    pub(crate) fn new(executor: Rc<Channel>, wakes: Rate, place: Place) -> Self {
         let (tell, mut told) = mpsc::unbounded_channel();
         let channel = executor.clone();
         spawn_local(async move {
@@ -105,7 +111,7 @@ impl Routes {
                 }
             }
         });
-        let table = Rc::new(RefCell::new(Table::new(wakes)));
+        let table = Rc::new(RefCell::new(Table::new(wakes, place)));
         Self { executor, tell, table }
     }
 
@@ -116,6 +122,49 @@ impl Routes {
     pub(crate) fn tell_executor(&self, header: FromGateway) {
         // The queue ends only with the executor's channel, which ends this process.
         let _ = self.tell.send(header);
+    }
+
+    /// For others of this process who tell the executor something.
+    pub(crate) fn telling(&self) -> mpsc::UnboundedSender<FromGateway> {
+        self.tell.clone()
+    }
+
+    /// How the node is reached.
+    pub(crate) fn place(&self) -> Place {
+        self.table.borrow().place.clone()
+    }
+
+    // Names in the home's network
+
+    /// From now on names are announced there.
+    pub(crate) fn announced_by(&self, lan: mpsc::UnboundedSender<News>) {
+        self.table.borrow_mut().lan = Some(lan);
+    }
+
+    /// Has them announced as they are now. Before all are known nothing is: they would be called twice.
+    pub(crate) fn call_names(&self) {
+        let mut table = self.table.borrow_mut();
+        table.complete = true;
+        table.call_names();
+    }
+
+    /// The node has another zone.
+    pub(crate) fn move_to(&self, place: Place) {
+        let mut table = self.table.borrow_mut();
+        table.place = place.clone();
+        if let Some(lan) = &table.lan {
+            let _ = lan.send(News::Place(place));
+        }
+        table.call_names();
+    }
+
+    /// Tells the neighbours that the names are free.
+    pub(crate) async fn say_farewell(&self) {
+        let (done, said) = tokio::sync::oneshot::channel();
+        let lan = self.table.borrow_mut().lan.take();
+        if lan.is_some_and(|lan| lan.send(News::End(done)).is_ok()) {
+            let _ = said.await;
+        }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Number> {
@@ -132,6 +181,7 @@ impl Routes {
             table.ids.insert(id, twin);
         }
         table.twins.entry(twin).or_default();
+        table.call_names();
     }
 
     /// Drops a removed twin and all that waits for it.
@@ -141,6 +191,7 @@ impl Routes {
         table.ids.retain(|_, known| *known != twin);
         table.twins.remove(&twin);
         table.budget.forget(twin);
+        table.call_names();
     }
 
     /// Sends a peeked connection on its way, waking the twin when the budget allows.
@@ -398,14 +449,24 @@ impl Routes {
 }
 
 impl Table {
-    fn new(wakes: Rate) -> Self {
+    fn new(wakes: Rate, place: Place) -> Self {
         Self {
+            place,
+            lan: None,
+            complete: false,
             names: HashMap::new(),
             ids: HashMap::new(),
             twins: HashMap::new(),
             budget: Budget::new(wakes),
             charged: BTreeMap::new(),
             next: 0,
+        }
+    }
+
+    fn call_names(&self) {
+        if let (Some(lan), true) = (&self.lan, self.complete) {
+            let twins = self.names.keys().filter(|name| *name != "node");
+            let _ = lan.send(News::Names(twins.cloned().collect()));
         }
     }
 

@@ -39,7 +39,10 @@ impl Executor {
         let channel = Channel::from_fd(ours).unwrap();
         let place = Place { zone: "localhost".to_owned(), listen: address };
         let wakes = Rate { at_once: 20, per_minute: 4 };
-        channel.send(&ToGateway::Start { place, wakes }, &[listener.as_fd()]).await.unwrap();
+        channel
+            .send(&ToGateway::Start { place, wakes, cards: Vec::new() }, &[listener.as_fd()])
+            .await
+            .unwrap();
         for (twin, name) in [(Number::NODE, "node"), (ANN, "ann"), (BOB, "bob")] {
             let id = Some([twin.0 as u8; 32]);
             channel.send(&ToGateway::Name { twin, name: name.to_owned(), id }, &[]).await.unwrap();

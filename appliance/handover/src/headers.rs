@@ -2,12 +2,12 @@
 //!
 //! Nothing here does I/O. `+fd` in a comment says which descriptors travel with the header.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Rate;
 use crate::health::{Sample, Trouble, TwinProblem};
+use crate::{Place, Rate};
 
 /// A twin's number on this node: it never changes, whatever the twin is called. 0 is the node twin.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -27,50 +27,23 @@ impl std::fmt::Display for Number {
 /// A twin id as bytes (BLAKE3 of its genesis operation). The `link` crate has the full type.
 pub type Id = [u8; 32];
 
-/// How the node is reached; the same for all its processes.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Place {
-    /// The DNS name under which twins have theirs: `ann.<zone>`. `localhost` unless set.
-    pub zone: String,
-    /// The address that the node listens on, with the port really bound.
-    pub listen: SocketAddr,
-}
-
-impl Place {
-    /// Whether only TLS is spoken: everywhere but on loopback.
-    #[must_use]
-    pub fn tls(&self) -> bool {
-        !self.listen.ip().is_loopback()
-    }
-
-    /// Whether other devices can open what [`Place::origin`] gives.
-    #[must_use]
-    pub fn elsewhere(&self) -> bool {
-        self.tls() && self.zone != "localhost"
-    }
-
-    /// The origin under which a name is served, such as `http://ann.localhost:8080`.
-    #[must_use]
-    pub fn origin(&self, name: &str) -> String {
-        let (scheme, usual) = if self.tls() { ("https", 443) } else { ("http", 80) };
-        let port = self.listen.port();
-        if port == usual {
-            format!("{scheme}://{name}.{}", self.zone)
-        } else {
-            format!("{scheme}://{name}.{}:{port}", self.zone)
-        }
-    }
-}
-
 /// Executor to gateway.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum ToGateway {
-    /// First header: how the node is reached. +fd the listening socket.
+    /// First header: how the node is reached. +fd the listening socket; those for names in the home's
+    /// network, where it announces any.
     Start {
         /// Zone and address.
         place: Place,
         /// How often a source may wake twins, and how often a twin may be woken, by strangers.
         wakes: Rate,
+        /// The network cards on which names are announced; none: on all.
+        cards: Vec<String>,
+    },
+    /// The node has another zone: every name is another one.
+    Place {
+        /// Zone and address.
+        place: Place,
     },
     /// A twin can be reached under this name from now on (also sent after a rename).
     Name {
@@ -114,6 +87,16 @@ pub enum ToGateway {
 pub enum FromGateway {
     /// The answer to [`ToGateway::Here`].
     Here,
+    /// Under these addresses the home's network reaches the node, [`ADDRESSES_MAX`] at most.
+    Addresses {
+        /// The best first.
+        addresses: Vec<IpAddr>,
+    },
+    /// Another machine in the home's network has a name of this zone: it needs another one.
+    NameTaken {
+        /// The zone that can't be had.
+        zone: String,
+    },
     /// Names are loaded, the listener is being accepted from.
     Ready,
     /// Somebody wants this twin and there is no channel to it.
@@ -134,6 +117,9 @@ pub enum FromGateway {
         twin: Number,
     },
 }
+
+/// How many addresses are told.
+pub const ADDRESSES_MAX: usize = 8;
 
 /// How long a twin may leave a hand-over unanswered before it is called stuck.
 pub const TAKEN_WITHIN_MS: u64 = 10_000;
@@ -442,6 +428,8 @@ pub enum Refusal {
     Failed,
     /// Not a name: 1 to 32 of a-z, 0-9 and `-`, not at either end.
     NameForm,
+    /// Not a name for a node: 1 to 27 of a-z, 0-9 and `-`, not at either end.
+    NodeNameForm,
     /// `node www open lan relay` are reserved.
     NameReserved,
     /// Another twin has it.

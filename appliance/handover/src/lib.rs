@@ -9,18 +9,22 @@
 //! This crate never opens an INET socket, reads a file or starts a process.
 
 mod channel;
+mod connection;
 pub mod fuzz;
 mod headers;
 mod health;
 mod pace;
+mod place;
 mod rate;
 mod steward;
 mod work;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
+pub use connection::{Connection, Fixed, NAMERS_MAX, NoConnection};
 pub use headers::*;
 pub use health::*;
 pub use pace::Pace;
+pub use place::{Place, name_in};
 pub use rate::{Bucket, Rate, network};
 pub use steward::*;
 pub use work::*;

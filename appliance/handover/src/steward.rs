@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Number;
+use crate::{Connection, Number};
 
 /// From the executor to steward.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum ToSteward {
     /// Read the processor's counters of energy.
     ReadEnergy,
@@ -30,6 +30,11 @@ pub enum ToSteward {
     RollBack,
     /// Start the machine again.
     Reboot,
+    /// Connect the machine like this from now on.
+    SetNetwork {
+        /// How.
+        connection: Connection,
+    },
 }
 
 /// From steward to the executor: one for each request, in order.

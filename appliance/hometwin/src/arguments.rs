@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use executor::control::Update;
-use handover::Task;
+use handover::{Connection, Fixed, NoConnection, Task};
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short, Value};
 
@@ -24,6 +24,8 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// The machine's own screen; with the data folder of a node that has no console socket.
+    Console(Option<PathBuf>),
     Doctor(Doctor),
     Experience(Experience),
     /// Started by the executor only, with what it is given.
@@ -135,6 +137,12 @@ pub(crate) struct Work {
 /// Which verb.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
+    /// Give the node another name in the home's network.
+    CallNode {
+        name: String,
+    },
+    /// Connect the machine like this.
+    Connect(Connection),
     Create {
         name: String,
     },
@@ -144,6 +152,8 @@ pub(crate) enum What {
     Health,
     List,
     MetricsToken,
+    /// How the node is found in the home's network.
+    Network,
     Pair {
         name: String,
     },
@@ -187,6 +197,7 @@ impl Arguments {
             [] | ["run"] => Command::Run(Box::new(typed.run())),
             ["help"] => Command::Help,
             ["open-data"] => Command::OpenData,
+            ["console"] => Command::Console(typed.data.clone()),
             ["gateway-process", ref given @ ..] => Command::Gateway(owned(given)),
             ["worker-process", ref given @ ..] => Command::Worker(owned(given)),
             ["preview", file] => {
@@ -214,6 +225,18 @@ impl Arguments {
             ["update", "rollback"] => Command::Update(typed.change(Update::RollBack, None)),
             ["twin-process", _number, ref given @ ..] => Command::Twin(owned(given)),
             ["status"] => Command::Verb(typed.verb(What::Status)),
+            ["network"] | ["network", "status"] => Command::Verb(typed.verb(What::Network)),
+            ["network", "auto"] => Command::Verb(typed.verb(What::Connect(Connection::Auto))),
+            ["network", "fixed", address] => {
+                let (router, namers) = (typed.router.as_deref(), typed.dns.as_deref());
+                let (router, namers) = (router.unwrap_or_default(), namers.unwrap_or_default());
+                let fixed = Fixed::read(address, router, namers);
+                let fixed = fixed.map_err(|wrong| no_connection(address, wrong))?;
+                Command::Verb(typed.verb(What::Connect(Connection::Fixed(fixed))))
+            }
+            ["network", "name", name] => {
+                Command::Verb(typed.verb(What::CallNode { name: name.to_owned() }))
+            }
             ["node", "energy"] => Command::Verb(typed.verb(What::Energy)),
             ["node", "health"] => Command::Verb(typed.verb(What::Health)),
             ["node", "metrics-token"] => Command::Verb(typed.verb(What::MetricsToken)),
@@ -254,6 +277,7 @@ struct Typed {
     words: Vec<String>,
     confirm: Option<String>,
     data: Option<PathBuf>,
+    dns: Option<String>,
     ephemeral: bool,
     experiences: Vec<PathBuf>,
     gate: bool,
@@ -264,6 +288,7 @@ struct Typed {
     out: Option<PathBuf>,
     people: Vec<String>,
     restart: bool,
+    router: Option<String>,
     size: Option<u16>,
     sleep_after: Option<Option<Duration>>,
     slots: bool,
@@ -281,6 +306,7 @@ impl Typed {
                 Short('V') | Long("version") => typed.version = true,
                 Long("confirm") => typed.confirm = Some(parser.value()?.string()?),
                 Long("data") => typed.data = Some(parser.value()?.into()),
+                Long("dns") => typed.dns = Some(parser.value()?.string()?),
                 Long("ephemeral") => typed.ephemeral = true,
                 Long("experience") => typed.experiences.push(parser.value()?.into()),
                 Long("gate") => typed.gate = true,
@@ -294,6 +320,7 @@ impl Typed {
                     let names = parser.value()?.string()?;
                     typed.people.extend(names.split(',').map(str::to_owned));
                 }
+                Long("router") => typed.router = Some(parser.value()?.string()?),
                 Long("size") => typed.size = Some(parser.value()?.parse_with(size)?),
                 Long("sleep-after") => {
                     typed.sleep_after = Some(parser.value()?.parse_with(duration)?);
@@ -380,6 +407,16 @@ fn missing(what: &str) -> lexopt::Error {
     lexopt::Error::MissingValue { option: Some(what.to_owned()) }
 }
 
+/// Which of the words it was.
+fn no_connection(address: &str, wrong: NoConnection) -> lexopt::Error {
+    let option = match wrong {
+        NoConnection::Address | NoConnection::Prefix => return unexpected(address),
+        NoConnection::Router => "--router",
+        NoConnection::Namers => "--dns",
+    };
+    unexpected(option)
+}
+
 fn unexpected(word: &str) -> lexopt::Error {
     lexopt::Error::UnexpectedArgument(word.into())
 }
@@ -441,6 +478,12 @@ mod tests {
             read("node repair crash_loop ann try_again"),
             Ok(Command::Verb(Verb { what: What::Repair { about, .. }, .. })) if about == "ann"
         ));
+        assert!(matches!(read("network"), Ok(Command::Verb(Verb { what: What::Network, .. }))));
+        assert!(matches!(
+            read("network name attic"),
+            Ok(Command::Verb(Verb { what: What::CallNode { name }, .. })) if name == "attic"
+        ));
+        assert!(matches!(read("console"), Ok(Command::Console(None))));
         assert!(matches!(read("node health"), Ok(Command::Verb(Verb { what: What::Health, .. }))));
         assert!(matches!(read("node energy"), Ok(Command::Verb(Verb { what: What::Energy, .. }))));
         assert!(matches!(
@@ -476,6 +519,11 @@ mod tests {
             "text a b",
             "node",
             "node fly",
+            "network fly",
+            "network name",
+            "network fixed",
+            "network fixed 192.168.1.5",
+            "network fixed 192.168.1.5/24 --router x",
             "twin",
             "twin create",
             "twin fly ann",

@@ -36,6 +36,11 @@ pub(crate) fn text(say: &Say, trouble: &Trouble) -> String {
     text
 }
 
+/// One problem in one line.
+pub(crate) fn title(say: &Say, trouble: &Trouble) -> String {
+    spoken(trouble, say.shipped()).title
+}
+
 /// The same for programs: names and numbers are stable, sentences are not.
 pub(crate) fn json(troubles: &[Trouble], language: Language<'static>) -> Value {
     let one = |trouble: &Trouble| {

@@ -5,6 +5,7 @@
 //! team can be this program with one process taken over.
 
 mod arguments;
+mod console;
 mod data;
 mod doctor;
 mod experience;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Version => say.version(),
         Command::Experience(asked) => experience::experience(&asked, &arguments.logging, &say),
         Command::OpenData => data::open(&say),
+        Command::Console(data) => console::console(data, &say),
         Command::Doctor(doctor) => doctor::doctor(doctor, &say),
         Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
         Command::Twin(given) => processes::twin(&given, &arguments.logging),

@@ -57,7 +57,7 @@ fn configure(
         config.listen = listen;
     }
     if let Some(zone) = run.zone {
-        config.zone = zone;
+        config.zone = Some(zone);
     }
     if let Some(sleep_after) = run.sleep_after {
         config.sleep_after = sleep_after;

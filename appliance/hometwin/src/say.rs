@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use crate::{health, update, work};
 use executor::control::Answer;
 use executor::doctor::Finding;
+use executor::lan::Network;
 use executor::{Notice, Refusal};
 use twin::messages::{Language, Messages};
 
@@ -61,6 +62,12 @@ impl Say {
             .find_map(|name| std::env::var(name).ok().filter(|locale| !locale.is_empty()));
         let messages = Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap_or_default();
         Self { messages, locale: set.unwrap_or_default() }
+    }
+
+    /// The same voice in another language.
+    pub(crate) fn in_language(&self, tag: &str) -> Self {
+        let messages = Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap_or_default();
+        Self { messages, locale: tag.to_owned() }
     }
 
     pub(crate) fn language(&self) -> Language<'_> {
@@ -151,8 +158,12 @@ impl Say {
                 let hint = [("address", "/metrics")];
                 self.complain(&language.fill("metrics_token_hint", &hint));
             }
-            // Said where its files are.
-            Answer::Made { .. } => {}
+            // Said where its files are, and on the machine's own screen.
+            Answer::Made { .. } | Answer::Screen { .. } => {}
+            Answer::Done => self.print(language.text("repaired")),
+            Answer::NotConnected { why } => {
+                self.complain(language.text(&format!("connect_{}", why.name())));
+            }
             Answer::NotMade { why } => self.complain(self.language().text(&work::cannot(*why).0)),
             Answer::Repaired => self.print(language.text("repaired")),
             Answer::List { twins } if twins.is_empty() => self.print(language.text("no_twins")),
@@ -162,6 +173,7 @@ impl Say {
                     self.print(&format!("{:<12} {:<8} {}", twin.name, state, twin.address));
                 }
             }
+            Answer::Network { network } => self.print(&self.network(network)),
             Answer::Pair { url, elsewhere } => {
                 self.print(&language.fill("pair", &[("name", name), ("url", url)]));
                 self.picture(url, *elsewhere);
@@ -199,6 +211,41 @@ impl Say {
         }
     }
 
+    /// How the node is found, a line for each thing.
+    pub(crate) fn network(&self, network: &Network) -> String {
+        let language = self.language();
+        let addresses: Vec<String> = network.addresses.iter().map(ToString::to_string).collect();
+        let addresses = addresses.join(", ");
+        let mut lines = vec![language.fill("network_at", &[("address", &network.address)])];
+        lines.push(match (&network.taken, network.announced) {
+            (_, false) => language.text("network_silent").to_owned(),
+            (None, true) => language.fill("network_announced", &[("name", &network.name)]),
+            (Some(taken), true) => {
+                language.fill("network_taken", &[("name", &network.name), ("taken", taken)])
+            }
+        });
+        if !addresses.is_empty() {
+            lines.push(language.fill("network_addresses", &[("addresses", &addresses)]));
+        }
+        lines.join("\n")
+    }
+
+    /// Why the node did not do what it was asked; none where it did.
+    pub(crate) fn why_not(&self, answer: &Answer) -> Option<String> {
+        let language = self.language();
+        if let Answer::Refused { refusal } = answer {
+            Some(language.text(refused(*refusal).0).to_owned())
+        } else if let Answer::Failed { text } | Answer::NotUpdated { text, .. } = answer {
+            Some(language.fill("failed", &[("reason", text)]))
+        } else if let Answer::NotConnected { why } = answer {
+            Some(language.text(&format!("connect_{}", why.name())).to_owned())
+        } else if *answer == Answer::NoSteward {
+            Some(language.text("no_steward").to_owned())
+        } else {
+            None
+        }
+    }
+
     /// Says what the doctor found: one line each, what is missing marked.
     pub(crate) fn findings(&self, findings: &[Finding], json: bool) -> ExitCode {
         for finding in findings {
@@ -224,10 +271,7 @@ impl Say {
 
     /// What a running node tells its console.
     pub(crate) fn notifier(&self, json: bool, ephemeral: bool) -> impl Fn(&Notice) + 'static {
-        let say = Self {
-            messages: Messages::parse(&[("en", ENGLISH), ("de", GERMAN)]).unwrap_or_default(),
-            locale: self.locale.clone(),
-        };
+        let say = self.in_language(&self.locale);
         if ephemeral && !json {
             say.print(say.language().text("ephemeral"));
         }
@@ -252,6 +296,9 @@ impl Say {
             }
             Notice::Listening { address } => {
                 self.print(&language.fill("listening", &[("address", &address.to_string())]));
+            }
+            Notice::NameTaken { taken, name } => {
+                self.print(&language.fill("name_taken", &[("taken", taken), ("name", name)]));
             }
             Notice::Pair { name, url, elsewhere } => {
                 self.print(&language.fill("pair", &[("name", name), ("url", url)]));
@@ -361,6 +408,7 @@ fn refused(refusal: Refusal) -> Sentence {
         Refusal::Crashing => ("refused_crashing", vec![], 1),
         Refusal::Failed => ("refused_failed", vec![], 1),
         Refusal::NameForm => ("refused_name_form", vec![], 3),
+        Refusal::NodeNameForm => ("refused_node_name_form", vec![], 3),
         Refusal::NameReserved => ("refused_name_reserved", vec![], 3),
         Refusal::NameTaken => ("refused_name_taken", vec![], 3),
         Refusal::NameUnknown => ("refused_name_unknown", vec![], 4),
@@ -381,21 +429,25 @@ fn code_of(answer: &Answer) -> ExitCode {
         Answer::NotUpdated { .. } => ExitCode::from(3),
         Answer::Refused { refusal } => ExitCode::from(refused(*refusal).2),
         Answer::Health { troubles } => health::code(troubles),
+        Answer::NotConnected { .. } => ExitCode::from(3),
         Answer::NotMade { why } => ExitCode::from(work::cannot(*why).1),
         Answer::NotTaken { .. } => ExitCode::from(8),
         Answer::Created { .. }
+        | Answer::Done
         | Answer::Energy { .. }
         | Answer::Experience { .. }
         | Answer::List { .. }
         | Answer::Made { .. }
         | Answer::MetricsToken { .. }
         | Answer::Next { .. }
+        | Answer::Network { .. }
         | Answer::Repaired
         | Answer::Restarting
         | Answer::Slots { .. }
         | Answer::Pair { .. }
         | Answer::Removed { .. }
         | Answer::Renamed { .. }
+        | Answer::Screen { .. }
         | Answer::Status { .. }
         | Answer::Verified { .. } => ExitCode::SUCCESS,
     }
@@ -409,6 +461,9 @@ fn notice_json(notice: &Notice) -> serde_json::Value {
             json!({"event": "crashing", "name": name, "wait_s": wait_s})
         }
         Notice::Listening { address } => json!({"event": "listening", "address": address}),
+        Notice::NameTaken { taken, name } => {
+            json!({"event": "name_taken", "taken": taken, "name": name})
+        }
         Notice::Trouble { trouble } => {
             json!({"event": "trouble", "problem": trouble.problem, "about": trouble.about})
         }
@@ -479,6 +534,15 @@ mod tests {
     }
 
     #[test]
+    fn every_wrong_connection_has_its_sentence() {
+        let messages = Messages::parse(&[("en", ENGLISH)]).unwrap();
+        for why in handover::NoConnection::ALL {
+            let key = format!("connect_{}", why.name());
+            assert_ne!(messages.of_locale("en").text(&key), key);
+        }
+    }
+
+    #[test]
     fn every_refusal_has_its_sentence() {
         let messages = Messages::parse(&[("en", ENGLISH)]).unwrap();
         for refusal in [
@@ -486,6 +550,7 @@ mod tests {
             Refusal::Crashing,
             Refusal::Failed,
             Refusal::NameForm,
+            Refusal::NodeNameForm,
             Refusal::NameReserved,
             Refusal::NameTaken,
             Refusal::NameUnknown,

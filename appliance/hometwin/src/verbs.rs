@@ -38,10 +38,13 @@ impl What {
             | Self::Remove { name, .. }
             | Self::Rename { name, .. }
             | Self::Verify { name } => name,
-            Self::Energy
+            Self::CallNode { .. }
+            | Self::Connect(_)
+            | Self::Energy
             | Self::Health
             | Self::List
             | Self::MetricsToken
+            | Self::Network
             | Self::Repair { .. }
             | Self::Status => "",
         }
@@ -50,6 +53,9 @@ impl What {
     fn asked(&self) -> control::Verb {
         match self.clone() {
             Self::Create { name } => control::Verb::Create { name },
+            Self::CallNode { name } => control::Verb::CallNode { name },
+            Self::Connect(connection) => control::Verb::Connect { connection },
+            Self::Network => control::Verb::Network,
             Self::Energy => control::Verb::Energy,
             Self::Health => control::Verb::Health,
             Self::List => control::Verb::List,
@@ -72,7 +78,8 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
     let mut registry = Registry::open(&folder)?;
     let config = Config::load(folder.path())?;
     folder.keep_apart(executor::Uids::available(config.first_uid).ok());
-    let place = handover::Place { zone: config.zone.clone(), listen: config.listen };
+    let zone = executor::lan::zone_of(&folder, &config)?;
+    let place = handover::Place { zone, listen: config.listen };
     let address = |name: &str| format!("{}/", place.origin(name));
     match what {
         What::Create { name } => {
@@ -86,6 +93,7 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
                 name: entry.name.clone(),
                 id: entry.id.clone(),
                 address: address(&entry.name),
+                fingerprint: entry.fingerprint.clone(),
                 owner: entry.owner,
                 awake: false,
                 pid: None,
@@ -126,9 +134,13 @@ fn without_node(folder: &Path, what: &What) -> Result<Answer, Failure> {
         What::MetricsToken => {
             Ok(Answer::MetricsToken { token: executor::scrape::new_token(&folder)? })
         }
-        What::Energy | What::Pair { .. } | What::Repair { .. } | What::Status => {
-            Err(Failure::NotRunning)
-        }
+        What::CallNode { .. }
+        | What::Connect(_)
+        | What::Energy
+        | What::Network
+        | What::Pair { .. }
+        | What::Repair { .. }
+        | What::Status => Err(Failure::NotRunning),
     }
 }
 

@@ -229,8 +229,7 @@ fn is_dress(path: &str) -> bool {
 
 /// Says why the twin that was asked for does not answer.
 fn refer(place: &Place, reason: Reason, at: &Authority, head: &Parts) -> Result<Answer, Trouble> {
-    let zone = at.host().strip_suffix(&place.zone).and_then(|label| label.strip_suffix('.'));
-    if let (Reason::PlainHttp, Some(label)) = (reason, zone) {
+    if let (Reason::PlainHttp, Some(label)) = (reason, place.name_of(at.host())) {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let secure = format!("{}{path}", place.origin(label));
         if let Ok(secure) = HeaderValue::from_str(&secure) {
@@ -256,7 +255,7 @@ fn refer(place: &Place, reason: Reason, at: &Authority, head: &Parts) -> Result<
 fn refused(refusal: Refusal) -> Trouble {
     let (status, retry) = match refusal {
         Refusal::WrongCode => (403, Retry::No),
-        Refusal::NameForm | Refusal::NameReserved => (400, Retry::No),
+        Refusal::NameForm | Refusal::NameReserved | Refusal::NodeNameForm => (400, Retry::No),
         Refusal::NameTaken | Refusal::AlreadyPaired => (409, Retry::No),
         Refusal::NameUnknown => (404, Retry::No),
         Refusal::Crashing => (503, Retry::Later),
@@ -273,7 +272,7 @@ pub(crate) fn refusal_code(refusal: Refusal) -> &'static str {
         Refusal::AlreadyPaired => "claimed",
         Refusal::Crashing => "crashing",
         Refusal::Failed => "failed",
-        Refusal::NameForm | Refusal::NameReserved => "bad_name",
+        Refusal::NameForm | Refusal::NameReserved | Refusal::NodeNameForm => "bad_name",
         Refusal::NameTaken => "name_taken",
         Refusal::NameUnknown => "not_here",
         Refusal::WrongCode => "bad_code",

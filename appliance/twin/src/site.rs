@@ -100,7 +100,7 @@ pub(crate) enum Wish {
 impl Site {
     /// The host name under which this twin is served, such as `ann.localhost`.
     pub(crate) fn host(&self) -> String {
-        format!("{}.{}", self.name.borrow(), self.place.zone)
+        self.place.host(&self.name.borrow())
     }
 
     /// Waits until connections shall end.

@@ -34,7 +34,8 @@ fn staged() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
+    "hometwin-console.service",
     "hometwin-disk@.service",
     "hometwin-gate.service",
     "hometwin-node.service",
@@ -42,8 +43,12 @@ const SERVICES: [&str; 6] = [
     "hometwin-steward@.service",
     "hometwin-stick@.service",
 ];
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 8] = [
+    "hometwin-console.socket",
     "hometwin-disk@.timer",
+    "hometwin-lan.socket",
+    "hometwin-network.path",
+    "hometwin-network.service",
     "hometwin-node.socket",
     "hometwin-slots.socket",
     "hometwin-steward.socket",

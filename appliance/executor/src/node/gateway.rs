@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::{Duration, Instant};
 
-use handover::{Channel, FromGateway, Number, ToGateway, ToTwinExecutor};
+use handover::{ADDRESSES_MAX, Channel, FromGateway, Number, ToGateway, ToTwinExecutor};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use tokio::net::UnixStream;
 use tokio::task::spawn_local;
@@ -46,7 +46,10 @@ impl Node {
         let gateway = Process::start(&self.folder, birth, self.next, ears).map_err(start_error)?;
         let listener = self.listener.try_clone().map_err(start_error)?;
         let (place, wakes) = (self.place.clone(), limits.wakes);
-        gateway.tell(ToGateway::Start { place, wakes }, vec![listener.into()]);
+        let mut descriptors = vec![listener.into()];
+        descriptors.extend(self.lan.sockets().map_err(start_error)?);
+        let cards = self.config.lan.cards.clone();
+        gateway.tell(ToGateway::Start { place, wakes, cards }, descriptors);
         self.gateway = Some(gateway);
         self.remembered.gateway_starts += 1;
         self.gateway_asked = None;
@@ -106,8 +109,13 @@ impl Node {
         }
     }
 
-    pub(super) fn hear_gateway(&mut self, header: &FromGateway) {
-        match *header {
+    pub(super) fn hear_gateway(&mut self, header: FromGateway) -> Result<(), Error> {
+        match header {
+            FromGateway::Addresses { addresses } => {
+                self.lan.addresses = addresses;
+                self.lan.addresses.truncate(ADDRESSES_MAX);
+            }
+            FromGateway::NameTaken { zone } => self.name_taken(&zone)?,
             FromGateway::Ready => {
                 tracing::info!("the gateway is ready");
                 self.service.ready(self.place.listen);
@@ -132,6 +140,7 @@ impl Node {
                 }
             }
         }
+        Ok(())
     }
 
     /// Connections have waited for a while: does the gateway live? It is asked only then, so that an

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use handover::{Channel, EnergyCounter, FromSteward, Number, ToSteward};
+use handover::{Channel, Connection, EnergyCounter, FromSteward, Number, ToSteward};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
@@ -56,6 +56,24 @@ impl Node {
             let _ = answer.send(match read_energy().await {
                 Ok(counters) => Answer::Energy { counters },
                 Err(_) if !Path::new(steward::SOCKET).exists() => Answer::NoSteward,
+                Err(error) => Answer::Failed { text: error.to_string() },
+            });
+        });
+    }
+
+    /// Connects the machine like this, where it is ours to connect.
+    pub(crate) fn connect(connection: Connection, answer: oneshot::Sender<Answer>) {
+        if let Err(why) = connection.check() {
+            let _ = answer.send(Answer::NotConnected { why });
+            return;
+        }
+        spawn_local(async move {
+            let _ = answer.send(match set_network(connection).await {
+                Ok(FromSteward::Done) => Answer::Done,
+                Ok(FromSteward::Unsupported) => Answer::NoSteward,
+                Err(_) if !Path::new(steward::SOCKET).exists() => Answer::NoSteward,
+                Ok(FromSteward::Failed { text }) => Answer::Failed { text },
+                Ok(said) => Answer::Failed { text: format!("steward said {said:?}") },
                 Err(error) => Answer::Failed { text: error.to_string() },
             });
         });
@@ -111,6 +129,10 @@ async fn ask_for_all(
         }
     }
     Ok(if bytes == 0 { Quotas::Unasked } else { Quotas::Kept })
+}
+
+async fn set_network(connection: Connection) -> Result<FromSteward, handover::Error> {
+    ask(&connect(steward::SOCKET)?, ToSteward::SetNetwork { connection }).await
 }
 
 async fn read_energy() -> Result<Vec<EnergyCounter>, handover::Error> {

@@ -250,6 +250,9 @@ impl Node {
                     known.broken = None;
                 }
                 let (id, fingerprint) = (id.map(|id| hex(&id)), fingerprint.map(|f| hex(&f)));
+                if twin == Number::NODE {
+                    self.fingerprint.clone_from(&fingerprint);
+                }
                 self.learn(twin, id, fingerprint);
             }
             FromTwinExecutor::Broken { text } => {

@@ -39,7 +39,7 @@ pub fn run(
         while let Ok(asked) = tokio::time::timeout(PATIENCE, channel.recv::<ToSteward>()).await {
             let Some((asked, files)) = asked? else { break };
             tracing::info!(?asked, "asked");
-            let answer = machine.answer(asked, files, &channel);
+            let answer = machine.answer(&asked, files, &channel);
             if channel.send(&answer, &[]).await.is_err() {
                 break; // Whoever asked is gone.
             }
@@ -49,7 +49,7 @@ pub fn run(
 }
 
 impl Machine {
-    fn answer(&self, asked: ToSteward, files: Vec<OwnedFd>, channel: &Channel) -> FromSteward {
+    fn answer(&self, asked: &ToSteward, files: Vec<OwnedFd>, channel: &Channel) -> FromSteward {
         let done = match asked {
             ToSteward::Slots => self.about(),
             ToSteward::WriteSlot => self.write(files, channel),
@@ -58,7 +58,9 @@ impl Machine {
                 slots.roll_back().map(|version| FromSteward::Next { version: version.to_string() })
             }),
             ToSteward::Reboot => return reboot(),
-            ToSteward::ReadEnergy | ToSteward::SetQuota { .. } => return FromSteward::Unsupported,
+            ToSteward::ReadEnergy | ToSteward::SetNetwork { .. } | ToSteward::SetQuota { .. } => {
+                return FromSteward::Unsupported;
+            }
         };
         done.unwrap_or_else(|error| {
             tracing::error!(%error, ?asked, "not done");

@@ -1,4 +1,5 @@
-//! What steward may do: read the counters of energy, and set quotas below the twins' folder.
+//! What steward may do: read the counters of energy, set quotas below the twins' folder, and write how
+//! the machine is connected into the one folder for that.
 //!
 //! It runs as root, so this list is what a hole in it could reach: no other file, no socket of its
 //! making, no program, no other user, three capabilities.
@@ -20,7 +21,7 @@ const CALLS: &[&[Call]] = &[
     calls::SELF,
     calls::DESCRIPTORS,
     calls::CONVERSATION,
-    // Landlock leaves it only to read.
+    // Landlock leaves it only to read, but for one folder.
     calls::OWN_FILES,
     MORE,
 ];
@@ -28,6 +29,8 @@ const CALLS: &[&[Call]] = &[
 /// What only steward needs.
 const MORE: &[Call] = &[
     Call::Any(libc::SYS_quotactl_fd),
+    // What it writes is for others to read, and it makes no file that it may not write.
+    Call::Any(libc::SYS_fchmod),
     // The project that a file belongs to: read and set.
     Call::If(libc::SYS_ioctl, &[Rule::Is(1, 0x801c_581f)]),
     Call::If(libc::SYS_ioctl, &[Rule::Is(1, 0x401c_5820)]),
@@ -38,7 +41,7 @@ const KEPT: CapabilitySet =
     CapabilitySet::SYS_ADMIN.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::FOWNER);
 
 /// Shuts steward in for good, before it has heard anything. There is one thread only.
-pub(crate) fn enter_steward(data: &Path) -> Result<Entered, Error> {
+pub(crate) fn enter_steward(data: &Path, network: &Path) -> Result<Entered, Error> {
     let has = capabilities(None).map_err(Error::at("capabilities"))?;
     own::bound(KEPT);
     clear_ambient_capability_set().map_err(Error::at("no ambient capabilities"))?;
@@ -59,6 +62,14 @@ pub(crate) fn enter_steward(data: &Path) -> Result<Entered, Error> {
         if let Ok(open) = PathFd::new(folder) {
             rules = rules.add_rule(PathBeneath::new(open, read)).map_err(Error::of(step))?;
         }
+    }
+    if let Ok(open) = PathFd::new(network) {
+        let write = read
+            | AccessFs::WriteFile
+            | AccessFs::Truncate
+            | AccessFs::MakeReg
+            | AccessFs::RemoveFile;
+        rules = rules.add_rule(PathBeneath::new(open, write)).map_err(Error::of(step))?;
     }
     if let Ok(open) = PathFd::new(data) {
         rules =

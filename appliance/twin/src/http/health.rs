@@ -96,6 +96,7 @@ fn refused(refusal: Refusal) -> Trouble {
         | Refusal::NameForm
         | Refusal::NameReserved
         | Refusal::NameTaken
+        | Refusal::NodeNameForm
         | Refusal::WrongCode => Trouble::failed(),
     }
 }
