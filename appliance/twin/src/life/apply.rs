@@ -152,9 +152,13 @@ impl Apply for Receiver {
         how: Delivered,
         _now_ms: i64,
     ) -> Result<(), store::Error> {
-        let errands = Arc::clone(&self.shared.errands);
-        w.afterwards(move || errands.notify_one());
-        let Some(message) = About::from_bytes(about).message else { return Ok(()) };
+        let Some(message) = About::from_bytes(about).message else {
+            // Pieces of a file are about no message: there is room for the next ones. What is about one
+            // wakes nobody, for it may share the commit of a later write.
+            let errands = Arc::clone(&self.shared.errands);
+            w.afterwards(move || errands.notify_one());
+            return Ok(());
+        };
         let key = names::sent(message);
         match how {
             Delivered::Committed => drop(w.vault_delete(&key)?),
