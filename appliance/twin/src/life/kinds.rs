@@ -90,7 +90,7 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn apply(

@@ -1,6 +1,7 @@
 //! What arrives about spaces. Nothing is believed because of who passes it on: a roster counts when
 //! the owner signed it, a change when its author did and may write. Changes of who may not write any
-//! more count if the owner had them, or if somebody who may write had them before and passes them on.
+//! more count up to the number in the roster, for everybody alike, themselves too. What somebody who
+//! may write had of them beyond it goes to the owner, who then says a higher number.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use crate::life::{
     },
     peers::{self, Failure},
     spaces::{
-        AHEAD_MS, OP_MAX, Own, answer, is_in, journal, members,
+        AHEAD_MS, OP_MAX, Own, answer, is_in, journal,
         roster::{self, Checked, New},
         signed, tell,
     },
@@ -131,6 +132,8 @@ fn take_roster(
         None if was == is && renamed => (Change::Renamed, Some(new.owner)),
         Some(one) if was == is && !renamed && changed.iter().all(|id| id == one) => {
             let change = match (role(&before, one), role(&new.members, one)) {
+                // They may do the same; more of what they wrote counts.
+                (was, is) if was == is => Change::Several,
                 (_, Role::None) => Change::Removed,
                 (Role::None, _) => Change::Invited,
                 _ => Change::Role,
@@ -145,16 +148,24 @@ fn take_roster(
         .filter(|(id, place)| before.get(id) != Some(place) && **id != a.me)
         .filter_map(|(id, place)| place.upto.map(|upto| (*id, upto)))
         .collect();
+    let heard: Vec<(TwinId, u64)> = places
+        .iter()
+        .filter(|(_, place)| place.role == Role::Editor && place.upto.is_none())
+        .filter_map(|(id, _)| before.get(id).and_then(|was| was.upto).map(|upto| (*id, upto)))
+        .collect();
     let shape = Roster { space, owner, seed, version, members: places, change, person };
     a.append(w, ROSTER, &shape, Some(&words))?;
     for (author, upto) in silenced {
         reconcile(a, w, space, author, upto)?;
     }
+    for (author, upto) in heard {
+        hear_again(a, w, space, author, upto)?;
+    }
     Ok(w.reader().space(space)?)
 }
 
-/// Of somebody who may write no more everybody has the same in the end: what the owner had, and what
-/// others had before they heard of it.
+/// Of somebody who may write no more the same counts everywhere: up to the number in the roster. What
+/// is missing here of that the owner has; what is here beyond it the owner may want to count.
 fn reconcile(
     a: &Arrived<'_>,
     w: &mut Writer<'_>,
@@ -172,14 +183,65 @@ fn reconcile(
     let mine = w.reader().member(space, &a.me)?;
     if mark > upto && mine.is_some_and(|member| member.writes()) {
         let beyond = [(author, upto)].into();
-        for (person, member) in members(&w.reader(), space).map_err(failed)? {
-            if person != a.me && person != author && member.hears() {
-                answer::send(&a.receiver.shared, w, person, space, &[author], &beyond)
-                    .map_err(failed)?;
-            }
-        }
+        answer::send(&a.receiver.shared, w, row.owner, space, &[author], &beyond)
+            .map_err(failed)?;
     }
     Ok(())
+}
+
+/// Somebody may write again, and with that counts what they wrote before they knew that they might
+/// not: it went to nobody, or to few. The owner doesn't hear of their own roster, so gets it unasked.
+fn hear_again(
+    a: &Arrived<'_>,
+    w: &mut Writer<'_>,
+    space: Id16,
+    author: TwinId,
+    upto: u64,
+) -> Result<(), Failure> {
+    let row = w.reader().space(space)?;
+    let Some(row) = row.filter(is_in) else { return Ok(()) };
+    if author == a.me {
+        let beyond = [(author, upto)].into();
+        return answer::send(&a.receiver.shared, w, row.owner, space, &[author], &beyond)
+            .map_err(failed);
+    }
+    let mark = w.reader().mark(space, &author)?;
+    if w.reader().member(space, &author)?.is_some_and(|member| member.hears()) {
+        answer::ask(w, author, space, &[author], &[(author, mark)].into()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Others had more of somebody who may write no more than the owner, who is our person: it counts,
+/// and a new roster says so to all. It also says so of who was asked in anew and has said yes.
+fn count_more(a: &Arrived<'_>, w: &mut Writer<'_>, space: Id16) -> Result<(), Failure> {
+    let r = w.reader();
+    let Some(row) = r.space(space)?.filter(|row| row.owner == a.me) else { return Ok(()) };
+    let mut members = roster::places(&r, &row).map_err(failed)?;
+    let mut more = false;
+    for (person, place) in &mut members {
+        let mark = r.mark(space, person)?;
+        let again = r.member(space, person)?.is_some_and(|one| one.joined && one.writes());
+        more |= again && place.upto.is_some();
+        if let Some(upto) = place.upto.as_mut().filter(|upto| **upto < mark) {
+            (*upto, more) = (mark, true);
+        }
+    }
+    if !more {
+        return Ok(());
+    }
+    let name = roster::words(&r, &row).map_err(failed)?.map(|words| words.name);
+    let new = New {
+        space,
+        seed: row.seed,
+        version: row.version + 1,
+        name: name.unwrap_or_default(),
+        members,
+        change: Change::Several,
+        person: None,
+        note: None,
+    };
+    roster::publish(&a.receiver.shared, w, &a.by, new).map(drop).map_err(failed)
 }
 
 /// Somebody is in the space from now on.
@@ -197,16 +259,21 @@ fn joined(a: &Arrived<'_>, w: &mut Writer<'_>, join: &Join) -> Result<(), Failur
     if !member.joined {
         let stands = Stands { space, person: a.from, joined: true, me: false };
         a.append(w, STANDING, &stands, None::<&()>)?;
-    } else if join.answer || a.from == row.owner {
+    } else if a.from == row.owner {
         return Ok(());
     }
     if !is_in(&row) {
         return Ok(());
     }
+    count_more(a, w, space)?;
+    let mark = w.reader().mark(space, &a.from)?;
+    let lacking = [(a.from, mark)].into();
     if join.answer {
         // They were in it first: what each lacks of the other.
-        let mark = w.reader().mark(space, &a.from)?;
-        answer::ask(w, a.from, space, &[a.from], &[(a.from, mark)].into()).map_err(failed)?;
+        answer::ask(w, a.from, space, &[a.from], &lacking).map_err(failed)?;
+        if member.joined {
+            return Ok(());
+        }
         return answer::send(&a.receiver.shared, w, a.from, space, &[a.me], &BTreeMap::new())
             .map_err(failed);
     }
@@ -214,6 +281,8 @@ fn joined(a: &Arrived<'_>, w: &mut Writer<'_>, join: &Join) -> Result<(), Failur
         let back = Join { roster, answer: true, more: More::new() };
         tell(w, a.from, space, &Body::Join(back), &[]).map_err(failed)?;
     }
+    // Who was in it before may have written something that counts only now.
+    answer::ask(w, a.from, space, &[a.from], &lacking).map_err(failed)?;
     if row.owner == a.me {
         answer::send(&a.receiver.shared, w, a.from, space, &[], &BTreeMap::new())
             .map_err(failed)?;
@@ -285,7 +354,7 @@ fn space_of_sender(
 fn changes(a: &Arrived<'_>, w: &mut Writer<'_>, ops: &Ops) -> Result<(), Failure> {
     let Some((space, row, sender)) = space_of_sender(a, w, &ops.space)? else { return Ok(()) };
     for signed in &ops.ops {
-        match change(a, w, space, &sender, signed) {
+        match change(a, w, space, row.owner == a.me, &sender, signed) {
             Ok(()) => {}
             // Of others: who passes it on may know more than we do. In an answer the rest counts.
             Err(Failure::Refused(reason))
@@ -296,6 +365,7 @@ fn changes(a: &Arrived<'_>, w: &mut Writer<'_>, ops: &Ops) -> Result<(), Failure
             Err(failure) => return Err(failure),
         }
     }
+    count_more(a, w, space)?;
     if let Some(next) = &ops.next {
         let next = marks(next)?;
         return answer::ask(w, a.from, space, &[], &next).map_err(failed);
@@ -320,6 +390,7 @@ fn change(
     a: &Arrived<'_>,
     w: &mut Writer<'_>,
     space: Id16,
+    owned: bool,
     sender: &Member,
     signed: &Signed,
 ) -> Result<(), Failure> {
@@ -348,9 +419,8 @@ fn change(
     if w.reader().op(space, &author, op.number)?.is_some() {
         return Ok(());
     }
-    let before = member.upto.is_some_and(|upto| op.number <= upto);
-    let passed_on = author != a.from && sender.writes() && member.upto.is_some();
-    if !(member.writes() || before || passed_on) {
+    let passed_on = owned && author != a.from && sender.writes() && member.upto.is_some();
+    if !(op.number <= member.counts_to() || passed_on) {
         return Err(Refusal::NotAuthor.into());
     }
     if author == a.me {

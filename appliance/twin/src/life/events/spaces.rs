@@ -27,8 +27,8 @@ pub(crate) fn records(
     let Followed { space, kind, among } = followed;
     // Not granted any more, or left: that is the end.
     view.may_space(*space, Some(kind.as_str()), Verb::See)?;
-    if grants_changed(context, entries) || entries.iter().any(|entry| defines(entry, kind.as_str()))
-    {
+    let other = |entry: &Entry| defines(entry, kind.as_str()) || recounts(entry, *space);
+    if grants_changed(context, entries) || entries.iter().any(other) {
         return Ok(Found::Resync);
     }
     let mut last = BTreeMap::new();
@@ -60,6 +60,15 @@ pub(crate) fn records(
 fn defines(entry: &Entry, kind: &str) -> bool {
     entry.kind == record::DEFINED
         && shape(entry).is_ok_and(|one: record::Defined| one.definition.kind.as_str() == kind)
+}
+
+/// Whether other changes of somebody may count in the space from this entry on.
+fn recounts(entry: &Entry, space: Id16) -> bool {
+    entry.kind == space::ROSTER
+        && shape(entry).is_ok_and(|one: space::Roster| {
+            one.space == space
+                && !matches!(one.change, space::Change::Created | space::Change::Renamed)
+        })
 }
 
 fn grants_changed(context: &Context, entries: &[Entry]) -> bool {

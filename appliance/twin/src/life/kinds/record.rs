@@ -2,7 +2,7 @@
 //! time; the content is what the author signed, with the values. The merge is here: of each field
 //! the change that comes last by clock, author and number counts, in whatever order changes arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capability::spaces::latest::{Act, Clock, Op, Signed};
 use link::TwinId;
@@ -12,10 +12,11 @@ use store::{Direction, Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, content, shape, short, space};
 use crate::life::tables::{
-    self, Id16, put,
+    self, Id16, Rows as _, put,
     spaces::{
-        Field, Key, RECORD, RECORD_AT, RECORD_TYPE, Record, SPACE, SPACE_MARK, SPACE_OP,
-        SPACE_TYPE, SpaceRows as _, Stamp, Type, of_person, of_type, op_key, places, record_key,
+        Changed, Field, Key, RECORD, RECORD_AT, RECORD_CHANGE, RECORD_TYPE, Record, SPACE,
+        SPACE_MARK, SPACE_OP, SPACE_TYPE, SpaceRows as _, Stamp, Type, change_key, of_person,
+        of_type, op_key, places, record_key,
     },
 };
 
@@ -113,34 +114,37 @@ pub(super) fn apply(
             let put: Put = shape(entry)?;
             arrived(entry, &put.base, t)?;
             let values = values(bytes).unwrap_or_default();
-            change(entry, &put.base, &put.kind, put.record, t, |record| {
-                merge(record, entry.seq, &put, &values);
-            })
+            let set = put.set.iter().map(|name| (name, false));
+            let all = set.chain(put.cleared.iter().map(|name| (name, true)));
+            let key = |name| values.get(name).and_then(Key::of);
+            let fields = all.map(|(name, null)| (name.clone(), (null, key(name)))).collect();
+            change(entry, &put.base, &put.kind, put.record, t, None, fields)
         }
         REMOVED => {
-            let removed: Removed = shape(entry)?;
-            arrived(entry, &removed.base, t)?;
-            let stamp = removed.base.stamp();
-            change(entry, &removed.base, &removed.kind, removed.record, t, |record| {
-                if record.gone.is_none_or(|(known, _)| known < stamp) {
-                    record.gone = Some((stamp, removed.gone));
-                }
-            })
+            let Removed { base, kind, record, gone, .. } = shape(entry)?;
+            arrived(entry, &base, t)?;
+            change(entry, &base, &kind, record, t, Some(gone), BTreeMap::new())
         }
         NOTHING => arrived(entry, &shape(entry)?, t),
         _ => Ok(()),
     }
 }
 
-/// Of each field the last change counts.
-fn merge(record: &mut Record, seq: u64, put: &Put, values: &Map<String, Value>) {
-    let stamp = put.base.stamp();
+/// Of each field the last change counts, and of removing and bringing back.
+fn merge(record: &mut Record, stamp: Stamp, change: Changed) {
+    let empty = record.made.is_none() && record.gone.is_none() && record.fields.is_empty();
+    record.changed = if empty { stamp } else { record.changed.max(stamp) };
+    let Changed { seq, gone, fields, .. } = change;
+    if let Some(gone) = gone {
+        if record.gone.is_none_or(|(known, _)| known < stamp) {
+            record.gone = Some((stamp, gone));
+        }
+        return;
+    }
     record.made = Some(record.made.map_or(stamp, |made| made.min(stamp)));
-    let set = put.set.iter().map(|name| (name, false));
-    for (name, null) in set.chain(put.cleared.iter().map(|name| (name, true))) {
-        if record.fields.get(name).is_none_or(|known| known.stamp < stamp) {
-            let key = values.get(name).and_then(Key::of);
-            record.fields.insert(name.clone(), Field { stamp, seq, null, key });
+    for (name, (null, key)) in fields {
+        if record.fields.get(&name).is_none_or(|known| known.stamp < stamp) {
+            record.fields.insert(name, Field { stamp, seq, null, key });
         }
     }
     // Of more than that the first by name are kept: the same ones in whatever order they came.
@@ -172,32 +176,125 @@ fn arrived(entry: &Entry, base: &Base, t: &mut Tables<'_>) -> Result<(), FoldErr
     space::active(t, space, &mut row, entry)
 }
 
+/// One more change of a record. It is kept in any case; whether it counts the roster says.
 fn change(
     entry: &Entry,
     base: &Base,
     kind: &str,
     id: Id16,
     t: &mut Tables<'_>,
-    with: impl FnOnce(&mut Record),
+    gone: Option<bool>,
+    fields: BTreeMap<String, (bool, Option<Key>)>,
 ) -> Result<(), FoldError> {
-    let (space, stamp) = (base.space, base.stamp());
+    let Base { space, author, number, clock } = *base;
+    let changed = Changed { clock, seq: entry.seq, gone, fields };
+    let key = change_key(&record_key(space, kind, id), &author, number);
+    put(t, RECORD_CHANGE, &key, &changed)?;
     let known = t.record(space, kind, id)?;
-    let mut row = known.clone().unwrap_or_else(|| Record {
-        made: None,
-        came: entry.seq,
-        changed: stamp,
-        gone: None,
-        rev: entry.seq,
-        fields: BTreeMap::new(),
-    });
-    with(&mut row);
-    row.changed = row.changed.max(stamp);
+    let mut row = known.clone().unwrap_or_else(|| empty(base.stamp(), entry));
+    if t.member(space, &author)?.is_none_or(|member| number <= member.counts_to()) {
+        merge(&mut row, base.stamp(), changed);
+    }
+    keep(entry, space, kind, id, t, known.as_ref(), row)
+}
+
+/// A record of which nothing counts yet.
+fn empty(changed: Stamp, entry: &Entry) -> Record {
+    let (came, rev) = (entry.seq, entry.seq);
+    Record { made: None, came, changed, gone: None, rev, fields: BTreeMap::new() }
+}
+
+/// Writes a record that is another now.
+fn keep(
+    entry: &Entry,
+    space: Id16,
+    kind: &str,
+    id: Id16,
+    t: &mut Tables<'_>,
+    known: Option<&Record>,
+    mut row: Record,
+) -> Result<(), FoldError> {
     row.rev = entry.seq;
-    let (was, is) = (known.as_ref().is_some_and(Record::is_there), row.is_there());
+    let (was, is) = (known.is_some_and(Record::is_there), row.is_there());
     if was != is {
         count(t, space, kind, is)?;
     }
-    place(t, space, kind, id, known.as_ref(), &row)
+    place(t, space, kind, id, known, &row)
+}
+
+/// Of an author's changes others count than before, all beyond this number: the records that they
+/// are about are put together anew.
+pub(super) fn recount(
+    entry: &Entry,
+    space: Id16,
+    author: &TwinId,
+    beyond: u64,
+    t: &mut Tables<'_>,
+) -> Result<(), FoldError> {
+    let Some(first) = beyond.checked_add(1) else { return Ok(()) };
+    let (start, first) = (of_person(space, author), op_key(space, author, first));
+    if t.page(SPACE_OP, &start, Some(&first), 1, Direction::Forward)?.is_empty() {
+        return Ok(());
+    }
+    let mut records = BTreeSet::new();
+    each(t, &space.0, |key, _| {
+        if let Some((record, by, number)) = change_of(key)
+            && by == *author
+            && number > beyond
+        {
+            records.insert(record.to_vec());
+        }
+        Ok(())
+    })?;
+    for key in records {
+        let name = key.get(16..key.len() - 16).and_then(|name| name.strip_suffix(&[0]));
+        let kind = name.and_then(|name| std::str::from_utf8(name).ok());
+        let id = key.last_chunk().map(|id| Id16(*id));
+        let (Some(kind), Some(id)) = (kind, id) else { continue };
+        let Some(known) = t.record(space, kind, id)? else { continue };
+        let (mut row, mut counting) = (empty(known.changed, entry), BTreeMap::new());
+        row.came = known.came;
+        each(t, &key, |key, value| {
+            let Some((_, author, number)) = change_of(key) else { return Ok(()) };
+            let to = match counting.get(&author) {
+                Some(to) => *to,
+                None => t.member(space, &author)?.map_or(u64::MAX, |one| one.counts_to()),
+            };
+            counting.insert(author, to);
+            if number <= to {
+                let changed: Changed = tables::parsed(RECORD_CHANGE, value)?;
+                merge(&mut row, Stamp { clock: changed.clock, author, number }, changed);
+            }
+            Ok(())
+        })?;
+        keep(entry, space, kind, id, t, Some(&known), row)?;
+    }
+    Ok(())
+}
+
+/// The key of the record, the author and the number in the key of a change.
+fn change_of(key: &[u8]) -> Option<(&[u8], TwinId, u64)> {
+    let (rest, number) = key.split_last_chunk()?;
+    let (record, author) = rest.split_last_chunk()?;
+    Some((record, TwinId::from_bytes(*author), u64::from_be_bytes(*number)))
+}
+
+/// Shows all changes whose keys start like this.
+fn each(
+    t: &Tables<'_>,
+    start: &[u8],
+    mut show: impl FnMut(&[u8], &[u8]) -> Result<(), FoldError>,
+) -> Result<(), FoldError> {
+    let mut from: Option<Vec<u8>> = None;
+    loop {
+        let rows = t.page(RECORD_CHANGE, start, from.as_deref(), AT_A_TIME, Direction::Forward)?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        // The first key behind it.
+        from = Some([&last[..], &[0]].concat());
+        for (key, row) in &rows {
+            show(key, row)?;
+        }
+    }
 }
 
 /// How many records of a type a space has.
@@ -236,6 +333,11 @@ pub(super) fn forget(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError>
         return Ok(());
     }
     let Put { base, kind, record: id, set, .. } = shape(entry)?;
+    let key = change_key(&record_key(base.space, &kind, id), &base.author, base.number);
+    if let Some(mut changed) = t.row::<Changed>(RECORD_CHANGE, &key)? {
+        changed.fields.values_mut().for_each(|(_, key)| *key = None);
+        put(t, RECORD_CHANGE, &key, &changed)?;
+    }
     let Some(before) = t.record(base.space, &kind, id)? else { return Ok(()) };
     let mut after = before.clone();
     for name in set {

@@ -8,7 +8,7 @@ use link::TwinId;
 use serde::{Deserialize, Serialize};
 use store::{Entry, FoldError, ReadTables as _, Tables};
 
-use super::{Kind, Line, Undo, content, shape, short};
+use super::{Kind, Line, Undo, content, record, shape, short};
 use crate::life::tables::{
     CHAIN, Id16, Rows as _, put,
     spaces::{
@@ -148,9 +148,14 @@ fn roster(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     }
     for (person, place) in &new.members {
         let key = of_person(new.space, person);
-        let joined = t.row::<Member>(SPACE_MEMBER, &key)?.is_some_and(|known| known.joined);
-        let joined = joined && place.role != Role::None;
-        put(t, SPACE_MEMBER, &key, &Member { role: place.role, upto: place.upto, joined })?;
+        let known = t.row::<Member>(SPACE_MEMBER, &key)?;
+        let joined = known.is_some_and(|known| known.joined) && place.role != Role::None;
+        let member = Member { role: place.role, upto: place.upto, joined };
+        put(t, SPACE_MEMBER, &key, &member)?;
+        if let Some(known) = known.filter(|known| known.counts_to() != member.counts_to()) {
+            let beyond = known.counts_to().min(member.counts_to());
+            record::recount(entry, new.space, person, beyond, t)?;
+        }
         if t.get(SPACE_CHAIN, person.as_bytes())?.is_none() {
             let chain = BASE64URL_NOPAD.decode(place.chain.as_bytes());
             let chain = chain.map_err(|_| FoldError::refused("a chain is no base64"))?;
@@ -168,8 +173,12 @@ fn standing(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     }
     let key = of_person(space, &person);
     if let Some(mut member) = t.row::<Member>(SPACE_MEMBER, &key)? {
+        let known = member.counts_to();
         member.joined = joined;
         put(t, SPACE_MEMBER, &key, &member)?;
+        if known != member.counts_to() {
+            record::recount(entry, space, &person, known.min(member.counts_to()), t)?;
+        }
     }
     active(t, space, &mut row, entry)
 }

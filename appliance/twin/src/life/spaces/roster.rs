@@ -125,7 +125,14 @@ pub(crate) fn publish(
     by: &By,
     new: New<'_>,
 ) -> Result<u64, Fault> {
-    let New { space, seed, version, name, members: places, change, person, note } = new;
+    let New { space, seed, version, name, members: mut places, change, person, note } = new;
+    let before = members(&w.reader(), space)?;
+    for (person, _) in before.iter().filter(|(_, known)| known.joined) {
+        // They have said yes since.
+        if let Some(place) = places.get_mut(person).filter(|place| place.role == Role::Editor) {
+            place.upto = None;
+        }
+    }
     let said_about = person;
     let me = w.reader().me()?;
     let mut said = Vec::new();
@@ -160,7 +167,6 @@ pub(crate) fn publish(
     }
     let (text, sig) = (signed.text.clone(), signed.sig.clone());
     let words = RosterWords { name, text, sig, names: called, note: note.map(str::to_owned) };
-    let before = members(&w.reader(), space)?;
     let owner = shared.me;
     let shape = Shape { space, owner, seed, version, members: places, change, person };
     let seq = append(w, by, ROSTER, &shape, Some(&words))?;
@@ -207,7 +213,7 @@ fn twin(id: &TwinId) -> Result<capability::wire::TwinId, Fault> {
     id.to_string().parse().map_err(|_| Fault::inside("a twin id is none"))
 }
 
-/// A place of somebody who may write no more: what they wrote until now counts.
+/// A place of somebody who may write no more, or not yet again: what they wrote until now counts.
 pub(crate) fn silenced(
     r: &Reader<'_>,
     space: Id16,
@@ -215,8 +221,11 @@ pub(crate) fn silenced(
     role: Role,
     chain: String,
 ) -> Result<Place, Fault> {
+    let away = r.member(space, person)?.is_some_and(|known| !known.joined);
     let upto = match role {
-        Role::Editor | Role::Owner => None,
+        Role::Editor | Role::Owner if !away => None,
+        // What they wrote before they hear of this place counts for all at once, or for nobody.
+        Role::Editor | Role::Owner => Some(r.mark(space, person)?),
         Role::Viewer | Role::None => Some(r.mark(space, person)?),
     };
     Ok(Place { role, upto, chain })

@@ -11,6 +11,7 @@
 //! | `space_mark` | space, author | up to which number nothing is missing |
 //! | `space_type` | space, type | how many records are there |
 //! | `record` | space, type, record | [`Record`] |
+//! | `record_change` | space, type, record, author, number | [`Changed`] |
 //! | `record_at` | space, type, index, values, record | nothing |
 //! | `record_type` | type | [`Type`] |
 
@@ -31,6 +32,7 @@ pub(crate) const SPACE_OP: &str = "space_op";
 pub(crate) const SPACE_MARK: &str = "space_mark";
 pub(crate) const SPACE_TYPE: &str = "space_type";
 pub(crate) const RECORD: &str = "record";
+pub(crate) const RECORD_CHANGE: &str = "record_change";
 pub(crate) const RECORD_AT: &str = "record_at";
 pub(crate) const RECORD_TYPE: &str = "record_type";
 
@@ -67,7 +69,7 @@ pub(crate) enum Standing {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Member {
     pub(crate) role: Role,
-    /// Of who may not write: up to here what they wrote before counts.
+    /// Of who may not write, or not yet again: up to here what they wrote before counts.
     pub(crate) upto: Option<u64>,
     /// They have said yes.
     pub(crate) joined: bool,
@@ -85,6 +87,13 @@ pub(crate) enum Role {
 impl Member {
     pub(crate) fn writes(&self) -> bool {
         matches!(self.role, Role::Owner | Role::Editor)
+    }
+
+    /// Up to which number what they wrote counts. Who writes on may have come further; who was asked
+    /// in anew does so once they have said yes.
+    pub(crate) fn counts_to(&self) -> u64 {
+        let all = self.writes() && (self.joined || self.upto.is_none());
+        if all { u64::MAX } else { self.upto.unwrap_or_default() }
     }
 
     /// Whether what is new goes to them.
@@ -119,6 +128,19 @@ impl Record {
     pub(crate) fn is_there(&self) -> bool {
         self.made.is_some() && !self.gone.is_some_and(|(_, gone)| gone)
     }
+}
+
+/// One change of a record, whether it counts or not: what counts can be put together from these
+/// again when the roster says otherwise.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Changed {
+    pub(crate) clock: Clock,
+    /// The entry that holds it.
+    pub(crate) seq: u64,
+    /// It removed the record or brought it back; else it put these fields into it.
+    pub(crate) gone: Option<bool>,
+    /// Of each field whether it was taken away, and its value as in [`Field`].
+    pub(crate) fields: BTreeMap<String, (bool, Option<Key>)>,
 }
 
 /// The last value of a field.
@@ -232,6 +254,11 @@ pub(crate) fn of_type(space: Id16, kind: &str) -> Vec<u8> {
 
 pub(crate) fn record_key(space: Id16, kind: &str, id: Id16) -> Vec<u8> {
     [&of_type(space, kind)[..], &id.0].concat()
+}
+
+/// Key of a change of the record with this key.
+pub(crate) fn change_key(record: &[u8], author: &TwinId, number: u64) -> Vec<u8> {
+    [record, author.as_bytes(), &number.to_be_bytes()].concat()
 }
 
 /// Where a record stands in each index of its type. The first is the order of making.

@@ -180,6 +180,136 @@ fn what_was_written_while_being_taken_out_is_the_same_everywhere() {
     });
 }
 
+/// The title of every record as everybody has it, in the order of making.
+async fn all_have(crowd: &crowd::Crowd, list: &str, titles: &[&str]) {
+    for one in 0..crowd.all.len() {
+        until(async || crowd.titles(one, list).await == titles).await;
+    }
+    crowd.agree(list).await;
+}
+
+#[test]
+fn what_a_viewer_wrote_unheard_counts_for_nobody_until_they_may_write_again() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        let a = crowd.put(1, &list, json!({"title": "a", "due": "2026-12-01"})).await;
+        let b = crowd.put(0, &list, json!({"title": "b"})).await;
+        crowd.agree(&list).await;
+        crowd.part(1);
+        crowd.put(1, &list, json!({"title": "unheard"})).await;
+        crowd.change(1, &a, json!({"title": "unheard too", "due": null})).await;
+        crowd.remove(1, &b).await;
+        let lines = crowd.all[1].history(json!({"kinds": ["records."]})).await;
+        let undo = json!({"id": id(), "seq": lines[1]["seq"]});
+        crowd.all[1].ask("history", "undo", undo).await;
+        crowd.role(0, 1, &list, "viewer").await;
+        crowd.back(1);
+        until(async || crowd.space(1, &list).await["role"] == "viewer").await;
+        all_have(&crowd, &list, &["a", "b"]).await;
+        assert_eq!(crowd.get(1, &a).await["fields"], json!({"title": "a", "due": "2026-12-01"}));
+        crowd.change(2, &b, json!({"title": "bb"})).await;
+        all_have(&crowd, &list, &["a", "bb"]).await;
+        // Nothing of it is lost, and their numbers go on behind it.
+        crowd.role(0, 1, &list, "editor").await;
+        all_have(&crowd, &list, &["a", "unheard"]).await;
+        crowd.put(1, &list, json!({"title": "heard"})).await;
+        all_have(&crowd, &list, &["a", "unheard", "heard"]).await;
+        crowd.role(0, 1, &list, "viewer").await;
+        until(async || crowd.space(1, &list).await["role"] == "viewer").await;
+        all_have(&crowd, &list, &["a", "unheard", "heard"]).await;
+    });
+}
+
+#[test]
+fn what_only_some_had_of_a_viewer_is_the_same_everywhere() {
+    for role in ["viewer", "editor"] {
+        check(4, |crowd| async move {
+            let list = crowd.shared("x", 4).await;
+            crowd.role(0, 2, &list, role).await;
+            until(async || crowd.space(2, &list).await["role"] == role).await;
+            crowd.agree(&list).await;
+            crowd.part(0);
+            crowd.part(3);
+            crowd.put(1, &list, json!({"title": "on the way"})).await;
+            until(async || crowd.titles(2, &list).await.len() == 1).await;
+            crowd.part(1);
+            crowd.put(1, &list, json!({"title": "unheard"})).await;
+            crowd.role(0, 1, &list, "viewer").await;
+            crowd.back(0);
+            crowd.back(3);
+            // Who may write says to the owner what they had; who only looks says nothing.
+            let those: &[&str] = if role == "editor" { &["on the way"] } else { &[] };
+            until(async || crowd.titles(3, &list).await == those).await;
+            crowd.agree_among(&list, &[0, 2, 3]).await;
+            crowd.back(1);
+            all_have(&crowd, &list, those).await;
+        });
+    }
+}
+
+#[test]
+fn who_was_taken_out_and_comes_back_brings_what_nobody_heard() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        crowd.part(1);
+        crowd.put(1, &list, json!({"title": "unheard"})).await;
+        crowd.role(0, 1, &list, "none").await;
+        crowd.back(1);
+        until(async || crowd.space(1, &list).await["state"] == "removed").await;
+        assert!(crowd.titles(1, &list).await.is_empty());
+        crowd.invite(0, 1, &list, "viewer").await;
+        crowd.join(1, &list).await;
+        crowd.put(0, &list, json!({"title": "a"})).await;
+        all_have(&crowd, &list, &["a"]).await;
+        crowd.role(0, 1, &list, "none").await;
+        until(async || crowd.space(1, &list).await["state"] == "removed").await;
+        crowd.invite(0, 1, &list, "editor").await;
+        crowd.join(1, &list).await;
+        all_have(&crowd, &list, &["unheard", "a"]).await;
+    });
+}
+
+#[test]
+fn who_is_asked_in_anew_and_has_not_answered_adds_nothing() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        crowd.part(1);
+        crowd.put(1, &list, json!({"title": "unheard"})).await;
+        crowd.role(0, 1, &list, "none").await;
+        let ask = json!({"id": id(), "space": list, "contact": crowd.id(1), "role": "editor"});
+        crowd.all[0].ask("spaces", "invite", ask).await;
+        crowd.back(1);
+        until(async || crowd.space(1, &list).await["state"] == "invited").await;
+        crowd.put(0, &list, json!({"title": "a"})).await;
+        crowd.agree_among(&list, &[0, 2]).await;
+        assert_eq!(crowd.titles(0, &list).await, ["a"]);
+        crowd.join(1, &list).await;
+        all_have(&crowd, &list, &["unheard", "a"]).await;
+        crowd.put(1, &list, json!({"title": "b"})).await;
+        crowd.all[1].ask("spaces", "leave", json!({"id": id(), "space": list})).await;
+        crowd.agree_among(&list, &[0, 2]).await;
+        assert_eq!(crowd.titles(1, &list).await, ["unheard", "a", "b"]);
+    });
+}
+
+#[test]
+fn what_is_erased_stays_out_when_what_stood_on_it_does_not_count() {
+    check(2, |crowd| async move {
+        let list = crowd.shared("x", 2).await;
+        let a = crowd.put(0, &list, json!({"title": "secret", "done": false})).await;
+        crowd.agree(&list).await;
+        let made = crowd.all[1].history(json!({"kinds": ["records.put"]})).await[0].clone();
+        crowd.part(1);
+        crowd.change(1, &a, json!({"title": "over it"})).await;
+        crowd.all[1].ask("history", "erase", json!({"id": id(), "seqs": [made["seq"]]})).await;
+        crowd.role(0, 1, &list, "viewer").await;
+        crowd.back(1);
+        until(async || crowd.titles(1, &list).await == ["-"]).await;
+        assert!(!crowd.get(1, &a).await.to_string().contains("secret"));
+        assert_eq!(crowd.titles(0, &list).await, ["secret"]);
+    });
+}
+
 #[test]
 fn saying_no_and_leaving() {
     check(3, |crowd| async move {
