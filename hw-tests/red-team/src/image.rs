@@ -58,8 +58,14 @@ fn attack() -> Result<()> {
     })?;
     println!("red-team memory: told");
     free()?;
-    println!("red-team bob: {}", verb(&["twin", "verify", "bob"])?.trim());
-    println!("red-team ann: {}", verb(&["twin", "verify", "ann"])?.trim());
+    for name in ["ann", "bob"] {
+        // After so many deaths Bob's has to wait before it is started again.
+        let verified = until("a whole journal", || {
+            let said = verb(&["twin", "verify", name]).ok()?;
+            said.contains("\"entries\"").then_some(said)
+        })?;
+        println!("red-team {name}: {}", verified.trim());
+    }
     Ok(())
 }
 
