@@ -2,26 +2,24 @@
 //! greedy one is felt by the others. `cargo bench-node density`; `HOMETWIN_DENSITY=1000/100` makes it
 //! smaller.
 //!
-//! `cargo bench-node density` on 2026-11-22, at what became e2dead3, 2 processors (Xeon, 2.5 GHz) with a
-//! load of 2 to 3 from other builds, Linux 6.18; as root, each twin behind its walls with a user of
-//! its own. Two runs where they differ:
+//! `cargo bench-node density` at 6475990 on 2026-11-26, 2 processors (Xeon, 2.5 GHz), Linux 6.18; as root,
+//! each twin behind its walls with a user of its own; one run on a machine that did little else. In
+//! brackets what became e2dead3, on 2026-11-22 under a load of 2 to 3, before workers read PDF:
 //!
 //! | what | measured | wanted |
 //! |---|---|---|
 //! | twins registered / awake / with a paired browser | 10 000 / 1 000 / 100 | |
-//! | start of a node until it listens / until a first twin answers | 0.2 s / 0.6 s | |
-//! | executor and gateway, nearly all twins asleep: PSS | 9 MiB | |
-//! | first start of the awake ones, 16 at a time: each (p50 / p99) | 356 / 553 ms | |
-//! | start storm, 1 000 at the same moment: the last answer | 2.7 s, 4.6 s | |
+//! | start of a node until it listens / until a first twin answers | 0.13 s / 0.36 s | |
+//! | executor and gateway, nearly all twins asleep: PSS | 13.9 MiB (9) | |
+//! | first start of the awake ones, 16 at a time: each (p50 / p99) | 160 / 211 ms | |
+//! | start storm, 1 000 at the same moment: the last answer | 3.8 s (2.7, 4.6) | |
 //! | - not answered | 0 | 0 |
-//! | 1 000 awake twins: USS of one; the whole node: PSS | 0.8 MiB; 793 MiB | 2 MiB; 2 GiB |
+//! | 1 000 awake twins: USS of one; the whole node: PSS | 1.6 MiB; 1 638 MiB (0.8; 793) | 2 MiB; 2 GiB |
 //! | - wake-ups of all of them together, nobody there | 0.00 per second | |
-//! | random notes to quiet twins, durable (p50 / p99) | 1.6 / 6.9 ms | |
-//! | the same beside a greedy twin (p50 / p99) | 2.1 / 7.6 ms | |
-//! | fairness: p99 as a multiple; smaller sizes | 1.09; 0.99, 1.10 | < 2 |
-//! | - what the greedy one got meanwhile | 1 400 to 2 100 notes per second | |
-//!
-//! These are from before workers read PDF, which costs each process 0.5 MiB more.
+//! | random notes to quiet twins, durable (p50 / p99) | 1.6 / 15.4 ms | |
+//! | the same beside a greedy twin (p50 / p99) | 1.8 / 3.2 ms | |
+//! | fairness: p99 as a multiple | 0.21 (1.09; smaller sizes 0.99, 1.10) | < 2 |
+//! | - what the greedy one got meanwhile | 2 800 notes per second | |
 //!
 //! The p99 of some 700 notes is the machine's as much as the node's: in one run another build made it
 //! 61 ms *without* the greedy twin.
