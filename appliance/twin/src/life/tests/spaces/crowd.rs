@@ -161,6 +161,24 @@ impl Crowd {
     pub(super) async fn role(&self, by: usize, whom: usize, list: &str, role: &str) {
         let body = json!({"id": id(), "space": list, "person": self.id(whom), "role": role});
         self.all[by].ask("spaces", "set_role", body).await;
+        // Otherwise who comes back now may be heard by others before the news is.
+        for one in 0..self.all.len() {
+            if self.hears(by) && self.hears(one) && self.state(one, list).await == "member" {
+                until(async || one == whom || self.role_of(one, whom, list).await == role).await;
+            }
+        }
+    }
+
+    fn hears(&self, one: usize) -> bool {
+        !self.away[one].get()
+    }
+
+    /// Somebody's role as another knows it.
+    async fn role_of(&self, one: usize, whom: usize, list: &str) -> String {
+        let (space, whom) = (self.space(one, list).await, self.id(whom));
+        let members = space["members"].as_array().unwrap();
+        let found = members.iter().find(|member| member["person"]["id"] == whom);
+        found.map_or("none", |member| member["role"].as_str().unwrap()).to_owned()
     }
 
     pub(super) async fn space(&self, one: usize, list: &str) -> Value {
