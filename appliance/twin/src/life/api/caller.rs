@@ -98,21 +98,7 @@ impl<'r> View<'r> {
 
     /// A conversation that is not granted is not there; one that is granted for less says so.
     pub(crate) fn may(&self, id: Id16, verb: Verb) -> Result<(), Fault> {
-        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
-        let mut fault = Fault::not_found();
-        for grant in grants.iter().filter(|grant| covers(grant, id)) {
-            let allowed = match verb {
-                Verb::See => true,
-                Verb::Add => grant.add,
-                Verb::Change => grant.change,
-            };
-            if allowed {
-                self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(grant.grant);
-                return Ok(());
-            }
-            fault = Fault::not_granted();
-        }
-        Err(fault)
+        self.allowed(verb, |grant| covers(grant, id))
     }
 
     /// Entries after this one may be seen in the conversation; `None`: it is not there at all.
@@ -207,18 +193,23 @@ impl View<'_> {
 
     /// As [`View::may`], for an item: it is granted with each folder that it lies in.
     pub(crate) fn may_item(&self, id: Id16, verb: Verb) -> Result<(), Fault> {
-        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
+        if matches!(self.who, Who::Person) {
+            return Ok(());
+        }
         let above = above(&self.r, id)?;
         let made = self.r.file(id)?.map_or(0, |file| file.made);
+        // What was there before the grant may be a part of it or not; its folder always is.
+        self.allowed(verb, |grant| {
+            let folder = grant.folder.filter(|folder| above.contains(folder));
+            folder.is_some_and(|folder| folder == id || grant.history || made >= grant.seq)
+        })
+    }
+
+    /// Whether one of the grants that cover something is for this. Without one it is not there.
+    fn allowed(&self, verb: Verb, covers: impl Fn(&Grant) -> bool) -> Result<(), Fault> {
+        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
         let mut fault = Fault::not_found();
-        for grant in grants {
-            let Some(folder) = grant.folder.filter(|folder| above.contains(folder)) else {
-                continue;
-            };
-            // What was there before the grant may be a part of it or not; its folder always is.
-            if folder != id && !grant.history && made < grant.seq {
-                continue;
-            }
+        for grant in grants.iter().filter(|grant| covers(grant)) {
             let allowed = match verb {
                 Verb::See => true,
                 Verb::Add => grant.add,
@@ -250,24 +241,12 @@ impl View<'_> {
 
     /// As [`View::may`], for a space. What our person left or was taken out of is granted to nobody.
     pub(crate) fn may_space(&self, id: Id16, kind: Option<&str>, verb: Verb) -> Result<(), Fault> {
-        let Who::Experience { grants, .. } = &self.who else { return Ok(()) };
-        if !self.r.space(id)?.is_some_and(|row| is_in(&row)) {
+        if matches!(self.who, Who::Experience { .. })
+            && !self.r.space(id)?.is_some_and(|row| is_in(&row))
+        {
             return Err(Fault::not_found());
         }
-        let mut fault = Fault::not_found();
-        for grant in grants.iter().filter(|grant| covers_space(grant, id, kind)) {
-            let allowed = match verb {
-                Verb::See => true,
-                Verb::Add => grant.add,
-                Verb::Change => grant.change,
-            };
-            if allowed {
-                self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(grant.grant);
-                return Ok(());
-            }
-            fault = Fault::not_granted();
-        }
-        Err(fault)
+        self.allowed(verb, |grant| covers_space(grant, id, kind))
     }
 
     /// A record that this caller may do this with.
