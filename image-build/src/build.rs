@@ -79,6 +79,7 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
 
     let inputs = page(&recipe, "system")?.stage(&packages.system).stage(&packages.tools);
     let mut inputs = inputs.folder(&recipe::folder())?.file(&program)?.text(&wish.version);
+    inputs = inputs.file(&cargo::lock_file())?.text(&wish.arch);
     let trusted = wish.sign_with.as_deref().map(Update::newest_statement).transpose()?;
     let trusted = trusted.as_deref();
     if let Some(files) = &wish.files {
@@ -96,6 +97,7 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
                 packages: &packages.system,
                 program: &program,
                 kernel: &kernel,
+                arch: &wish.arch,
                 flavour: &wish.flavour,
                 files: wish.files.as_deref(),
                 version: &wish.version,
@@ -248,7 +250,7 @@ fn one_tree(tree: Tree, wish: &Wish, recipe: &Recipe, cache: &Cache) -> Result<P
         Tree::Tools => debian.tools.join(" "),
     };
     let inputs = || {
-        let inputs = Inputs::new().text("packages 1").text(&debian.suite).text(&wanted);
+        let inputs = Inputs::new().text("packages 2").text(&debian.suite).text(&wanted);
         inputs.text(&recipe.epoch.to_string()).text(&wish.arch)
     };
     let name = format!("{}-packages", tree.name());

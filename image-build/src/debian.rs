@@ -60,6 +60,10 @@ pub(crate) fn install(
     for folder in UNREAD {
         command.arg(format!("--dpkgopt=path-exclude=/usr/share/{folder}/*"));
     }
+    command.args(
+        ["exclude=/usr/share/doc/*/*", "include=/usr/share/doc/*/copyright"]
+            .map(|rule| format!("--dpkgopt=path-{rule}")),
+    );
     command.arg(format!("--include={}", tree.packages(debian)));
     command.arg(format!("--customize-hook={APT} apt-cache dumpavail > '{}'", list.display()));
     if tree == Tree::System {
@@ -148,7 +152,7 @@ impl Kernel {
 }
 
 /// Never read by a program.
-const UNREAD: &[&str] = &["doc", "i18n", "info", "locale", "man"];
+const UNREAD: &[&str] = &["i18n", "info", "locale", "man"];
 const APT: &str = "APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"";
 /// Words: the package that always needs the newest kernel, and where to put that one.
 const KERNEL: &str = "set -e; export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"; get() { cd \"$2\"; \

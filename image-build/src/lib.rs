@@ -16,6 +16,7 @@ mod disk;
 mod flash;
 pub mod inspect;
 mod keys;
+mod licences;
 mod lock;
 mod mirror;
 mod recipe;

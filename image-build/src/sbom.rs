@@ -3,19 +3,17 @@
 //!
 //! The same image has the same list: its time is the recipe's.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
+use crate::cargo::{self, Crate};
 use crate::lock::Lock;
-use crate::{Error, Result, cargo};
+use crate::{Error, Result};
 
 /// The list, of an image with this version.
 pub(crate) fn list(version: &str, arch: &str, epoch: u64, system: &Lock) -> Result<String> {
     let mut packages: Vec<Value> =
         system.iter().map(|(name, version, hash)| debian(name, version, hash)).collect();
-    packages.extend(crates(&said_by_cargo(arch)?));
+    packages.extend(crates(&cargo::linked(arch)?));
     let document = document(version, epoch, packages);
     serde_json::to_string_pretty(&document).map_err(Error::image)
 }
@@ -65,17 +63,10 @@ fn debian(name: &str, version: &str, hash: &str) -> Value {
     package
 }
 
-/// From lines such as `serde v1.0.2`; what is ours has its folder behind it.
-fn crates(said: &str) -> Vec<Value> {
-    let mut lines: Vec<&str> = said.lines().filter(|line| !line.contains('/')).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let known = lines.iter().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
-        Some(package("cargo", name, version, &format!("pkg:cargo/{name}@{version}")))
-    });
-    known.collect()
+fn crates(linked: &[Crate]) -> impl Iterator<Item = Value> {
+    linked.iter().map(|Crate { name, version }| {
+        package("cargo", name, version, &format!("pkg:cargo/{name}@{version}"))
+    })
 }
 
 fn package(kind: &str, name: &str, version: &str, url: &str) -> Value {
@@ -95,21 +86,6 @@ fn package(kind: &str, name: &str, version: &str, url: &str) -> Value {
             "referenceLocator": url.replace('+', "%2B").replace('~', "%7E"),
         }],
     })
-}
-
-/// What the programs in the image are linked from, and not what tests them.
-fn said_by_cargo(arch: &str) -> Result<String> {
-    let mut command = Command::new(cargo::program());
-    command.args(["tree", "--locked", "--edges", "normal", "--prefix", "none"]);
-    command.args(["--package", "hometwin", "--package", "initrd", "--format", "{p}"]);
-    command.args(["--target", &format!("{arch}-unknown-linux-gnu")]);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let done = command.current_dir(root).stdin(Stdio::null()).output();
-    let done = done.map_err(Error::file("cargo"))?;
-    if done.status.success() {
-        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
-    }
-    Err(Error::image(String::from_utf8_lossy(&done.stderr).trim()))
 }
 
 /// Seconds since 1970 as a day and a time, by the calendar of today.
@@ -139,8 +115,8 @@ mod tests {
     fn every_package_is_in_it_once_and_belongs_to_the_image() {
         let mut packages = vec![debian("libc6", "2.41-12+deb13u5", &"a".repeat(64))];
         packages.push(debian("linux-image-6.12", "6.12~1", "unknown"));
-        packages
-            .extend(crates("serde v1.0.2\nserde v1.0.2\nhometwin v0.1.0 (/somewhere/hometwin)\n"));
+        let serde = Crate { name: "serde".to_owned(), version: "1.0.2".to_owned() };
+        packages.extend(crates(&[serde]));
         let document = document("1.2.3", 1_764_547_200, packages);
         let all = document["packages"].as_array().unwrap();
         let ids: BTreeSet<&str> = all.iter().map(|one| one["SPDXID"].as_str().unwrap()).collect();
@@ -165,12 +141,5 @@ mod tests {
         ] {
             assert_eq!(time(seconds), text);
         }
-    }
-
-    #[test]
-    fn cargo_says_what_our_programs_are_linked_from() {
-        let said = crates(&said_by_cargo("x86_64").unwrap());
-        let has = |name: &str| said.iter().any(|one| one["name"] == name);
-        assert!(has("rustls") && has("gpt") && !has("proptest") && !has("hometwin"));
     }
 }

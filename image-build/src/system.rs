@@ -10,10 +10,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use crate::debian::Kernel;
+use crate::debian::{self, Kernel};
 use crate::recipe::{self, Recipe};
 use crate::tools::{Tools, run};
-use crate::{Error, Result, build, disk};
+use crate::{Error, Result, build, disk, licences};
 
 /// What a system is made of.
 pub(crate) struct Parts<'a> {
@@ -23,6 +23,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) kernel: &'a Kernel,
     /// Files beside the recipe's.
     pub(crate) files: Option<&'a Path>,
+    pub(crate) arch: &'a str,
     pub(crate) flavour: &'a str,
     pub(crate) version: &'a str,
     /// The statement about keys by which it believes updates.
@@ -52,6 +53,8 @@ pub(crate) fn make(parts: &Parts<'_>, out: &Path) -> Result<()> {
     libraries::keep(&tree, &parts.recipe.programs.libraries)?;
     prune::rights(&tree)?;
     about(parts, &tree)?;
+    let terms = licences::text(parts.packages, &debian::packages(parts.packages)?, parts.arch)?;
+    write(&tree.join(licences::FILE), terms.as_bytes())?;
     prune::emptied(&tree)
 }
 
@@ -93,6 +96,12 @@ fn add_program(parts: &Parts<'_>, out: &Path) -> Result<()> {
     let to = out.join("tree/usr/bin/hometwin");
     fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).map_err(Error::file(&to))?;
     fs::remove_file(&raw).map_err(Error::file(&raw))
+}
+
+/// A file in a folder that may not be there yet.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::write(path, bytes)).map_err(Error::file(path))
 }
 
 /// The recipe's own files, over those of the packages.
@@ -197,9 +206,7 @@ fn about(parts: &Parts<'_>, tree: &Path) -> Result<()> {
          VARIANT_ID={flavour}\n"
     );
     if let Some(trusted) = parts.trusted {
-        let path = tree.join(TRUSTED);
-        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| fs::write(&path, trusted)).map_err(Error::file(&path))?;
+        write(&tree.join(TRUSTED), trusted)?;
     }
     let files = [("usr/lib/os-release", text.as_str()), ("etc/machine-id", "")];
     for (name, text) in files {
