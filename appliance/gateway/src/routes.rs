@@ -64,6 +64,10 @@ struct Twin {
     state: State,
     /// The last process of it that there was.
     last: u64,
+    /// Its channel hasn't ended yet, whatever the executor knows already.
+    followed: bool,
+    /// The process after it, followed when that has ended.
+    next: Option<(u64, Rc<Channel>)>,
     /// Handed over or waiting, and not taken yet.
     untaken: BTreeMap<HandOver, Pending>,
 }
@@ -236,20 +240,24 @@ impl Routes {
         }
     }
 
-    /// The executor started this twin; everything that waits goes to it.
+    /// The executor started this twin; everything that waits goes to it, as soon as all is heard that the
+    /// process before it said. That may be later: they are two channels.
     pub(crate) fn awake(&self, twin: Number, instance: u64, channel: Rc<Channel>) {
-        let (queue, outgoing) = mpsc::unbounded_channel();
-        {
-            let mut table = self.table.borrow_mut();
-            let Some(route) = table.twins.get_mut(&twin) else {
-                return tracing::warn!(%twin, "a twin nobody has named is awake");
-            };
-            for hand_over in route.untaken.keys() {
-                let _ = queue.send(Outgoing::HandOver(*hand_over));
-            }
-            route.state = State::Awake(queue);
-            route.last = instance;
+        let mut table = self.table.borrow_mut();
+        match table.twins.get_mut(&twin) {
+            None => tracing::warn!(%twin, "a twin nobody has named is awake"),
+            Some(route) if route.followed => route.next = Some((instance, channel)),
+            Some(route) => self.follow(twin, route, instance, channel),
         }
+    }
+
+    fn follow(&self, twin: Number, route: &mut Twin, instance: u64, channel: Rc<Channel>) {
+        let (queue, outgoing) = mpsc::unbounded_channel();
+        for hand_over in route.untaken.keys() {
+            let _ = queue.send(Outgoing::HandOver(*hand_over));
+        }
+        route.state = State::Awake(queue);
+        (route.last, route.followed) = (instance, true);
         let sending = spawn_local(self.clone().send_to(twin, channel.clone(), outgoing));
         spawn_local(self.clone().listen_to(twin, channel, sending.abort_handle()));
     }
@@ -439,7 +447,10 @@ impl Routes {
                 watch.abort();
             }
         }
-        if route.untaken.is_empty() {
+        route.followed = false;
+        if let Some((instance, channel)) = route.next.take() {
+            self.follow(twin, route, instance, channel);
+        } else if route.untaken.is_empty() {
             route.state = State::Asleep;
         } else {
             route.state = State::Waking;

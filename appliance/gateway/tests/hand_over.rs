@@ -67,11 +67,13 @@ impl Executor {
 
     /// Starts a twin: answers the wake-up with a channel.
     async fn awakes(&self, twin: Number) -> Channel {
+        self.awakes_as(twin, 7).await
+    }
+
+    async fn awakes_as(&self, twin: Number, instance: u64) -> Channel {
         let (ours, theirs) = Channel::pair().unwrap();
-        self.channel
-            .send(&ToGateway::Awake { twin, instance: 7 }, &[theirs.as_fd()])
-            .await
-            .unwrap();
+        let awake = ToGateway::Awake { twin, instance };
+        self.channel.send(&awake, &[theirs.as_fd()]).await.unwrap();
         Channel::from_fd(ours).unwrap()
     }
 
@@ -166,6 +168,31 @@ fn what_a_dead_twin_did_not_take_goes_to_the_next_one() {
         let ann = executor.awakes(ANN).await;
         take(&ann, "at last").await;
         assert_eq!(answer(browser).await, "at last");
+    });
+}
+
+#[test]
+fn the_end_of_one_process_is_not_taken_for_the_end_of_the_next() {
+    run(async {
+        let executor = Executor::start().await;
+        let _browser = executor.browser("ann.localhost");
+        executor.hears().await;
+        let first = executor.awakes_as(ANN, 1).await;
+        take(&first, "one").await;
+        first.send(&FromTwin::Sleep, &[]).await.unwrap();
+        assert_eq!(within(first.recv::<ToTwin>()).await.unwrap().unwrap().0, ToTwin::Quiet);
+        // The executor has reaped it and starts the next by itself, before its channel's end is seen.
+        let next = executor.awakes_as(ANN, 2).await;
+        let late = executor.browser("ann.localhost");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(first);
+        take(&next, "two").await;
+        assert_eq!(answer(late).await, "two");
+        next.send(&FromTwin::Open { request: 1, to: [9; 32] }, &[]).await.unwrap();
+        let refused = within(next.recv::<ToTwin>()).await.unwrap().unwrap().0;
+        assert_eq!(refused, ToTwin::Refused { request: 1, reason: Reason::NotHere });
+        next.send(&FromTwin::Sleep, &[]).await.unwrap();
+        assert_eq!(within(next.recv::<ToTwin>()).await.unwrap().unwrap().0, ToTwin::Quiet);
     });
 }
 
