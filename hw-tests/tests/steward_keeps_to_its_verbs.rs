@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -147,6 +147,8 @@ fn it_writes_how_the_machine_is_connected_and_nothing_else() {
     let names: Vec<_> =
         fs::read_dir(&network).unwrap().map(|one| one.unwrap().file_name()).collect();
     assert_eq!(names, ["wired.network"]);
+    // networkd is another user, and there is no secret in it.
+    assert_eq!(fs::metadata(network.join("wired.network")).unwrap().mode() & 0o777, 0o644);
     assert!(steward.end().unwrap().success());
 }
 

@@ -66,7 +66,10 @@ pub fn examine(
         }
         None => Finding::missing("room", "no_quota"),
     });
-    findings.push(Finding::missing("rest", "not_encrypted"));
+    findings.push(match disks::is_encrypted(folder, Path::new(disks::SYS)) {
+        true => Finding::holding("rest", "encrypted"),
+        false => Finding::missing("rest", "not_encrypted"),
+    });
     findings.push(data(folder));
     findings.extend(disks(&config.disk_reports, folder));
     if let Some((started, quotas)) = how {
@@ -277,6 +280,7 @@ pub const SENTENCES: &[&str] = &[
     "doctor.process.shut",
     "doctor.process.unshut",
     "doctor.processes.none",
+    "doctor.rest.encrypted",
     "doctor.rest.not_encrypted",
     "doctor.room.no_quota",
     "doctor.room.own_count",

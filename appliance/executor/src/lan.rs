@@ -4,19 +4,19 @@
 //! Another machine may have the name: then the node takes the next one, remembers it, so that addresses
 //! stay as they are, and says so. Nothing is announced by a node that only its own machine reaches.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use handover::{Place, ToGateway, ToTwinExecutor};
+use handover::{Number, Place, ToGateway, ToTwinExecutor};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Answer;
 use crate::node::Node;
-use crate::{Config, DataFolder, Error, Notice, Refusal, file_error};
+use crate::{Config, DataFolder, Error, Notice, Refusal, file_error, whole};
 
 /// What the node is called, and what for.
 #[derive(Debug)]
@@ -112,8 +112,13 @@ impl Lan {
         (self.name.number > 1).then(|| (self.name.name.as_str(), self.name.called()))
     }
 
+    /// Whether a zone is to be announced, and nothing to do it with was given.
+    pub(crate) fn is_mute(&self, place: &Place) -> bool {
+        place.is_lan() && self.sockets.is_empty()
+    }
+
     fn keep(&mut self, name: Name) -> Result<(), Error> {
-        write(&self.file, &name).map_err(file_error(&self.file))?;
+        whole::write_json(&self.file, &name).map_err(file_error(&self.file))?;
         self.name = name;
         Ok(())
     }
@@ -157,7 +162,11 @@ impl Node {
             return Ok(());
         }
         name.number += 1;
-        self.lan.keep(name)?;
+        // It holds although it can't be written: after the next start it is looked for again.
+        if let Err(error) = self.lan.keep(name.clone()) {
+            tracing::error!(%error, "the new name can't be kept");
+            self.lan.name = name;
+        }
         let zone = self.lan.zone(&self.config, self.place.listen);
         tracing::warn!(taken = self.place.zone, zone, "the node is called otherwise");
         self.move_to(zone)?;
@@ -198,9 +207,16 @@ impl Node {
     /// Every name of the node is another one: who runs ends, and is another one when it is woken.
     fn move_to(&mut self, zone: String) -> Result<(), Error> {
         self.place = Place { zone, ..self.place.clone() };
+        // Each makes a certificate for its new name when it is next started.
         self.fingerprint = None;
+        if let Err(error) = self.registry.forget_fingerprints() {
+            tracing::error!(%error, "that certificates are other ones can't be kept");
+        }
         for process in self.twins.values().filter_map(|twin| twin.process.as_ref()) {
             process.tell(ToTwinExecutor::Stop, Vec::new());
+        }
+        if self.screens.watched() {
+            self.wake(Number::NODE);
         }
         self.tell_gateway(ToGateway::Place { place: self.place.clone() }, Vec::new());
         if self.welcome.take().is_some() {
@@ -242,15 +258,6 @@ fn read(file: &Path) -> io::Result<Option<Name>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn write(file: &Path, name: &Name) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    temporary.write_all(&serde_json::to_vec(name)?)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 /// What a node is called that nobody has named.

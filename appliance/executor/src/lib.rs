@@ -34,6 +34,7 @@ mod verbs;
 mod wakes;
 pub mod walls;
 mod welcome;
+mod whole;
 
 use std::io;
 use std::net::SocketAddr;

@@ -186,6 +186,9 @@ impl Node {
         // Who is given a listener is given what else it needs: its own would be in an empty network.
         let lan = Lan::open(&folder, &config, listen, started.socket.then(|| service.take_lan()))?;
         let place = Place { zone: lan.zone(&config, listen), listen };
+        if lan.is_mute(&place) {
+            tracing::warn!("{} can't be announced: hometwin-lan.socket gave nothing", place.zone);
+        }
         folder.make_twin(Number::NODE)?;
         let numbers = registry.twins().iter().map(|entry| Number(entry.number));
         let twins = numbers.chain([Number::NODE]).map(|twin| (twin, Twin::default())).collect();

@@ -2,14 +2,12 @@
 //!
 //! It never holds a key, and nothing of what a twin keeps.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use handover::{Number, Refusal};
 use serde::{Deserialize, Serialize};
 
-use crate::{DataFolder, Error, file_error};
+use crate::{DataFolder, Error, file_error, whole};
 
 /// The list of twins.
 #[derive(Debug)]
@@ -104,7 +102,10 @@ impl Registry {
     pub fn rename(&mut self, name: &str, to: &str) -> Result<Number, Error> {
         let number = self.find(name).map_err(Error::Refused)?.number;
         self.check_free(to)?;
-        self.edit(Number(number), |entry| to.clone_into(&mut entry.name))?;
+        self.edit(Number(number), |entry| {
+            // Its certificate was for the name of before.
+            (entry.name, entry.fingerprint) = (to.to_owned(), None);
+        })?;
         Ok(Number(number))
     }
 
@@ -144,6 +145,15 @@ impl Registry {
             return Ok(());
         }
         self.edit(twin, |entry| (entry.id, entry.fingerprint) = (id, fingerprint))
+    }
+
+    /// All have other certificates from now on, whether that can be written or not.
+    ///
+    /// # Errors
+    /// When the list can't be written.
+    pub(crate) fn forget_fingerprints(&mut self) -> Result<(), Error> {
+        self.written.twins.iter_mut().for_each(|entry| entry.fingerprint = None);
+        self.change(|_| ())
     }
 
     fn check_free(&self, name: &str) -> Result<(), Error> {
@@ -204,15 +214,10 @@ fn read(file: &Path, bytes: &[u8]) -> Result<Written, Error> {
 }
 
 fn write(file: &Path, written: &Written) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     // In one piece: written bit by bit, a list of thousands costs a system call for every word.
     let mut text = serde_json::to_vec_pretty(written)?;
     text.push(b'\n');
-    temporary.write_all(&text)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file)?;
-    File::open(folder)?.sync_all()
+    whole::write(file, &text)
 }
 
 const FORMAT: u32 = 1;
@@ -270,6 +275,23 @@ mod tests {
         }
         assert_eq!(registry.get(bob).unwrap().id, None);
         assert_eq!(registry.get(ann).unwrap().id.as_deref(), Some("aa"));
+    }
+
+    #[test]
+    fn the_certificate_of_another_name_is_never_shown() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temporary.path()).unwrap();
+        let mut registry = Registry::open(&folder).unwrap();
+        let ann = registry.add("ann").unwrap();
+        let known = |registry: &Registry| registry.get(ann).unwrap().fingerprint.clone();
+        registry.learn(ann, None, Some("aa".into())).unwrap();
+        registry.rename("ann", "anna").unwrap();
+        assert_eq!(known(&registry), None);
+        registry.learn(ann, None, Some("bb".into())).unwrap();
+        // The node is called otherwise, and nothing can be written just now.
+        std::fs::remove_dir_all(folder.path().join("node")).ok();
+        registry.forget_fingerprints().ok();
+        assert_eq!(known(&registry), None);
     }
 
     #[test]

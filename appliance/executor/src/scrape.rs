@@ -1,9 +1,8 @@
 //! The token that opens the node's metrics: made on request, shown once, kept only as a hash.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use crate::{DataFolder, Error, file_error};
+use crate::{DataFolder, Error, file_error, whole};
 
 /// Makes a new token; the one before it opens nothing any more.
 ///
@@ -15,13 +14,7 @@ pub fn new_token(folder: &DataFolder) -> Result<String, Error> {
     random.map_err(|source| Error::Start { what: "token", source })?;
     let token = data_encoding::HEXLOWER.encode(&bytes);
     let path = file(folder);
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder.path().join("node"))?;
-        file.write_all(&hash(&token))?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map(drop).map_err(|error| error.error)
-    };
-    write().map_err(file_error(&path))?;
+    whole::write(&path, &hash(&token)).map_err(file_error(&path))?;
     Ok(token)
 }
 

@@ -3,7 +3,6 @@
 //! The screen asks with the number of what it knows, and is answered when there is something else: no
 //! timer on either side. Nothing is on it that somebody who stands before the machine may not see.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::control::Answer;
 use crate::node::Node;
-use crate::{DataFolder, Error, file_error};
+use crate::{DataFolder, Error, file_error, whole};
 
 /// What is shown.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -89,8 +88,13 @@ impl Screens {
         Self { shown: Screen { style, ..Screen::default() }, waiting: Vec::new(), file }
     }
 
+    /// Whether somebody looks.
+    pub(crate) fn watched(&self) -> bool {
+        self.waiting.iter().any(|(_, answer)| !answer.is_closed())
+    }
+
     fn keep(&mut self, style: Style) -> Result<(), Error> {
-        write(&self.file, style).map_err(file_error(&self.file))?;
+        whole::write_json(&self.file, &style).map_err(file_error(&self.file))?;
         self.shown.style = style;
         // Told with the next look; a number of its own, or it would seem to be known.
         self.shown.number += 1;
@@ -173,15 +177,6 @@ fn read(file: &Path) -> std::io::Result<Style> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Style::default()),
         Err(error) => Err(error),
     }
-}
-
-fn write(file: &Path, style: Style) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    temporary.write_all(&serde_json::to_vec(&style)?)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -68,6 +68,8 @@ pub fn run(
     runtime: &tokio::runtime::Runtime,
 ) -> Result<(), Error> {
     check_asker(&connection, data)?;
+    // What it writes is for networkd, another user, and within its wall nobody changes a file's mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     walls::enter_steward(data, &set_network::folder(data)).map_err(Error::Walls)?;
     runtime.block_on(async {
         let channel = Channel::from_fd(connection)?;

@@ -89,8 +89,12 @@ impl Node {
                 return self.ask_twin(&name, answer, |request| ToTwinExecutor::Verify { request });
             }
             Verb::Experience { name, act } => {
-                let (Ok(entry), [file]) = (self.registry.find(&name), &files[..]) else {
+                let Ok(entry) = self.registry.find(&name) else {
                     return Err((Error::Refused(Refusal::NameUnknown), answer));
+                };
+                let [file] = &files[..] else {
+                    let _ = answer.send(Answer::Failed { text: "not one file".to_owned() });
+                    return Ok(());
                 };
                 let (twin, file) = (Number(entry.number), file.try_clone().map(File::from).ok());
                 let header = |request| ToTwinExecutor::Experience { request, act };

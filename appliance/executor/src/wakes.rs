@@ -8,14 +8,13 @@
 //! nothing. Only numbers and times are known here, never what a twin has to do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use handover::Number;
 use serde::{Deserialize, Serialize};
 
-use crate::DataFolder;
+use crate::{DataFolder, whole};
 
 /// What is kept, and who of it sleeps again.
 #[derive(Debug)]
@@ -143,11 +142,7 @@ impl Wakes {
     }
 
     fn persist(&self) -> std::io::Result<()> {
-        let folder = self.file.parent().unwrap_or(&self.file);
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec(&self.kept)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.file).map(drop).map_err(|error| error.error)
+        whole::write_json(&self.file, &self.kept)
     }
 }
 

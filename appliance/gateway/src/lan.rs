@@ -50,6 +50,8 @@ pub(crate) struct Lan {
     /// The addresses that the executor knows.
     told: Vec<IpAddr>,
     place: Place,
+    /// The executor knows that the zone's name is another's.
+    taken: bool,
     /// Cards and kinds of addresses on which neighbours are heard.
     joined: BTreeSet<(u32, bool)>,
     tell: mpsc::UnboundedSender<FromGateway>,
@@ -82,8 +84,8 @@ impl Lan {
             }
         }
         let (Some(kernel), true) = (kernel, v4.is_some() || v6.is_some()) else { return Ok(None) };
-        let (names, told, joined) = (Names::default(), Vec::new(), BTreeSet::new());
-        Ok(Some(Self { v4, v6, kernel, wanted, names, told, place, joined, tell }))
+        let (names, told, taken, joined) = Default::default();
+        Ok(Some(Self { v4, v6, kernel, wanted, names, told, place, taken, joined, tell }))
     }
 
     /// Serves until it is told to end.
@@ -95,7 +97,7 @@ impl Lan {
                 told = news.recv() => match told {
                     Some(News::Names(names)) => self.call(&names),
                     Some(News::Place(place)) => {
-                        self.place = place;
+                        (self.place, self.taken) = (place, false);
                         Vec::new()
                     }
                     Some(News::End(done)) => {
@@ -140,7 +142,9 @@ impl Lan {
     fn hear(&mut self, bytes: Option<&[u8]>, from: SocketAddr) -> Vec<Letter> {
         let Some(heard) = bytes.and_then(message::read) else { return Vec::new() };
         let (letters, taken) = self.names.hear(&heard, from, Instant::now());
-        if let Some(name) = taken.first() {
+        // Once is enough: neighbours can say it a thousand times in a second.
+        if let Some(name) = taken.first().filter(|_| !self.taken) {
+            self.taken = true;
             tracing::warn!(name, "another machine has a name of this node");
             let zone = self.place.zone.clone();
             let _ = self.tell.send(FromGateway::NameTaken { zone });

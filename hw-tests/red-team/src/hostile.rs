@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use executor::walls::{self, Given, Program};
 use handover::{
-    Cannot, Channel, FromGateway, FromTwin, FromTwinExecutor, FromWorker, HandOver, Id, Kind, Made,
-    Number, ToGateway, ToTwin, ToTwinExecutor, ToWorker,
+    ADDRESSES_MAX, Cannot, Channel, FromGateway, FromTwin, FromTwinExecutor, FromWorker, HandOver,
+    Id, Kind, Made, Number, ToGateway, ToTwin, ToTwinExecutor, ToWorker,
 };
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
@@ -51,6 +51,16 @@ async fn gateway(channel: &Channel, raw: &OwnedFd, order: &str) {
     match order {
         "crosses" => cross(channel).await,
         "garbage" => garbage(raw),
+        // Says again and again that the node's names are another machine's.
+        "names" => {
+            for n in 0..100_000_u32 {
+                let zone = if n.is_multiple_of(2) { "localhost" } else { "hometwin.local" };
+                let taken = FromGateway::NameTaken { zone: zone.to_owned() };
+                let _ = channel.send(&taken, &[]).await;
+                let addresses = vec![std::net::IpAddr::from(n.to_be_bytes()); ADDRESSES_MAX];
+                let _ = channel.send(&FromGateway::Addresses { addresses }, &[]).await;
+            }
+        }
         "wakes" => {
             for n in 0..100_000 {
                 let _ = channel

@@ -22,7 +22,8 @@
 //! | - what the greedy one got meanwhile | 2 800 notes per second | |
 //!
 //! The p99 of some 700 notes is the machine's as much as the node's: in one run another build made it
-//! 61 ms *without* the greedy twin.
+//! 61 ms *without* the greedy twin, and the 15.4 ms above were without it too. So 0.21 doesn't say that
+//! a greedy neighbour helps; the runs in brackets, and the p50 (1.1 times), say what one costs.
 //!
 //! Everything is started by this program and ends with it. Strangers have a wake budget per source,
 //! so each connection comes from a loopback address of its own.

@@ -37,6 +37,16 @@ pub(crate) fn under(data: &Path, sys: &Path) -> Vec<Disk> {
     all.into_iter().filter(|disk| slaves(&disk.path).next().is_none()).collect()
 }
 
+/// Whether what is written in this folder is encrypted before it reaches a disk: by dm-crypt, which
+/// LUKS is opened by.
+pub(crate) fn is_encrypted(data: &Path, sys: &Path) -> bool {
+    let all = device(data, sys).map(|device| below(&device)).unwrap_or_default();
+    all.iter().any(|disk| {
+        let kind = fs::read_to_string(disk.path.join("dm/uuid")).unwrap_or_default();
+        kind.starts_with("CRYPT-")
+    })
+}
+
 fn collect(block: &Path, depth: u32, all: &mut Vec<Disk>) {
     let whole = if block.join("partition").exists() { block.parent() } else { Some(block) };
     let Some(whole) = whole.filter(|_| depth < 4) else { return };

@@ -2,14 +2,13 @@
 //! twins told before they went to sleep. Written when it changes, never by a timer.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use handover::{Number, TwinProblem};
 use serde::{Deserialize, Serialize};
 
-use crate::DataFolder;
 use crate::node::now_ms;
+use crate::{DataFolder, whole};
 
 /// What is remembered, and what is counted since the start.
 #[derive(Debug)]
@@ -104,15 +103,7 @@ impl Remembered {
 
     /// A full disk must not stop a node that could say so.
     fn write(&self) {
-        let write = || {
-            let folder = self.file.parent().unwrap_or(&self.file);
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&serde_json::to_vec(&self.written)?)?;
-            file.as_file().sync_all()?;
-            file.persist(&self.file).map_err(|error| error.error)?;
-            Ok::<_, std::io::Error>(())
-        };
-        if let Err(error) = write() {
+        if let Err(error) = whole::write_json(&self.file, &self.written) {
             tracing::warn!(%error, "what is known of the node's health was not kept");
         }
     }

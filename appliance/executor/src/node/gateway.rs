@@ -115,7 +115,12 @@ impl Node {
                 self.lan.addresses = addresses;
                 self.lan.addresses.truncate(ADDRESSES_MAX);
             }
-            FromGateway::NameTaken { zone } => self.name_taken(&zone)?,
+            FromGateway::NameTaken { zone } => {
+                // A neighbour's word must not end a node, whose disk may just be full.
+                if let Err(error) = self.name_taken(&zone) {
+                    tracing::error!(%error, "the node can't take another name");
+                }
+            }
             FromGateway::Ready => {
                 tracing::info!("the gateway is ready");
                 self.service.ready(self.place.listen);

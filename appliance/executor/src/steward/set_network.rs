@@ -6,7 +6,6 @@
 //! watches that folder.
 
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use handover::{Connection, Fixed, FromSteward};
@@ -39,8 +38,6 @@ fn write(folder: &Path, text: &str) -> io::Result<()> {
     let temporary = folder.join("new");
     let mut file = std::fs::File::create(&temporary)?;
     file.write_all(text.as_bytes())?;
-    // networkd is another user, and there is no secret in it.
-    file.set_permissions(PermissionsExt::from_mode(0o644))?;
     file.sync_all()?;
     std::fs::rename(&temporary, folder.join(FILE))?;
     std::fs::File::open(folder)?.sync_all()
@@ -92,7 +89,6 @@ mod tests {
         let expected =
             "Address=192.168.1.5/24\nGateway=192.168.1.1\nDNS=9.9.9.9\nDNS=2620:fe::fe\n";
         assert!(text.ends_with(expected), "{text}");
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
         let wrong = Connection::Fixed(Fixed { prefix: 99, ..fixed });
         assert!(matches!(answer(&data, &wrong), FromSteward::Failed { .. }));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);

@@ -29,8 +29,6 @@ const CALLS: &[&[Call]] = &[
 /// What only steward needs.
 const MORE: &[Call] = &[
     Call::Any(libc::SYS_quotactl_fd),
-    // What it writes is for others to read, and it makes no file that it may not write.
-    Call::Any(libc::SYS_fchmod),
     // The project that a file belongs to: read and set.
     Call::If(libc::SYS_ioctl, &[Rule::Is(1, 0x801c_581f)]),
     Call::If(libc::SYS_ioctl, &[Rule::Is(1, 0x401c_5820)]),

@@ -4,7 +4,7 @@
 //! Knows no socket and no clock: time is told, what is to be sent is given back. No timer exists but
 //! for the two seconds in which a name is new.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -188,18 +188,23 @@ impl Names {
     }
 
     /// Names of ours that somebody says are theirs. One that is not ours yet is given up at once; one
-    /// that is, is defended: it is asked for again, and whoever insists has it.
+    /// that is, is defended: it is asked for again, and whoever insists has it. What they say has many
+    /// addresses, and comes over each card and both kinds of addresses: until it is asked for, that
+    /// is all one word.
     fn contested(&mut self, said: &[Claim], now: Instant) -> Vec<String> {
+        let theirs = said.iter().filter(|claim| {
+            claim.ttl > 0 && claim.address.is_none_or(|address| !self.has(address))
+        });
+        let names: BTreeSet<&String> = theirs.map(|claim| &claim.name).collect();
         let mut taken = Vec::new();
-        for claim in said.iter().filter(|claim| claim.ttl > 0) {
-            if claim.address.is_some_and(|address| self.has(address)) {
-                continue;
-            }
-            let Some(held) = self.names.get_mut(&claim.name) else { continue };
-            if held.is_ours() {
-                *held = Held::new(now);
-            } else {
-                taken.push(claim.name.clone());
+        for name in names {
+            let Some(held) = self.names.get_mut(name) else { continue };
+            match held.stage {
+                Stage::Asking(0) => {}
+                Stage::Asking(_) => taken.push(name.clone()),
+                Stage::Announcing(_) | Stage::Ours => {
+                    *held = Held { next: Some(now + ASKED_AGAIN), ..Held::new(now) };
+                }
             }
         }
         taken

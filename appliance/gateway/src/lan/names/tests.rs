@@ -178,12 +178,27 @@ fn a_name_of_ours_is_defended_and_whoever_insists_has_it() {
     let question = Heard { wanted, ..asked("hometwin.local", Kind::Any, true) };
     let (letters, taken) = names.hear(&question, other, now);
     assert_eq!((letters.len(), taken.len(), names.due()), (1, 0, None));
-    // Somebody has it: it is asked for again, and then it is theirs.
-    let said = vec![claim("hometwin.local", "192.168.1.9", 120)];
+    // Somebody says that they have it, as machines do: all their addresses in one message, which comes
+    // over each of our cards.
+    let said = ["192.168.1.9", "fe80::9", "fd00::9"];
+    let said = said.map(|address| claim("hometwin.local", address, 120)).to_vec();
     let answer = Heard { answers: true, said, ..Heard::default() };
-    assert!(names.hear(&answer, other, now).1.is_empty());
+    for _ in 0..3 {
+        assert!(names.hear(&answer, other, now).1.is_empty());
+        assert!(names.step(now).is_empty());
+    }
+    // It is asked for again, and if they say so then, it is theirs.
+    let now = now + ASKED_AGAIN;
     assert_eq!(names.step(now).len(), 1);
     assert_eq!(names.hear(&answer, other, now).1, ["hometwin.local"]);
+    // One that says it and doesn't answer when it is asked hasn't it.
+    let (mut names, mut now) = settled(vec![card(2, &["192.168.1.7/24"])], &["hometwin.local"]);
+    assert!(names.hear(&answer, other, now).1.is_empty());
+    while let Some(due) = names.due() {
+        now = due;
+        names.step(now);
+    }
+    assert_eq!(names.hear(&asked("hometwin.local", Kind::V4, true), other, now).0.len(), 1);
     // A farewell is no claim.
     let (mut names, now) = settled(vec![card(2, &["192.168.1.7/24"])], &["hometwin.local"]);
     let said = vec![claim("hometwin.local", "192.168.1.9", 0)];
