@@ -29,7 +29,8 @@ use std::io;
 pub(crate) use self::blocks::{Blocks, Window};
 use self::fat::Fat;
 pub(crate) use self::install::Step;
-use self::kernels::{Kernel, Tries};
+use self::kernels::Kernel;
+pub(crate) use self::kernels::Tries;
 use self::table::{Table, Which};
 use update::Version;
 
@@ -47,8 +48,10 @@ pub(crate) struct About {
     pub(crate) running: Version,
     /// Whether it has still to prove itself.
     pub(crate) on_trial: bool,
-    /// The system in the other slot, and whether it may be started.
-    pub(crate) other: Option<(Version, bool)>,
+    /// The system in the other slot, and how it was started so far.
+    pub(crate) other: Option<(Version, Tries)>,
+    /// Which of them runs from the next start on.
+    pub(crate) next: Version,
 }
 
 /// Why something can't be done with the slots. Nothing that runs was touched.
@@ -58,10 +61,14 @@ pub(crate) enum Error {
     Bundle(#[from] update::Error),
     #[error("somebody else changes the slots just now")]
     Busy,
+    #[error("version {0} was tried and didn't prove itself")]
+    DidNotProve(Version),
     #[error("what was written to the disk doesn't come back from it")]
     Disk,
     #[error("the disk can't be read or written")]
     Io(#[from] io::Error),
+    #[error("version {0} runs from the next start on, and has to run first")]
+    Leaving(Version),
     #[error("no stick has a bundle that could be used")]
     NoBundle,
     #[error("the other slot has no system that could be started")]
@@ -82,8 +89,10 @@ impl Error {
         match self {
             Self::Bundle(error) => error.name(),
             Self::Busy => "busy",
+            Self::DidNotProve(_) => "did_not_prove",
             Self::Disk => "disk",
             Self::Io(_) => "unreadable",
+            Self::Leaving(_) => "leaving",
             Self::NoBundle => "none_found",
             Self::NoOther => "no_other",
             Self::NoSlots(_) => "no_slots",
@@ -106,34 +115,62 @@ impl<B: Blocks> Slots<B> {
         let running = table.version(Which::Running, &self.running)?;
         let boot = self.boot(&table)?;
         let kernels = Kernel::list(&boot)?;
-        let mine = kernels.iter().find(|kernel| kernel.version == running);
-        let others = kernels.iter().filter(|kernel| kernel.version != running);
-        let there = table.version(Which::Free, &self.running).ok();
-        let other =
-            others.filter(|kernel| Some(kernel.version) == there).max_by_key(|k| k.tries.order());
+        // A cut in between leaves two names for one kernel: the boot loader goes by the better one.
+        let tries = |version: Version| {
+            let names = kernels.iter().filter(|kernel| kernel.version == version);
+            names.map(|kernel| kernel.tries).max_by_key(|tries| tries.order())
+        };
+        let mine = tries(running);
+        let there =
+            table.version(Which::Free, &self.running).ok().filter(|there| *there != running);
+        let other = there.and_then(|there| Some((there, tries(there)?)));
+        let next = other.filter(|(version, tries)| {
+            tries.may_start() && (*version > running || mine == Some(Tries::Aside))
+        });
         Ok(About {
             running,
-            on_trial: mine.is_some_and(|kernel| kernel.tries != Tries::Good),
-            other: other.map(|kernel| (kernel.version, kernel.tries != Tries::Failed)),
+            on_trial: mine.is_some_and(|mine| !matches!(mine, Tries::Good | Tries::Aside)),
+            other,
+            next: next.map_or(running, |(version, _)| version),
         })
     }
 
-    /// The running system has proved itself: from now on it is started without being counted.
+    /// The running system has proved itself: from now on it is started without being counted. What was
+    /// set aside meanwhile stays so.
     pub(crate) fn bless(&mut self) -> Result<(), Error> {
+        let About { running, on_trial, next, .. } = self.about()?;
+        if !on_trial && next != running {
+            return Ok(());
+        }
         let table = Table::read(&self.disk)?;
-        let running = table.version(Which::Running, &self.running)?;
         self.rename(&table, running, Tries::Good)
     }
 
-    /// From the next start on the other slot's system runs, and this one only if that can't.
+    /// From the next start on the other slot's system runs: for good if it has proved itself, on trial if
+    /// it was set aside. One that was never started is taken away again, and the running one stays.
     pub(crate) fn roll_back(&mut self) -> Result<Version, Error> {
-        let about = self.about()?;
-        let (other, _) = about.other.ok_or(Error::NoOther)?;
+        let About { running, other, .. } = self.about()?;
+        let (other, tries) = other.ok_or(Error::NoOther)?;
         let table = Table::read(&self.disk)?;
-        // In this order one of them can always be started.
-        self.rename(&table, other, Tries::Good)?;
-        self.rename(&table, about.running, Tries::Failed)?;
-        Ok(other)
+        match tries {
+            Tries::Failed => Err(Error::DidNotProve(other)),
+            Tries::Good => {
+                self.rename(&table, running, Tries::Aside)?;
+                Ok(other)
+            }
+            // Only a newer one was ever set aside: counted, the boot loader takes it before this one.
+            Tries::Aside => {
+                self.rename(&table, other, Tries::Left(TRIES))?;
+                Ok(other)
+            }
+            Tries::Left(_) => {
+                let mut boot = self.boot(&table)?;
+                for kernel in Kernel::list(&boot)?.iter().filter(|one| one.version == other) {
+                    boot.remove(&kernel.entry)?;
+                }
+                Ok(running)
+            }
+        }
     }
 
     fn rename(&self, table: &Table, version: Version, tries: Tries) -> Result<(), Error> {
@@ -159,3 +196,6 @@ impl<B: Blocks> Slots<B> {
         Ok(Fat::open(Window::new(&self.disk, start, length))?)
     }
 }
+
+/// How often one that was set aside is started before it goes away again.
+const TRIES: u8 = 3;

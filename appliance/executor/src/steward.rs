@@ -34,8 +34,10 @@ pub use crate::node::ask_slots;
 pub const REASONS: &[&str] = &[
     "busy",
     "damaged",
+    "did_not_prove",
     "disk",
     "expired",
+    "leaving",
     "needs_newer",
     "no_bundle",
     "no_other",

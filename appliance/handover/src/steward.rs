@@ -78,6 +78,8 @@ pub struct Slots {
     pub on_trial: bool,
     /// The version in the other slot, and whether it may be started: it may not when it failed.
     pub other: Option<(String, bool)>,
+    /// The version that runs from the next start on.
+    pub next: String,
 }
 
 /// How far a new system is.

@@ -68,6 +68,9 @@ pub(crate) fn slots(say: &Say, slots: &Slots, going: Option<Progress>) {
     let key = if slots.on_trial { "update_on_trial" } else { "update_running" };
     say.print(&language.fill(key, &[("version", &slots.running)]));
     match &slots.other {
+        _ if slots.next != slots.running => {
+            say.print(&language.fill("update_next", &[("version", &slots.next)]));
+        }
         None => say.print(language.text("update_no_other")),
         Some((version, may_start)) => {
             let key = if *may_start { "update_other" } else { "update_other_failed" };

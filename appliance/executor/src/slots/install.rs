@@ -36,8 +36,15 @@ impl<B: Blocks> Slots<B> {
         mut heard: impl FnMut(Step, u64),
     ) -> Result<(), Error> {
         // Of a system on trial the other one is the way back.
-        if self.about()?.on_trial {
+        let about = self.about()?;
+        if about.on_trial {
             return Err(Error::OnTrial);
+        }
+        // So it is of one that is set aside: it wouldn't be started again.
+        if let Some((other, Tries::Good)) = about.other
+            && about.next == other
+        {
+            return Err(Error::Leaving(other));
         }
         contents.check(from, |done| heard(Step::Check, done))?;
         let manifest = &contents.manifest;

@@ -1,6 +1,7 @@
 //! Kernels in the boot partition. The boot loader starts the newest that hasn't failed, and counts in
 //! its name: `hometwin_1.2.3+2-1.efi` may be tried twice more and was tried once, `hometwin_1.2.3.efi`
-//! has proved itself, and of `hometwin_1.2.3+0-3.efi` it takes the older one instead.
+//! has proved itself, and of `hometwin_1.2.3+0-3.efi` it takes the older one instead. It always counts
+//! what it did: `hometwin_1.2.3+0.efi`, without a try, is ours alone, and was set aside by wish.
 
 use std::io;
 
@@ -20,6 +21,8 @@ pub(crate) struct Kernel {
 /// How it was started so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Tries {
+    /// It was left by wish. Nothing is known against it; it may be tried again.
+    Aside,
     /// Often enough, without proving itself.
     Failed,
     /// It has proved itself.
@@ -30,8 +33,18 @@ pub(crate) enum Tries {
 
 impl Tries {
     /// The larger is what the boot loader would rather start.
-    pub(crate) fn order(self) -> bool {
-        self != Self::Failed
+    pub(crate) fn order(self) -> u8 {
+        match self {
+            Self::Failed => 0,
+            Self::Aside => 1,
+            Self::Left(_) => 2,
+            Self::Good => 3,
+        }
+    }
+
+    /// Whether the boot loader starts it without being told to.
+    pub(crate) fn may_start(self) -> bool {
+        matches!(self, Self::Good | Self::Left(_))
     }
 }
 
@@ -54,6 +67,7 @@ impl Kernel {
         match tries {
             Tries::Good => format!("{START}{version}{END}"),
             Tries::Left(left) => format!("{START}{version}+{left}{END}"),
+            Tries::Aside => format!("{START}{version}+0{END}"),
             Tries::Failed => format!("{START}{version}+0-1{END}"),
         }
     }
@@ -66,8 +80,9 @@ fn read(name: &str) -> Option<(Version, Tries)> {
         None => Tries::Good,
         Some(count) => {
             let (left, done) = count.split_once('-').unwrap_or((count, "0"));
-            done.parse::<u32>().ok()?;
+            let done: u32 = done.parse().ok()?;
             match left.parse().ok()? {
+                0 if done == 0 => Tries::Aside,
                 0 => Tries::Failed,
                 left => Tries::Left(left),
             }
@@ -93,6 +108,8 @@ mod tests {
             ("hometwin_1.2.3+3.efi", Some((version, Tries::Left(3)))),
             ("hometwin_1.2.3+2-1.efi", Some((version, Tries::Left(2)))),
             ("hometwin_1.2.3+0-3.efi", Some((version, Tries::Failed))),
+            ("hometwin_1.2.3+0-1.efi", Some((version, Tries::Failed))),
+            ("hometwin_1.2.3+0.efi", Some((version, Tries::Aside))),
             ("hometwin_1.2.3+.efi", None),
             ("hometwin_1.2.3+x-1.efi", None),
             ("hometwin_1.2.efi", None),
@@ -101,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(read(name), expected, "{name}");
         }
-        for tries in [Tries::Good, Tries::Failed, Tries::Left(3)] {
+        for tries in [Tries::Good, Tries::Aside, Tries::Failed, Tries::Left(3)] {
             assert_eq!(read(&Kernel::name(version, tries)), Some((version, tries)));
         }
     }

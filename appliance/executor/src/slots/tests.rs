@@ -13,7 +13,7 @@ use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use self::disk::{Disk, bundle, contents, kernel, system};
-use super::{Error, Slots, Step};
+use super::{Error, Slots, Step, Tries};
 use update::Version;
 
 const A: Version = Version(1, 0, 0);
@@ -43,7 +43,7 @@ fn updates_go_to_and_fro() {
     let mut slots = Slots::new(&disk, SECOND);
     let about = slots.about().unwrap();
     assert!(about.on_trial);
-    assert_eq!((about.running, about.other), (B, Some((A, true))));
+    assert_eq!((about.running, about.other), (B, Some((A, Tries::Good))));
     assert!(matches!(install(&disk, SECOND, C), Err(Error::OnTrial)));
     slots.bless().unwrap();
     slots.bless().unwrap();
@@ -53,7 +53,7 @@ fn updates_go_to_and_fro() {
     // It fails: the boot loader goes back, and it can be seen.
     disk.fail(C);
     assert_eq!(start(&disk), (B, SECOND));
-    assert_eq!(slots.about().unwrap().other, Some((C, false)));
+    assert_eq!(slots.about().unwrap().other, Some((C, Tries::Failed)));
     // The same version again, and away from it by wish.
     install(&disk, SECOND, C).unwrap();
     let mut slots = Slots::new(&disk, FIRST);
@@ -61,8 +61,60 @@ fn updates_go_to_and_fro() {
     assert_eq!(slots.roll_back().unwrap(), B);
     assert_eq!(start(&disk), (B, SECOND));
     let mut slots = Slots::new(&disk, SECOND);
+    assert_eq!(slots.about().unwrap().other, Some((C, Tries::Aside)));
     assert_eq!(slots.roll_back().unwrap(), C, "and there again");
     assert_eq!(start(&disk), (C, FIRST));
+    // It is counted, and the good one is still there.
+    assert!(Slots::new(&disk, FIRST).about().unwrap().on_trial);
+    disk.fail(C);
+    assert_eq!(start(&disk), (B, SECOND));
+}
+
+#[test]
+fn one_that_failed_is_not_gone_back_to() {
+    let disk = Disk::new(A);
+    install(&disk, FIRST, B).unwrap();
+    disk.fail(B);
+    let mut slots = Slots::new(&disk, FIRST);
+    assert_eq!(slots.roll_back().unwrap_err().name(), "did_not_prove");
+    assert_eq!(start(&disk), (A, FIRST));
+    let about = slots.about().unwrap();
+    assert_eq!((about.on_trial, about.next), (false, A));
+    // Its update, given once more, is a trial of its own.
+    install(&disk, FIRST, B).unwrap();
+    assert_eq!(start(&disk), (B, SECOND));
+}
+
+#[test]
+fn one_that_was_never_started_is_taken_away_again() {
+    let disk = Disk::new(A);
+    install(&disk, FIRST, B).unwrap();
+    let mut slots = Slots::new(&disk, FIRST);
+    assert_eq!(slots.about().unwrap().next, B);
+    assert_eq!(slots.roll_back().unwrap(), A, "it stays");
+    let about = slots.about().unwrap();
+    assert_eq!((about.on_trial, about.other, about.next), (false, None, A));
+    assert_eq!(start(&disk), (A, FIRST));
+}
+
+#[test]
+fn whoever_goes_back_does_it_before_the_next_update() {
+    let disk = Disk::new(A);
+    install(&disk, FIRST, B).unwrap();
+    disk.tried(B);
+    let mut slots = Slots::new(&disk, SECOND);
+    assert_eq!(slots.roll_back().unwrap(), A);
+    let about = slots.about().unwrap();
+    assert_eq!((about.on_trial, about.next), (false, A));
+    assert_eq!(install(&disk, SECOND, C).unwrap_err().name(), "leaving");
+    // A gate that comes late doesn't take the wish back.
+    slots.bless().unwrap();
+    assert_eq!(start(&disk), (A, FIRST));
+    // The one that was left has not failed; nobody knows yet that it is good.
+    let mut slots = Slots::new(&disk, FIRST);
+    assert_eq!(slots.roll_back().unwrap(), B);
+    assert_eq!(start(&disk), (B, SECOND));
+    assert!(Slots::new(&disk, SECOND).about().unwrap().on_trial);
 }
 
 #[test]

@@ -73,7 +73,10 @@ impl Machine {
         Ok(FromSteward::Slots(Slots {
             running: about.running.to_string(),
             on_trial: about.on_trial,
-            other: about.other.map(|(version, may_start)| (version.to_string(), may_start)),
+            other: about
+                .other
+                .map(|(version, tries)| (version.to_string(), tries != slots::Tries::Failed)),
+            next: about.next.to_string(),
         }))
     }
 
@@ -110,10 +113,12 @@ impl Machine {
             let other = slots.about()?.other;
             let bundles = match files.into_iter().next() {
                 Some(file) => vec![bundle::file(File::from(file), trust)?],
-                // What failed here fails again.
+                // What failed here fails again, and what was set aside is not wished for.
                 None => bundle::on_sticks(&self.sticks, trust, |manifest| {
-                    other != Some((manifest.version, false))
-                        && manifest.may_be_used(&self.here()).is_ok()
+                    let again = other.is_some_and(|(version, tries)| {
+                        version == manifest.version && !tries.may_start()
+                    });
+                    !again && manifest.may_be_used(&self.here()).is_ok()
                 })?,
             };
             let mut refused = slots::Error::NoBundle;
