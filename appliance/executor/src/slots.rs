@@ -77,6 +77,9 @@ pub(crate) enum Error {
     NoSlots(&'static str),
     #[error("the running system has not proved itself yet")]
     OnTrial,
+    /// Unlike a bundle that is refused: the other slot is empty now.
+    #[error("the update can't be read to its end any more")]
+    Stopped(#[source] update::Error),
     #[error("this image was built without keys, and believes no update")]
     TrustsNobody,
     #[error("{what} needs {needs} bytes, and has {has}")]
@@ -91,7 +94,7 @@ impl Error {
             Self::Busy => "busy",
             Self::DidNotProve(_) => "did_not_prove",
             Self::Disk => "disk",
-            Self::Io(_) => "unreadable",
+            Self::Io(_) | Self::Stopped(_) => "unreadable",
             Self::Leaving(_) => "leaving",
             Self::NoBundle => "none_found",
             Self::NoOther => "no_other",

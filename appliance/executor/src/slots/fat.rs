@@ -7,8 +7,10 @@
 
 mod records;
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::io;
+use std::marker::PhantomData;
 
 pub(crate) use self::records::Entry;
 use self::records::Record;
@@ -152,7 +154,8 @@ impl<B: Blocks> Fat<B> {
 
     /// The space that a file has; what is read of it can be compared.
     fn space_of(&self, entry: &Entry) -> io::Result<Space> {
-        let clusters = if entry.length == 0 { Vec::new() } else { self.chain(entry.first)? };
+        let count = (entry.length as usize).div_ceil(self.cluster);
+        let clusters = if count == 0 { Vec::new() } else { self.start(entry.first, count)? };
         Ok(Space { clusters, length: entry.length })
     }
 
@@ -191,7 +194,8 @@ impl<B: Blocks> Fat<B> {
     }
 
     fn records(&self, folder: u32) -> io::Result<records::Records> {
-        let places: Vec<u64> = self.chain(folder)?.into_iter().map(|at| self.place(at)).collect();
+        let chain = self.start(folder, LARGEST_FOLDER / self.cluster + 1)?;
+        let places: Vec<u64> = chain.into_iter().map(|at| self.place(at)).collect();
         if places.len() * self.cluster > LARGEST_FOLDER {
             return Err(damaged("a folder is too large"));
         }
@@ -200,15 +204,18 @@ impl<B: Blocks> Fat<B> {
 
     /// All clusters of a file, from its first.
     fn chain(&self, first: u32) -> io::Result<Vec<u32>> {
+        let chain = self.start(first, self.table.len() + 1)?;
+        if chain.len() > self.table.len() { Err(damaged("a file goes round")) } else { Ok(chain) }
+    }
+
+    /// As many of them, or fewer if it ends before.
+    fn start(&self, first: u32, most: usize) -> io::Result<Vec<u32>> {
         let (mut chain, mut at) = (Vec::new(), first);
         loop {
             let next = self.next(at).filter(|_| at >= 2).ok_or(damaged("a file leads nowhere"))?;
             chain.push(at);
-            if next >= ENDS {
+            if next >= ENDS || chain.len() >= most {
                 return Ok(chain);
-            }
-            if chain.len() > self.table.len() {
-                return Err(damaged("a file goes round"));
             }
             at = next;
         }
@@ -358,31 +365,33 @@ impl<B: Blocks> Fat<B> {
 }
 
 /// One file of it, to be read.
-pub(crate) struct File<B> {
-    fat: Fat<B>,
+pub(crate) struct File<B, F> {
+    fat: F,
     space: Space,
+    blocks: PhantomData<B>,
 }
 
-impl<B: Blocks> File<B> {
+impl<B: Blocks, F: Borrow<Fat<B>>> File<B, F> {
     /// The file that was found there.
-    pub(crate) fn new(fat: Fat<B>, entry: &Entry) -> io::Result<Self> {
-        let space = fat.space_of(entry)?;
-        Ok(Self { fat, space })
+    pub(crate) fn new(fat: F, entry: &Entry) -> io::Result<Self> {
+        let space = fat.borrow().space_of(entry)?;
+        Ok(Self { fat, space, blocks: PhantomData })
     }
 }
 
-impl<B: Blocks> Blocks for File<B> {
+impl<B: Blocks, F: Borrow<Fat<B>>> Blocks for File<B, F> {
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
         if at.saturating_add(into.len() as u64) > self.space.length.into() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut places = Vec::new();
-        self.fat.pieces(&self.space, at, into.len(), |place, from, length| {
+        let fat = self.fat.borrow();
+        fat.pieces(&self.space, at, into.len(), |place, from, length| {
             places.push((place, from, length));
             Ok(())
         })?;
         for (place, from, length) in places {
-            self.fat.blocks.read_at(place, &mut into[from..from + length])?;
+            fat.blocks.read_at(place, &mut into[from..from + length])?;
         }
         Ok(())
     }

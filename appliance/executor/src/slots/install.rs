@@ -6,7 +6,7 @@
 //! 4. the slot's ids;
 //! 5. the kernel's contents, read back; last its name, by which the boot loader finds it.
 
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 
 use update::{Contents, Manifest, Part, Pieces};
 
@@ -86,7 +86,7 @@ impl<B: Blocks> Slots<B> {
         let mut done = 0;
         for (part, (start, length)) in places {
             let place = Window::new(&self.disk, start, length);
-            contents.read(part, from, |at, bytes| {
+            copy(contents, part, from, |at, bytes| {
                 place.write_at(at, bytes)?;
                 done += bytes.len() as u64;
                 heard(Step::Write, done);
@@ -122,17 +122,37 @@ fn enter_kernel<B: Blocks>(
     let none = || Error::Room { what: "the kernel", needs: kernel.length, has };
     let length = u32::try_from(kernel.length).map_err(|_| none())?;
     let space = boot.space(length)?.ok_or_else(none)?;
-    contents.read(Part::Kernel, from, |at, bytes| boot.write(&space, at, bytes))?;
+    copy(contents, Part::Kernel, from, |at, bytes| boot.write(&space, at, bytes))?;
     boot.sync()?;
     compare(kernel, |at, into| boot.read_back(&space, at, into), |_| ())?;
     boot.enter(FOLDER, &Kernel::name(*version, Tries::Left(*tries)), &space)?;
     Ok(())
 }
 
+/// Writes a part. A bundle that was whole a moment ago is not to blame for a disk that takes no more.
+fn copy(
+    contents: &Contents,
+    part: Part,
+    from: &mut (impl Read + Seek),
+    mut write: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut failed = None;
+    let read = contents.read(part, from, |at, bytes| {
+        write(at, bytes).map_err(|error| {
+            failed = Some(error);
+            io::ErrorKind::Other.into()
+        })
+    });
+    match failed {
+        Some(error) => Err(Error::Io(error)),
+        None => read.map_err(Error::Stopped),
+    }
+}
+
 /// What is on the disk against what was signed.
 fn compare(
     pieces: &Pieces,
-    mut read: impl FnMut(u64, &mut [u8]) -> std::io::Result<()>,
+    mut read: impl FnMut(u64, &mut [u8]) -> io::Result<()>,
     mut heard: impl FnMut(u64),
 ) -> Result<(), Error> {
     let mut bytes = Vec::new();

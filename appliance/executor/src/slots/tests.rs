@@ -7,7 +7,7 @@
 mod disk;
 mod fat;
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -161,6 +161,49 @@ fn a_disk_that_forgets_is_noticed() {
     disk.forget_writes_at(start / 512 + 3);
     assert_eq!(install(&disk, FIRST, B).unwrap_err().name(), "disk");
     assert_eq!(self::start(&disk), (A, FIRST));
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_no_bad_bundle() {
+    let disk = Disk::new(A);
+    disk.refuse_writes_at(disk.place(3).0 / 512 + 3);
+    let error = install(&disk, FIRST, B).unwrap_err();
+    assert!(matches!(error, Error::Io(_)), "{error:?}");
+    assert_eq!(start(&disk), (A, FIRST));
+}
+
+/// A stick that is pulled out after so many bytes.
+struct Pulled(Cursor<Vec<u8>>, usize);
+
+impl Read for Pulled {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(into)?;
+        self.1 = self.1.checked_sub(read).ok_or(io::ErrorKind::NotConnected)?;
+        Ok(read)
+    }
+}
+
+impl Seek for Pulled {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn a_stick_that_is_pulled_out_says_when() {
+    let bundle = bundle(B);
+    let contents = contents(&mut Cursor::new(bundle.clone()));
+    for (after, touched) in [(bundle.len() / 2, false), (bundle.len() * 3 / 2, true)] {
+        let disk = Disk::new(A);
+        let mut stick = Pulled(Cursor::new(bundle.clone()), after);
+        let error = Slots::new(&disk, FIRST).install(&contents, &mut stick, |_, _| ());
+        let error = error.unwrap_err();
+        // Only what is refused as a bundle says that nothing was changed.
+        assert_eq!(matches!(error, Error::Bundle(_)), !touched, "{error:?}");
+        assert_eq!(matches!(error, Error::Stopped(_)), touched, "{error:?}");
+        assert_eq!(disk.log().is_empty(), !touched);
+        assert_eq!(start(&disk), (A, FIRST));
+    }
 }
 
 #[test]

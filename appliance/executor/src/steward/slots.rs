@@ -11,15 +11,19 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use handover::{Channel, FromSteward, Progress, Slots, Step, ToSteward};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
+use self::bundle::Source;
 use self::machine::Machine;
 use super::{Error, PATIENCE, check_asker};
 use crate::slots;
 use crate::walls;
+use update::Manifest;
 
 /// Answers what is asked over this connection, until it is closed or silent for a while.
 ///
@@ -85,9 +89,11 @@ impl Machine {
         change: impl FnOnce(&mut slots::Slots<&File>) -> Result<FromSteward, slots::Error>,
     ) -> Result<FromSteward, slots::Error> {
         let mut slots = self.slots()?;
-        // Also tells udev to leave the disk alone meanwhile.
-        flock(self.disk()?, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| slots::Error::Busy)?;
+        let begin = Instant::now();
+        lock(self.disk()?, || {
+            std::thread::sleep(STEP);
+            begin.elapsed() < BUSY
+        })?;
         let done = change(&mut slots);
         let _ = flock(self.disk()?, FlockOperation::Unlock);
         done
@@ -109,38 +115,56 @@ impl Machine {
                 last = Some(progress);
             }
         };
-        self.change(|slots| {
-            let other = slots.about()?.other;
-            let bundles = match files.into_iter().next() {
-                Some(file) => vec![bundle::file(File::from(file), trust)?],
+        // Looked for before the disk is held: a stick may take its time.
+        let mut bundles = match files.into_iter().next() {
+            Some(file) => vec![Source::File(File::from(file))],
+            None => {
+                let other = self.slots()?.about()?.other;
                 // What failed here fails again, and what was set aside is not wished for.
-                None => bundle::on_sticks(&self.sticks, trust, |manifest| {
+                let wanted = |manifest: &Manifest| {
                     let again = other.is_some_and(|(version, tries)| {
                         version == manifest.version && !tries.may_start()
                     });
                     !again && manifest.may_be_used(&self.here()).is_ok()
-                })?,
-            };
+                };
+                bundle::on_sticks(&self.sticks, trust, wanted)
+            }
+        };
+        self.change(|slots| {
             let mut refused = slots::Error::NoBundle;
-            for mut bundle in bundles {
-                let manifest = bundle.contents.manifest.clone();
-                manifest.may_be_used(&self.here())?;
-                let all = manifest.length();
-                let contents = bundle.contents.clone();
-                match slots.install(&contents, &mut bundle, |step, done| heard(step, done, all)) {
-                    Ok(()) => {
-                        return Ok(FromSteward::Next { version: manifest.version.to_string() });
-                    }
+            for source in &mut bundles {
+                let done = source.open(trust).and_then(|mut bundle| {
+                    let contents = bundle.contents.clone();
+                    let manifest = &contents.manifest;
+                    manifest.may_be_used(&self.here())?;
+                    let all = manifest.length();
+                    slots.install(&contents, &mut bundle, |step, done| heard(step, done, all))?;
+                    Ok(FromSteward::Next { version: manifest.version.to_string() })
+                });
+                match done {
                     // Found before anything was written: an older one may be whole.
                     Err(slots::Error::Bundle(error)) => {
                         tracing::warn!(why = error.name(), "a bundle is refused");
                         refused = error.into();
                     }
-                    Err(error) => return Err(error),
+                    done => return done,
                 }
             }
             Err(refused)
         })
+    }
+}
+
+/// Tells udev to leave the disk alone. It looks at a disk whenever somebody closes it, us too, and holds
+/// it meanwhile: `again` says whether to go on waiting.
+fn lock(disk: &File, mut again: impl FnMut() -> bool) -> Result<(), slots::Error> {
+    loop {
+        match flock(disk, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if again() => {}
+            Err(Errno::WOULDBLOCK) => return Err(slots::Error::Busy),
+            Err(errno) => return Err(slots::Error::Io(errno.into())),
+        }
     }
 }
 
@@ -161,4 +185,29 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// udev is done with a disk in less; another update isn't.
+const BUSY: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_somebody_looks_at_is_waited_for() {
+        let disk = tempfile::NamedTempFile::new().unwrap();
+        let other = File::open(disk.path()).unwrap();
+        flock(&other, FlockOperation::LockShared).unwrap();
+        let mut asked = 0;
+        let held = lock(disk.as_file(), || {
+            asked += 1;
+            asked < 3
+        });
+        assert_eq!(held.unwrap_err().name(), "busy");
+        assert_eq!(asked, 3);
+        let mut other = Some(other);
+        lock(disk.as_file(), || other.take().is_some()).unwrap();
+    }
 }

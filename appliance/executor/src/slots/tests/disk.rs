@@ -33,6 +33,8 @@ pub(super) struct Disk {
     log: RefCell<Vec<Op>>,
     /// A sector that takes every write and keeps none.
     broken: Cell<Option<u64>>,
+    /// One that takes none.
+    worn: Cell<Option<u64>>,
 }
 
 impl Disk {
@@ -64,7 +66,7 @@ impl Disk {
 
     fn of(base: Rc<Vec<u8>>) -> Self {
         let (changed, log) = Default::default();
-        Self { base, changed, log, broken: Cell::new(None) }
+        Self { base, changed, log, broken: Cell::new(None), worn: Cell::new(None) }
     }
 
     /// As it is now, and as if nothing had ever been written.
@@ -88,6 +90,10 @@ impl Disk {
 
     pub(super) fn forget_writes_at(&self, sector: u64) {
         self.broken.set(Some(sector));
+    }
+
+    pub(super) fn refuse_writes_at(&self, sector: u64) {
+        self.worn.set(Some(sector));
     }
 
     /// After these writes, of which those after the last sync arrived sector by sector, or not.
@@ -229,6 +235,9 @@ impl Blocks for Disk {
         let inside = usize::try_from(at - first).unwrap();
         whole[inside..inside + bytes.len()].copy_from_slice(bytes);
         let sector = first / SECTOR as u64;
+        if self.worn.get().is_some_and(|worn| (sector..end / SECTOR as u64).contains(&worn)) {
+            return Err(io::Error::other("no write arrives here"));
+        }
         for (sector, bytes) in (sector..).zip(whole.chunks(SECTOR)) {
             if self.broken.get() != Some(sector) {
                 self.changed.borrow_mut().insert(sector, bytes.try_into().unwrap());

@@ -1,6 +1,7 @@
 //! A stick with several files, good and bad.
 
 use std::io::{Cursor, Write};
+use std::os::unix::fs::FileExt;
 
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use update::{About, Part, SecretKey, Statement, Version, make};
@@ -32,6 +33,10 @@ fn bundle(version: Version, key: u8) -> Vec<u8> {
     out
 }
 
+fn versions(found: &mut [Source<'_>], trust: &Trust) -> Vec<Version> {
+    found.iter_mut().map(|one| one.open(trust).unwrap().contents.manifest.version).collect()
+}
+
 fn stick(files: &[(&str, Vec<u8>)]) -> File {
     let file = tempfile::tempfile().unwrap();
     file.set_len(40 << 20).unwrap();
@@ -60,18 +65,48 @@ fn the_newest_with_a_good_signature_comes_first() {
     ];
     let trust = Trust::read(&trust()).unwrap();
     let newer = |manifest: &Manifest| manifest.version > Version(1, 0, 0);
-    let mut found = on_sticks(&sticks, &trust, newer).unwrap();
-    let versions: Vec<_> = found.iter().map(|one| one.contents.manifest.version).collect();
-    assert_eq!(versions, [Version(1, 2, 0), Version(1, 1, 0)]);
+    let mut found = on_sticks(&sticks, &trust, newer);
+    assert_eq!(versions(&mut found, &trust), [Version(1, 2, 0), Version(1, 1, 0)]);
     let mut bytes = Vec::new();
-    let contents = found[0].contents.clone();
+    let mut newest = found[0].open(&trust).unwrap();
+    let contents = newest.contents.clone();
     let take = |_, piece: &[u8]| {
         bytes.extend_from_slice(piece);
         Ok(())
     };
-    contents.read(Part::Kernel, &mut found[0], take).unwrap();
+    contents.read(Part::Kernel, &mut newest, take).unwrap();
     assert_eq!(bytes, vec![9; 900]);
-    let none = on_sticks(&sticks, &trust, |_| false).err().unwrap();
-    assert_eq!(none.name(), "none_found");
-    assert_eq!(on_sticks(&[], &trust, newer).err().unwrap().name(), "none_found");
+    assert!(on_sticks(&sticks, &trust, |_| false).is_empty());
+    assert!(on_sticks(&[], &trust, newer).is_empty());
+}
+
+#[test]
+fn a_file_that_leads_nowhere_hides_no_other() {
+    let broken = stick(&[("a.bundle", vec![1; 2000]), ("b.bundle", bundle(Version(1, 1, 0), 1))]);
+    let head = |at: u64, length: usize| {
+        let mut bytes = [0; 8];
+        broken.read_exact_at(&mut bytes[..length], at).unwrap();
+        u64::from_le_bytes(bytes)
+    };
+    let start = (head(14, 2) + head(16, 1) * head(36, 4)) * 512;
+    let mut root = [0; 512];
+    broken.read_exact_at(&mut root, start).unwrap();
+    let is_it = |record: &[u8]| record[11] != 0x0f && record[28..] == 2000_u32.to_le_bytes();
+    let at = start + 32 * root.chunks_exact(32).position(is_it).unwrap() as u64;
+    // It begins where no cluster is.
+    broken.write_all_at(&[0xff, 0x0f], at + 20).unwrap();
+    let trust = Trust::read(&trust()).unwrap();
+    let mut found = on_sticks(std::slice::from_ref(&broken), &trust, |_| true);
+    assert_eq!(versions(&mut found, &trust), [Version(1, 1, 0)]);
+}
+
+#[test]
+fn so_many_files_of_a_stick_are_looked_at() {
+    let names: Vec<String> = (0..MOST).map(|number| format!("{number}.bundle")).collect();
+    let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), vec![7; 10])).collect();
+    files.push(("z.bundle", bundle(Version(1, 1, 0), 1)));
+    let sticks = [stick(&files), stick(&[("b.bundle", bundle(Version(1, 0, 1), 1))])];
+    let trust = Trust::read(&trust()).unwrap();
+    let mut found = on_sticks(&sticks, &trust, |_| true);
+    assert_eq!(versions(&mut found, &trust), [Version(1, 0, 1)], "another stick is another matter");
 }
