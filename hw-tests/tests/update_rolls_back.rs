@@ -71,6 +71,24 @@ fn broken(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A gate that is never reached, and whoever watches that doesn't wait as long as usual.
+fn hanging(folder: &Path) -> Result<()> {
+    let units = folder.join("etc/systemd/system");
+    for (file, text) in [
+        (
+            "hang.service",
+            "[Service]\nType=oneshot\nExecStart=/usr/bin/journalctl --follow\nStandardOutput=null\n",
+        ),
+        ("hometwin-gate.service.d/hang.conf", "[Unit]\nWants=hang.service\nAfter=hang.service\n"),
+        ("hometwin-trial.timer.d/soon.conf", "[Timer]\nOnActiveSec=\nOnActiveSec=20\n"),
+    ] {
+        let file = units.join(file);
+        fs::create_dir_all(file.parent().unwrap_or(&units))?;
+        fs::write(file, text)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn an_update_proves_itself_or_goes_away_again() {
     const TEST: &str = "an update that proves itself or goes away again";
@@ -85,11 +103,15 @@ fn an_update_proves_itself_or_goes_away_again() {
         Ok(image) => image,
         Err(reason) => return skip(TEST, reason.trim()),
     };
-    let files = tempfile::tempdir().unwrap();
-    broken(files.path()).unwrap();
-    let files = files.path().to_str().unwrap();
+    let bad = |version: &str, spoil: fn(&Path) -> Result<()>| {
+        let files = tempfile::tempdir().unwrap();
+        spoil(files.path()).unwrap();
+        let files = files.path().to_str().unwrap();
+        us.bundle(version, &["--tries", "1", "--files", files]).unwrap()
+    };
     let good = us.bundle("0.2.0", &[]).unwrap();
-    let bad = us.bundle("0.3.0", &["--tries", "1", "--files", files]).unwrap();
+    let hangs = bad("0.2.5", hanging);
+    let bad = bad("0.3.0", broken);
 
     // The first system: makes a twin, and is given the second one.
     let mut machine = Machine::new(&image).unwrap();
@@ -112,7 +134,7 @@ fn an_update_proves_itself_or_goes_away_again() {
         ("b.bundle", mixed),
         ("c.bundle", stranger),
         ("hometwin_0.1.0_x86_64.bundle", us.bundle("0.1.0", &[]).unwrap()),
-        ("hometwin_0.3.0_x86_64.bundle", bad),
+        ("hometwin_0.3.0_x86_64.bundle", bad.clone()),
     ];
     machine.prepare_stick(&stick).unwrap();
     let console = machine.start(Firmware::Uefi, MEMORY_MIB).unwrap();
@@ -129,16 +151,25 @@ fn an_update_proves_itself_or_goes_away_again() {
     // The third is given one try, and the machine starts again by itself.
     let console = machine.start(Firmware::Uefi, MEMORY_MIB).unwrap();
     machine.wait_off(&console, SOON).unwrap();
+    let about = machine.inspect().unwrap();
+    assert!(about.contains("hometwin_0.2.0.efi"), "{about}");
+    assert!(about.contains("hometwin_0.3.0+0-1.efi"), "{about}");
 
-    // The second is back, with everything, and the stick that still is there changes nothing.
+    // The second is back, with everything. It doesn't take the third again, but an older one.
+    let stick = [("hometwin_0.2.5_x86_64.bundle", hangs), ("hometwin_0.3.0_x86_64.bundle", bad)];
+    machine.prepare_stick(&stick).unwrap();
     let console = machine.start(Firmware::Uefi, MEMORY_MIB).unwrap();
     console.wait("certificate of ann (SHA-256): ", SOON).unwrap();
     assert_eq!(note(&machine, &cookie).unwrap(), "\"milk and bread\"");
     machine.plug_in().unwrap();
-    console.wait("No stick has an update that is newer", SOON).unwrap();
-    println!("the last start: {:.0} s of processor time", machine.cpu().as_secs_f64());
-    machine.cut_power();
+    console.wait("Version 0.2.5 runs from the next start on.", SOON).unwrap();
+    println!("this start: {:.0} s of processor time", machine.cpu().as_secs_f64());
+    machine.wait_off(&console, SOON).unwrap();
+
+    // That one never comes so far that it could fail, and is noticed too.
+    let console = machine.start(Firmware::Uefi, MEMORY_MIB).unwrap();
+    machine.wait_off(&console, SOON).unwrap();
     let about = machine.inspect().unwrap();
     assert!(about.contains("hometwin_0.2.0.efi"), "{about}");
-    assert!(about.contains("hometwin_0.3.0+0-1.efi"), "{about}");
+    assert!(about.contains("hometwin_0.2.5+0-1.efi"), "{about}");
 }

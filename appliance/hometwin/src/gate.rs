@@ -43,13 +43,25 @@ pub(crate) fn gate(data: Option<PathBuf>, logging: &Logging) -> Result<ExitCode,
         tracing::info!(reason, "not yet");
         std::thread::sleep(STEP);
     }
-    match ask(ToSteward::Bless) {
-        Ok(FromSteward::Done) => {
-            tracing::info!("this system has proved itself");
-            Ok(ExitCode::SUCCESS)
+    bless(|| ask(ToSteward::Bless), || std::thread::sleep(STEP))?;
+    tracing::info!("this system has proved itself");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A disk that somebody else holds is no fault of the system.
+fn bless(
+    mut ask: impl FnMut() -> Result<FromSteward, handover::Error>,
+    mut wait: impl FnMut(),
+) -> Result<(), Failure> {
+    loop {
+        let answer = ask().map_err(Failure::inside)?;
+        if answer == FromSteward::Done {
+            return Ok(());
         }
-        Ok(other) => Err(Failure::Inside(format!("not blessed: {other:?}"))),
-        Err(error) => Err(Failure::inside(error)),
+        if !matches!(&answer, FromSteward::Refused { why, .. } if why == "busy") {
+            return Err(Failure::Inside(format!("not blessed: {answer:?}")));
+        }
+        wait();
     }
 }
 
@@ -92,6 +104,16 @@ mod tests {
         ] {
             assert_eq!(reachable(listen.parse().unwrap()), expected.parse().unwrap());
         }
+    }
+
+    #[test]
+    fn a_disk_that_is_held_is_asked_for_again() {
+        let refused = |why: &str| FromSteward::Refused { why: why.to_owned(), text: String::new() };
+        let mut answers = vec![FromSteward::Done, refused("busy"), refused("busy")];
+        let mut waits = 0;
+        bless(|| Ok(answers.pop().unwrap()), || waits += 1).unwrap();
+        assert_eq!(waits, 2);
+        assert!(bless(|| Ok(refused("unreadable")), || ()).is_err());
     }
 
     #[test]

@@ -43,7 +43,7 @@ const SERVICES: [&str; 7] = [
     "hometwin-steward@.service",
     "hometwin-stick@.service",
 ];
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 10] = [
     "hometwin-console.socket",
     "hometwin-disk@.timer",
     "hometwin-lan.socket",
@@ -52,6 +52,8 @@ const OTHERS: [&str; 8] = [
     "hometwin-node.socket",
     "hometwin-slots.socket",
     "hometwin-steward.socket",
+    "hometwin-trial.service",
+    "hometwin-trial.timer",
 ];
 
 #[test]
