@@ -18,7 +18,7 @@ impl Publisher {
     /// If keys can't be made.
     pub fn new(folder: &Path) -> Result<Self> {
         let keys = folder.to_owned();
-        if !keys.join("update").exists() {
+        if !keys.join("boot").exists() {
             let made =
                 Command::new(node::image_build()?).args(["keys", "new"]).arg(&keys).status()?;
             if !made.success() {

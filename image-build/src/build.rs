@@ -66,6 +66,7 @@ pub(crate) struct Built {
 pub(crate) fn parts(wish: &Wish) -> Result<Built> {
     needs_root()?;
     let recipe = Recipe::read(&wish.flavour)?;
+    let keys = wish.sign_with.as_deref().map(Boot::of).transpose()?;
     // Before the cache is taken: others may use it while a compiler runs.
     let program = match &wish.program {
         Some(program) => program.clone(),
@@ -137,7 +138,6 @@ pub(crate) fn parts(wish: &Wish) -> Result<Built> {
         )
     })?;
 
-    let keys = wish.sign_with.as_deref().and_then(Boot::of);
     let start = match &keys {
         None => start,
         Some(keys) => signed(&cache, &recipe, &start, keys, &tools)?,

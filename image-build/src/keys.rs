@@ -13,12 +13,26 @@ pub(crate) use self::boot::Boot;
 pub(crate) use self::update::Update;
 use crate::{Error, Result};
 
-/// Makes all keys, in a folder that only its owner may open. What is there already stays.
+/// Makes the keys that are missing, in a folder that only its owner may open. What is there stays: an older
+/// program made fewer, and a tool may have failed half-way.
 pub(crate) fn new(folder: &Path) -> Result<()> {
     make_folder(folder)?;
-    update::new(&folder.join("update"))?;
-    boot::new(&folder.join("boot"))
+    let kinds: [(&str, Make); 2] = [("update", update::make), ("boot", boot::make)];
+    let mut missing = kinds.iter().filter(|(kind, _)| !folder.join(kind).exists()).peekable();
+    if missing.peek().is_none() {
+        return Err(in_use(folder));
+    }
+    missing.try_for_each(|(kind, make)| {
+        let (half, whole) = (folder.join(format!("{kind}.making")), folder.join(kind));
+        crate::cache::remove(&half)?;
+        make_folder(&half)?;
+        make(&half)?;
+        fs::rename(&half, &whole).map_err(Error::file(&whole))
+    })
 }
+
+/// Fills a folder with keys of one kind.
+type Make = fn(&Path) -> Result<()>;
 
 /// Makes a new key for manifests; the old one signs nothing any more.
 pub(crate) fn rotate(folder: &Path) -> Result<()> {

@@ -4,10 +4,10 @@
 //! RSA with 2048 bits, because that is what all firmware knows.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{in_use, make_folder};
 use crate::{Error, Result};
 
 /// The keys of a folder.
@@ -16,10 +16,18 @@ pub(crate) struct Boot {
 }
 
 impl Boot {
-    /// Those below a folder of keys; none if it's older than they are.
-    pub(crate) fn of(folder: &Path) -> Option<Self> {
-        let folder = folder.join("boot");
-        folder.is_dir().then_some(Self { folder })
+    /// Those below a folder of keys. A computer that starts only what is signed would start nothing of an
+    /// image that was made without them.
+    pub(crate) fn of(keys: &Path) -> Result<Self> {
+        let folder = keys.join("boot");
+        if folder.is_dir() {
+            return Ok(Self { folder });
+        }
+        let (path, text) = (
+            keys.to_owned(),
+            "no keys for Secure Boot are there yet: make them with `keys new`, which leaves the others as they are",
+        );
+        Err(Error::File { path, source: io::Error::new(io::ErrorKind::NotFound, text) })
     }
 
     /// A key's secret and its certificate.
@@ -37,21 +45,12 @@ impl Boot {
     }
 }
 
-/// Makes them; they can be read by the folder's owner only.
-pub(super) fn new(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        return Err(in_use(folder));
-    }
-    let half = folder.with_extension("making");
-    crate::cache::remove(&half)?;
-    make_folder(&half)?;
-    for name in ALL {
-        make(name, &half)?;
-    }
-    fs::rename(&half, folder).map_err(Error::file(folder))
+/// Makes them.
+pub(super) fn make(folder: &Path) -> Result<()> {
+    ALL.iter().try_for_each(|name| pair(name, folder))
 }
 
-fn make(name: &str, folder: &Path) -> Result<()> {
+fn pair(name: &str, folder: &Path) -> Result<()> {
     let mut command = Command::new("openssl");
     command.args(["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256"]);
     command.args(["-days", "7300", "-subj", &format!("/CN=Home twin {name}/")]);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use update::{SecretKey, Statement, Trust};
 
-use super::{in_use, make_folder, write_secret};
+use super::write_secret;
 use crate::{Error, Result};
 
 /// What signs bundles, and what images trust.
@@ -18,11 +18,7 @@ pub(crate) struct Update {
 }
 
 /// Makes both keys, and the first statement.
-pub(super) fn new(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        return Err(in_use(folder));
-    }
-    make_folder(folder)?;
+pub(super) fn make(folder: &Path) -> Result<()> {
     let (root, key) = (secret()?, secret()?);
     let statement = Statement { number: 1, root: vec![root.public()], update: vec![key.public()] };
     write_secret(&folder.join(ROOT), root.to_text().as_bytes())?;
@@ -92,6 +88,7 @@ const KEY: &str = "bundle.key";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::Boot;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -105,6 +102,15 @@ mod tests {
             assert_eq!(mode & 0o077, 0, "{file}: {mode:o}");
         }
         assert!(crate::keys::new(&keys).is_err(), "keys are never replaced unasked");
+        assert_eq!(Update::read(&keys).unwrap().key.public(), first.key.public());
+        // As an older program left it, or one that found no tool for the second kind.
+        fs::remove_dir_all(keys.join("boot")).unwrap();
+        let error = Boot::of(&keys).err().unwrap();
+        assert!(crate::chain(&error).contains("keys new"), "{error}");
+        fs::create_dir(keys.join("boot.making")).unwrap();
+        crate::keys::new(&keys).unwrap();
+        assert!(Boot::of(&keys).unwrap().pair("db").iter().all(|file| file.exists()));
+        assert!(!keys.join("boot.making").exists());
         assert_eq!(Update::read(&keys).unwrap().key.public(), first.key.public());
         crate::keys::rotate(&keys).unwrap();
         let second = Update::read(&keys).unwrap();
