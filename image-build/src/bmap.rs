@@ -9,6 +9,7 @@ use std::path::Path;
 
 use disks::Extents;
 use quick_xml::events::Event;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::{Reader, XmlVersion};
 use sha2::{Digest, Sha256};
 
@@ -114,16 +115,26 @@ impl Map {
     pub fn read(text: &str) -> std::result::Result<Self, NoMap> {
         let mut reader = Reader::from_str(text);
         let mut map = Self::default();
-        let (mut size, mut own) = (0, String::new());
+        let (mut size, mut own, mut known) = (0, String::new(), false);
         let mut open: Vec<(String, String)> = Vec::new();
         loop {
             match reader.read_event().map_err(|_| NoMap::Format)? {
                 Event::Start(tag) => {
                     let name =
                         String::from_utf8_lossy(tag.local_name().as_ref().as_bytes()).into_owned();
-                    let hash = tag.try_get_attribute("chksum").map_err(|_| NoMap::Format)?;
-                    let hash = hash
-                        .map(|hash| String::from_utf8_lossy(hash.value.as_bytes()).into_owned());
+                    let value = |key| {
+                        let found = tag.try_get_attribute(key).map_err(|_| NoMap::Format)?;
+                        let text = |one: Attribute<'_>| {
+                            String::from_utf8_lossy(one.value.as_bytes()).into_owned()
+                        };
+                        Ok::<_, NoMap>(found.map(text))
+                    };
+                    // The second number grows with what may be left out.
+                    if name == "bmap" {
+                        let version = value("version")?.unwrap_or_default();
+                        known = version.split('.').next() == Some("2");
+                    }
+                    let hash = value("chksum")?;
                     open.push((name, hash.unwrap_or_default()));
                 }
                 Event::End(_) => drop(open.pop()),
@@ -152,7 +163,7 @@ impl Map {
                 | Event::GeneralRef(_) => {}
             }
         }
-        if own.len() != NONE.len() || map.parts.is_empty() {
+        if !known || own.len() != NONE.len() || map.parts.is_empty() {
             return Err(NoMap::Format);
         }
         let with_zeros = text.replacen(&own, NONE, 1);
@@ -239,6 +250,10 @@ mod tests {
         assert_eq!(Map::read(&text.replace("10-12", "10-11")), Err(NoMap::Damaged));
         assert_eq!(Map::read(&text.replace("10-12", "3-12")), Err(NoMap::Value("blocks")));
         assert_eq!(Map::read(&text.replace("sha256", "md5")), Err(NoMap::Format));
+        let known = "<bmap version=\"2.0\">";
+        for version in ["<bmap version=\"3.0\">", "<bmap version=\"20\">", "<bmap>"] {
+            assert_eq!(Map::read(&text.replace(known, version)), Err(NoMap::Format), "{version}");
+        }
         assert_eq!(Map::read("a flasher"), Err(NoMap::Format));
         assert_eq!(Map::read(""), Err(NoMap::Format));
     }

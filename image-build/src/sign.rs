@@ -13,8 +13,8 @@ use crate::{Error, Result, start};
 
 /// Makes signed files of those that `start` made, and a list for each key.
 pub(crate) fn make(start: &Path, keys: &Boot, tools: &Tools, out: &Path, log: &Path) -> Result<()> {
-    let work = tempfile::Builder::new().prefix("hometwin-sign").tempdir_in(memory());
-    let work = work.map_err(Error::file("a temporary folder"))?;
+    let work = tempfile::Builder::new().prefix("hometwin-sign").tempdir_in(MEMORY);
+    let work = work.map_err(Error::file(MEMORY))?;
     let work = work.path();
     let tool = |words: &[&str]| tools.run(work, log, words);
     for name in ALL {
@@ -49,7 +49,5 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map(drop).map_err(Error::file(from))
 }
 
-fn memory() -> &'static Path {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory } else { Path::new("/tmp") }
-}
+/// A file system that is never on a disk. Without it nothing is signed.
+const MEMORY: &str = "/dev/shm";
