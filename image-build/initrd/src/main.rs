@@ -1,8 +1,8 @@
 //! The first program of the image: loads the modules that its disk needs, finds the two partitions
 //! that the root hash names, has the kernel verify every block of them, and hands over to systemd.
 //!
-//! Never asks and never opens a shell: what can't be started is said and the machine starts again,
-//! so that another slot gets its turn.
+//! Never asks and never opens a shell: what can't be started is said and the machine starts again. A system
+//! on trial is counted by the boot loader, so that the other slot gets its turn.
 
 mod devices;
 mod disk;
