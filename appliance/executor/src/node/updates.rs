@@ -80,22 +80,59 @@ async fn ask(
     let channel = connect(steward::SLOTS)?;
     let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
     channel.send(&asked, &files).await?;
-    let answered = hear(&channel, going).await;
-    if asked == ToSteward::WriteSlot {
-        going.set(None);
-    }
-    answered
+    hear(&channel, going).await
 }
 
 async fn hear(channel: &Channel, going: &Going) -> Result<FromSteward, handover::Error> {
     let gone = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let mut told = None;
     loop {
         let answer = tokio::time::timeout(SILENT, channel.recv()).await.map_err(|_| gone())??;
         let (answer, _) = answer.ok_or_else(gone)?;
         let FromSteward::Progress(progress) = answer else { return Ok(answer) };
-        going.set(Some(progress));
+        told.get_or_insert_with(|| Told(going)).0.set(Some(progress));
+    }
+}
+
+/// Whoever told how far it is takes that away at the end; one that was refused beside it doesn't.
+struct Told<'a>(&'a Going);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.set(None);
     }
 }
 
 /// A slow card that is told to write everything it still holds.
 const SILENT: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handover::Step;
+
+    #[tokio::test]
+    async fn one_that_is_refused_leaves_how_far_the_other_is() {
+        let going = Going::default();
+        let progress = Progress { step: Step::Write, percent: 40 };
+        going.set(Some(progress));
+        let say = async |answers: &[FromSteward]| {
+            let (ours, theirs) = Channel::pair().unwrap();
+            let steward = Channel::from_fd(theirs).unwrap();
+            for answer in answers {
+                steward.send(answer, &[]).await.unwrap();
+            }
+            drop(steward);
+            hear(&Channel::from_fd(ours).unwrap(), &going).await
+        };
+        let busy = FromSteward::Refused { why: "busy".to_owned(), text: String::new() };
+        assert_eq!(say(std::slice::from_ref(&busy)).await.unwrap(), busy);
+        assert_eq!(going.get(), Some(progress));
+        // Its own end, and that of a steward that is gone.
+        let next = FromSteward::Next { version: "1.2.0".to_owned() };
+        assert_eq!(say(&[FromSteward::Progress(progress), next.clone()]).await.unwrap(), next);
+        assert_eq!(going.get(), None);
+        assert!(say(&[FromSteward::Progress(progress)]).await.is_err());
+        assert_eq!(going.get(), None);
+    }
+}
