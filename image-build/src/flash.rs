@@ -139,6 +139,12 @@ fn may(disk: &Disk, bytes: u64, named_twice: bool) -> std::result::Result<(), St
     if disk.read_only {
         return Err("it can't be written: is there a switch on it?".to_owned());
     }
+    if disk.sector != 512 {
+        return Err(format!(
+            "it has sectors of {} bytes, and an image is made for disks with 512: take another one",
+            disk.sector
+        ));
+    }
     if disk.bytes < bytes {
         let (has, needs) = (disks::find::size(disk.bytes), disks::find::size(bytes));
         return Err(format!("it has {has}, and the image needs {needs}"));
@@ -347,6 +353,7 @@ mod tests {
             name: "sda".into(),
             model: "Disk".into(),
             bytes: 1000,
+            sector: 512,
             removable: false,
             read_only: false,
             used: vec!["/".into()],
@@ -355,6 +362,8 @@ mod tests {
         assert_eq!(may(&disk, 10, true), Ok(()));
         assert!(may(&disk, 1001, true).is_err());
         assert!(may(&Disk { read_only: true, ..disk.clone() }, 10, true).is_err());
+        let large = may(&Disk { sector: 4096, ..disk.clone() }, 10, true).unwrap_err();
+        assert!(large.contains("4096"), "{large}");
         assert_eq!(may(&Disk { used: Vec::new(), ..disk }, 10, false), Ok(()));
     }
 }

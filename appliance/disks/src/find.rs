@@ -22,6 +22,8 @@ pub struct Disk {
     pub model: String,
     /// Its size.
     pub bytes: u64,
+    /// Bytes of the smallest piece that it writes.
+    pub sector: u64,
     /// Whether it's made to be taken out: a stick, a card, a disk in a case.
     pub removable: bool,
     /// Whether it can't be written.
@@ -133,6 +135,7 @@ impl Disks {
             name: name.to_owned(),
             model: clean(&format!("{vendor} {}", text("device/model"))),
             bytes: sectors.saturating_mul(512),
+            sector: text("queue/logical_block_size").trim().parse().unwrap_or(512),
             removable: text("removable").trim() == "1" || on_usb,
             read_only: text("ro").trim() == "1",
             used: all,
@@ -259,6 +262,7 @@ mod tests {
                     ("size", "62500000"),
                     ("removable", "0"),
                     ("device/vendor", "Big "),
+                    ("queue/logical_block_size", "4096\n"),
                     ("device/model", "Stick"),
                 ],
             ),
@@ -271,6 +275,7 @@ mod tests {
         ] {
             let home = at("sys/devices").join(device);
             fs::create_dir_all(home.join("device")).unwrap();
+            fs::create_dir_all(home.join("queue")).unwrap();
             files.iter().for_each(|(name, text)| fs::write(home.join(name), text).unwrap());
             let name = home.file_name().unwrap().to_owned();
             fs::create_dir_all(at("sys/class/block")).unwrap();
@@ -303,6 +308,7 @@ mod tests {
         assert_eq!(all[1].used, ["/", "/boot", "dm-0"]);
         assert_eq!(all[1].title(), "Old Disk[2J, 1 GB");
         assert!(!all[1].removable && all[2].removable);
+        assert_eq!((all[1].sector, all[2].sector), (512, 4096));
         assert_eq!((all[2].title().as_str(), all[2].used.len()), ("Big Stick, 32 GB", 0));
         assert_eq!(disks.of_device("sdb1").unwrap().name, "sdb");
         assert_eq!(disks.part("sdb", "data").as_deref(), Some("sdb1"));

@@ -25,6 +25,11 @@ pub enum Error {
     /// Somebody uses it.
     #[error("{0} can't be opened")]
     Open(String, #[source] io::Error),
+    /// Its table would stand somewhere else.
+    #[error(
+        "{0} has sectors of {1} bytes, and an image is made for disks with 512: take another disk. Nothing on it was changed"
+    )]
+    Sectors(String, u64),
     /// Its table, or that of the stick.
     #[error("the table of {0} can't be read or written: {1}")]
     Table(String, String),
@@ -52,6 +57,9 @@ pub fn places(all: Vec<Disk>, own: &Disk) -> Vec<Disk> {
 /// # Errors
 /// If the other one doesn't hold it now.
 pub fn install(own: &Disk, to: &Disk, told: impl FnMut(Step)) -> Result<(), Error> {
+    if to.sector != SECTOR {
+        return Err(Error::Sectors(to.title(), to.sector));
+    }
     let open = |disk: &Disk, flags: OFlags| {
         let mut options = File::options();
         let writes = flags.contains(OFlags::EXCL);
@@ -75,9 +83,12 @@ fn copy(from: &File, onto: &File, bytes: u64, told: impl FnMut(Step)) -> Result<
         return Err(stick("it has no system".to_owned()));
     }
     // What was there is gone from here on, and so is the table, until the copy is whole: a computer
-    // whose power fails now starts from its stick again.
+    // whose power fails now starts from its stick again. The table has a second copy, at the end.
     let zeros = vec![0; 1 << 20];
-    onto.write_all_at(&zeros, 0).map_err(|error| WriteError::Disk("written", error))?;
+    for at in [bytes.saturating_sub(1 << 20), 0] {
+        onto.write_all_at(&zeros, at).map_err(|error| WriteError::Disk("written", error))?;
+    }
+    onto.sync_all().map_err(|error| WriteError::Disk("written", error))?;
     let filled = kept.values().filter(|part| part.name != EMPTY);
     let extents: Extents = filled.filter_map(range).collect();
     // Whoever read the table has left it somewhere else.
@@ -134,6 +145,7 @@ mod tests {
             name: name.into(),
             model: String::new(),
             bytes: 8_000_000_000,
+            sector: 512,
             removable: false,
             read_only: false,
             used: Vec::new(),
@@ -202,6 +214,24 @@ mod tests {
         }
         // Room for data behind it: the table ends where the disk ends.
         assert!(new.header().last_usable > (60 << 20) / SECTOR);
+    }
+
+    #[test]
+    fn a_copy_that_stops_leaves_no_table() {
+        let (from, onto) = (stick(), stick());
+        let bytes = onto.metadata().unwrap().len();
+        let table = || GptConfig::new().writable(false).open_from_device(&onto);
+        table().unwrap();
+        from.set_len(2 << 20).unwrap();
+        let stopped = copy(&from, &onto, bytes, |_| ());
+        assert!(matches!(stopped, Err(Error::Write(WriteError::Image(_)))), "{stopped:?}");
+        assert!(table().is_err(), "the old system's table is still there");
+    }
+
+    #[test]
+    fn a_disk_with_large_sectors_is_refused() {
+        let refused = install(&disk("sdb"), &Disk { sector: 4096, ..disk("sda") }, |_| ());
+        assert!(matches!(refused, Err(Error::Sectors(_, 4096))), "{refused:?}");
     }
 
     #[test]
