@@ -3,13 +3,15 @@
 //! kill. Never has more than some pieces of one file in memory, and never decides who may have what:
 //! that was decided when the row was written.
 
+use std::collections::BTreeMap;
+
 use capability::{
     chat::latest::{Body, Piece, Want},
     wire::{MessageId, More},
 };
 use data_encoding::BASE64;
 use link::TwinId;
-use store::{CHUNK, Content, Error, ReadAll as _, Store, Writer};
+use store::{CHUNK, Content, Error, ReadAll as _, Reader, Store, Writer};
 
 use super::{
     Fault, Life,
@@ -29,7 +31,7 @@ use super::{
 };
 
 /// Whose the uploads are that gather what comes. No experience has such a name.
-const OWNER: &str = "/received";
+const OWNER: &str = "/received/";
 /// Files that come from one person at a time.
 const FROM_ONE: usize = 4;
 
@@ -53,11 +55,17 @@ impl Life {
         }
     }
 
-    async fn run_errands(&self) -> Result<(), Fault> {
+    pub(super) async fn run_errands(&self) -> Result<(), Fault> {
         self.pay().await?;
-        let mut from = std::collections::BTreeMap::<TwinId, usize>::new();
-        for (which, fetch) in self.0.store.read(fetch::all)? {
-            if fetch.stage != Stage::Coming {
+        let mut coming = self.0.store.read(fetch::all)?;
+        coming.retain(|(_, fetch)| fetch.stage == Stage::Coming);
+        // What was begun goes on first, so that one person never has more than these begun.
+        coming.sort_by_key(|(_, fetch)| fetch.upload.is_none());
+        let mut from = BTreeMap::<TwinId, usize>::new();
+        for (which, fetch) in coming {
+            if !self.0.store.read(|r| is_contact(r, &which.author))? {
+                // Nobody would send it any more.
+                self.stop(which, None).await?;
                 continue;
             }
             let under_way = from.entry(which.author).or_default();
@@ -70,7 +78,8 @@ impl Life {
                 Err(Fault { code: "full" | "full_twin", .. }) => {
                     self.stop(which, Some(Stage::NoRoom)).await?;
                 }
-                Err(fault) => return Err(fault),
+                // The others don't wait for this one.
+                Err(fault) => tracing::warn!(code = fault.code, "a file of a message waits"),
             }
         }
         Ok(())
@@ -80,12 +89,17 @@ impl Life {
     async fn gather(&self, which: Which, fetch: Fetch) -> Result<(), Fault> {
         let store = &self.0.store;
         let Some(id) = fetch.upload else { return self.begin(which, fetch).await };
-        let Some(mut append) = store.append(id, OWNER)? else {
+        let owner = owner(&which.author);
+        let Some(mut append) = store.append(id, &owner)? else {
             // It was given up after some days: from the beginning.
             return self.begin(which, Fetch::new(fetch.size, fetch.asked)).await;
         };
         let prefix = names::pieces(&which.author, which.message, which.number);
         let pieces = store.read(|r| r.vault_prefix(&prefix))?;
+        if pieces.is_empty() && append.missing() > 0 && fetch.wanted > append.offset() {
+            // Asked for, and on its way.
+            return Ok(());
+        }
         let mut keys = Vec::new();
         for (key, bytes) in pieces {
             let offset = key.last_chunk().map_or(0, |offset| u64::from_be_bytes(*offset));
@@ -107,10 +121,6 @@ impl Life {
         let upload = aside_fault(move || Ok(append.commit()?)).await?;
         if upload.is_complete() {
             return self.arrived(which, id).await;
-        }
-        if keys.is_empty() && fetch.wanted > upload.offset {
-            // Asked for, and on its way.
-            return Ok(());
         }
         let me = self.0.shared.me;
         let write = move |w: &mut Writer<'_>| {
@@ -143,7 +153,7 @@ impl Life {
         }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Fault::failed())?;
-        self.0.store.begin_upload(id, OWNER, fetch.size, crate::clock_ms()).await?;
+        self.0.store.begin_upload(id, &owner(&which.author), fetch.size, crate::clock_ms()).await?;
         if fetch.size == 0 {
             return self.arrived(which, id).await;
         }
@@ -175,7 +185,7 @@ impl Life {
             }
             w.vault_delete(&which.key())?;
             which.drop_pieces(w)?;
-            let Some(content) = w.take_upload(id, OWNER)? else { return Ok(()) };
+            let Some(content) = w.take_upload(id, &owner(&which.author))? else { return Ok(()) };
             journal(w, &by, which, content).map(drop)
         };
         let done: Result<(), Error> = self.0.store.write(write).await;
@@ -212,29 +222,36 @@ impl Life {
     async fn pay(&self) -> Result<(), Fault> {
         let owed = self.0.store.read(|r| r.vault_prefix(names::OWED))?;
         for (key, row) in owed {
-            let which = key.get(names::OWED.len()..).and_then(Which::of_key);
-            let offset = row.try_into().map(u64::from_be_bytes);
-            let (Some(Which { author: to, message, number }), Ok(offset)) = (which, offset) else {
-                continue;
-            };
-            if self.0.store.read(|r| peers::many_wait(r, &to))? {
-                continue;
+            if let Err(fault) = self.pay_one(key, row).await {
+                tracing::warn!(code = fault.code, "a file of a message is not sent yet");
             }
-            let mine = Which { author: self.0.shared.me, message, number };
-            let (pieces, quotes) = self.cut(mine, offset).await?;
-            let me = self.0.shared.me;
-            let write = move |w: &mut Writer<'_>| {
-                w.vault_delete(&key)?;
-                for (offset, bytes) in pieces {
-                    let message = MessageId::from_bytes(message.0);
-                    let piece = Piece { message, number, offset, bytes, more: More::new() };
-                    say(w, &me, to, &Body::Piece(piece), quotes.clone())?;
-                }
-                Ok::<_, Fault>(())
-            };
-            self.0.store.write(write).await?;
-            self.0.peers.wake();
         }
+        Ok(())
+    }
+
+    async fn pay_one(&self, key: Vec<u8>, row: Vec<u8>) -> Result<(), Fault> {
+        let which = key.get(names::OWED.len()..).and_then(Which::of_key);
+        let offset = row.try_into().map(u64::from_be_bytes);
+        let (Some(Which { author: to, message, number }), Ok(offset)) = (which, offset) else {
+            return Ok(());
+        };
+        if self.0.store.read(|r| peers::many_wait(r, &to))? {
+            return Ok(());
+        }
+        let mine = Which { author: self.0.shared.me, message, number };
+        let (pieces, quotes) = self.cut(mine, offset).await?;
+        let me = self.0.shared.me;
+        let write = move |w: &mut Writer<'_>| {
+            w.vault_delete(&key)?;
+            for (offset, bytes) in pieces {
+                let message = MessageId::from_bytes(message.0);
+                let piece = Piece { message, number, offset, bytes, more: More::new() };
+                say(w, &me, to, &Body::Piece(piece), quotes.clone())?;
+            }
+            Ok::<_, Fault>(())
+        };
+        self.0.store.write(write).await?;
+        self.0.peers.wake();
         Ok(())
     }
 
@@ -282,6 +299,11 @@ impl Life {
     }
 }
 
+/// Everybody's are counted apart: nobody's many push out another's.
+fn owner(author: &TwinId) -> String {
+    format!("{OWNER}{author}")
+}
+
 /// The bytes from here to there. Blocks the thread.
 fn range(store: &Store, blob: store::Blob, from: u64, to: u64) -> Result<Vec<u8>, Error> {
     let (contents, chunk) = (store.contents(blob)?, CHUNK as u64);
@@ -316,12 +338,15 @@ fn say(
     body: &Body,
     quotes: Vec<u64>,
 ) -> Result<(), Fault> {
-    let contact = w.reader().contact(&to)?;
-    if !contact.is_some_and(|one| one.standing == Standing::Accepted) {
+    if !is_contact(&w.reader(), &to)? {
         return Ok(());
     }
     let about = About { message: None, quotes };
     post(w, Post { to, thread: conversation_of(me, &to), capability: "chat", about }, body)
+}
+
+fn is_contact(r: &Reader<'_>, id: &TwinId) -> Result<bool, Error> {
+    Ok(r.contact(id)?.is_some_and(|one| one.standing == Standing::Accepted))
 }
 
 /// Journals the bytes of a file of a message.

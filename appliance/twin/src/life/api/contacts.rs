@@ -310,6 +310,9 @@ fn name(
 }
 
 fn change(c: &Context, w: &mut Writer<'_>, changed: &Changed) -> Result<u64, Fault> {
+    // Files of somebody who is no contact any more don't come.
+    let errands = std::sync::Arc::clone(&c.shared.errands);
+    w.afterwards(move || errands.notify_one());
     append(w, &c.by(), CHANGED, changed, None::<&()>)
 }
 

@@ -9,6 +9,13 @@ use link::Inner;
 use serde_json::{Value, json};
 use store::CHUNK;
 
+use super::super::{
+    fetch::{self, Fetch, Which},
+    kinds::{
+        By, append,
+        contact::{CHANGED, Change, Changed, Words},
+    },
+};
 use super::{
     One, Two, check, check_one, experience,
     files::{all, noise, send, sweep},
@@ -262,7 +269,7 @@ fn a_hostile_sender_fills_nobody_and_reaches_nothing() {
             hostile(&two, said(1000, 4)).await.unwrap();
         }
         until(async || !two.ann.life.0.carrying.get()).await;
-        let rows = two.ann.life.0.store.read(super::super::fetch::all).unwrap();
+        let rows = two.ann.life.0.store.read(fetch::all).unwrap();
         assert!(rows.len() <= 64, "{}", rows.len());
         let (which, fetch) =
             rows.iter().find(|(_, fetch)| fetch.upload.is_some()).expect("one is under way");
@@ -300,5 +307,53 @@ fn a_hostile_sender_fills_nobody_and_reaches_nothing() {
             two.ann.life.0.store.read(|r| store::ReadAll::vault_get(r, &key)).unwrap()
         };
         until(async || left().is_none()).await;
+    });
+}
+
+#[test]
+fn files_of_many_people_come_at_the_same_time_and_none_begins_again() {
+    check_one(|one| async move {
+        let (people, each) = (9_u8, 5_u8);
+        let write = move |w: &mut store::Writer<'_>| {
+            for person in 1..=people {
+                let author = link::TwinId::from_bytes([person; 32]);
+                let conversation = Some(Id16([person; 16]));
+                let by = By { actor: store::Actor::System, now_ms: 5 };
+                for change in [Change::Asked, Change::Accepted] {
+                    let changed =
+                        Changed { conversation, profile: true, ..Changed::new(author, change) };
+                    append(w, &by, CHANGED, &changed, Some(&Words::default()))?;
+                }
+                for message in 1..=each {
+                    let which = Which { author, message: Id16([200 - message; 16]), number: 0 };
+                    which.put(w, &Fetch::new(10_000, false))?;
+                }
+            }
+            Ok::<_, Fault>(())
+        };
+        one.life.0.store.write(write).await.unwrap();
+        one.life.run_errands().await.unwrap();
+        let all = || one.life.0.store.read(fetch::all).unwrap();
+        let begun = all();
+        let count = begun.iter().filter(|(_, fetch)| fetch.upload.is_some()).count();
+        assert_eq!(count, usize::from(people) * 4, "of each some, whoever else sends");
+        // Another one of theirs that is first by its name doesn't take the place of one that comes.
+        let author = link::TwinId::from_bytes([1; 32]);
+        let first = Which { author, message: Id16([1; 16]), number: 0 };
+        let put = move |w: &mut store::Writer<'_>| first.put(w, &Fetch::new(10_000, false));
+        one.life.0.store.write(put).await.unwrap();
+        for _ in 0..3 {
+            one.life.run_errands().await.unwrap();
+            let mut now = all();
+            now.retain(|(which, _)| *which != first);
+            assert_eq!(now, begun, "nothing began again");
+        }
+        assert_eq!(one.life.0.store.read(|r| first.read(r)).unwrap().unwrap().upload, None);
+        // Nothing more comes from somebody who is no contact any more.
+        one.ask("contacts", "block", json!({"id": id(), "contact": author.to_string()})).await;
+        one.life.run_errands().await.unwrap();
+        let left = all();
+        assert!(left.iter().all(|(which, _)| which.author != author), "they wait for a word");
+        assert_eq!(left.len(), usize::from(people - 1) * usize::from(each));
     });
 }
