@@ -66,7 +66,7 @@ pub fn package(bytes: &[u8]) {
     if let Ok(signed) = package::sign(bytes, &link::Chain::begin(&keys), &keys.twin)
         && let Ok(read) = Package::read(&signed)
     {
-        let inside = read.files().values().all(|at| signed.get(at.clone()).is_some());
+        let inside = read.files().values().all(|file| signed.get(file.at.clone()).is_some());
         assert!(inside, "a file lies outside of its package");
     }
 }

@@ -47,7 +47,16 @@ pub struct Package {
     pub hash: [u8; 32],
     /// Whose twin signed it.
     pub author: TwinId,
-    files: BTreeMap<String, Range<usize>>,
+    files: BTreeMap<String, Stored>,
+}
+
+/// A file in a package.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Where its bytes lie.
+    pub at: Range<usize>,
+    /// Their hash, hexadecimal.
+    pub hash: String,
 }
 
 /// Why bytes are no package.
@@ -144,9 +153,9 @@ impl Package {
         let hash = *blake3::hash(index).as_bytes();
         let index: Index = serde_json::from_slice(index).map_err(|_| NoPackage::Index)?;
         let files = laid_out(&index, bytes.len() - rest.len(), bytes)?;
-        let folder: Folder =
-            files.iter().map(|(path, at)| (path.clone(), bytes[at.clone()].to_vec())).collect();
-        if !check(&folder).is_empty() {
+        let folder: BTreeMap<&str, &[u8]> =
+            files.iter().map(|(path, stored)| (path.as_str(), &bytes[stored.at.clone()])).collect();
+        if !check::check_files(&folder).is_empty() {
             return Err(NoPackage::Flawed);
         }
         let manifest = folder.get(MANIFEST).and_then(|text| serde_json::from_slice(text).ok());
@@ -156,7 +165,7 @@ impl Package {
 
     /// Where its files lie in its bytes, by their path.
     #[must_use]
-    pub fn files(&self) -> &BTreeMap<String, Range<usize>> {
+    pub fn files(&self) -> &BTreeMap<String, Stored> {
         &self.files
     }
 }
@@ -172,7 +181,7 @@ fn laid_out(
     index: &Index,
     start: usize,
     bytes: &[u8],
-) -> Result<BTreeMap<String, Range<usize>>, NoPackage> {
+) -> Result<BTreeMap<String, Stored>, NoPackage> {
     if index.files.len() > FILES_MAX {
         return Err(NoPackage::TooLarge);
     }
@@ -187,7 +196,7 @@ fn laid_out(
         if HEXLOWER.encode(blake3::hash(file).as_bytes()) != *hash {
             return Err(NoPackage::Changed);
         }
-        files.insert(path.clone(), at..end);
+        files.insert(path.clone(), Stored { at: at..end, hash: hash.clone() });
         (at, last) = (end, path);
     }
     if at == bytes.len() { Ok(files) } else { Err(NoPackage::Cut) }

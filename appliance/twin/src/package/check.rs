@@ -2,6 +2,8 @@
 //! as a yes or no for whoever installs it. It reads by simple search, so a false alarm is cured by
 //! writing the line more plainly. It changes nothing.
 
+use std::collections::BTreeMap;
+
 use capability::interfaces;
 use capability::manifest::{Manifest, is_name};
 
@@ -71,17 +73,30 @@ impl What {
     }
 }
 
-/// Everything that is wrong with a folder.
+/// Most flaws that are told, and characters of what each is about.
+const FLAWS_MAX: usize = 200;
+const ABOUT_MAX: usize = 300;
+
+/// Everything that is wrong with a folder; of very much, the first of it.
 #[must_use]
 pub fn check(folder: &Folder) -> Vec<Flaw> {
+    let files = folder.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    check_files(&files.collect())
+}
+
+/// The same of files that lie elsewhere.
+pub(super) fn check_files(folder: &BTreeMap<&str, &[u8]>) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     let mut found = |path: &str, line, what, about: &str| {
-        flaws.push(Flaw { path: path.to_owned(), line, what, about: about.to_owned() });
+        if flaws.len() < FLAWS_MAX {
+            let about = about.chars().take(ABOUT_MAX).collect();
+            flaws.push(Flaw { path: path.to_owned(), line, what, about });
+        }
     };
     if folder.len() > FILES_MAX {
         found("", 0, What::TooMany, &FILES_MAX.to_string());
     }
-    let size = folder.values().fold(0_usize, |sum, file| sum.saturating_add(file.len()));
+    let size = folder.values().map(|file| file.len()).fold(0_usize, usize::saturating_add);
     if size > BYTES_MAX {
         found("", 0, What::TooLarge, &(BYTES_MAX >> 20).to_string());
     }
@@ -113,7 +128,7 @@ pub fn check(folder: &Folder) -> Vec<Flaw> {
 
 fn of_manifest(
     manifest: &Manifest,
-    folder: &Folder,
+    folder: &BTreeMap<&str, &[u8]>,
     found: &mut impl FnMut(&str, usize, What, &str),
 ) {
     if !is_name(manifest.name.as_str()) {
@@ -122,7 +137,7 @@ fn of_manifest(
     if !manifest.title.contains_key("en") {
         found(MANIFEST, 0, What::NoTitle, "en");
     }
-    if !folder.contains_key(&manifest.entry) {
+    if !folder.contains_key(manifest.entry.as_str()) {
         found(MANIFEST, 0, What::NoEntry, &manifest.entry);
     }
     for used in &manifest.uses {
@@ -150,18 +165,20 @@ fn is_path(path: &str) -> bool {
 /// What is wrong with a line of a page.
 fn of_line(line: &str) -> Option<(What, String)> {
     let low = line.to_ascii_lowercase();
-    for start in ["src=\"", "href=\"", "src='", "href='"] {
-        for (at, _) in low.match_indices(start) {
-            let target = &low[at + start.len()..];
-            let end = target.find(['"', '\'']).unwrap_or(target.len());
-            let target = &target[..end];
-            if target.starts_with("javascript:") {
-                return Some((What::InlineScript, target.to_owned()));
-            }
-            let outside = target.starts_with("//") || target.contains("://");
-            let link = low[..at].rsplit('<').next().is_some_and(|tag| tag.starts_with("a "));
-            if outside && !link {
-                return Some((What::Outside, target.to_owned()));
+    // Each tag once, with what is behind it: a page may be one line of many megabytes.
+    for tag in low.split('<') {
+        let link = tag.starts_with("a ");
+        for start in ["src=\"", "href=\"", "src='", "href='"] {
+            // What follows the first start lies up to the next one, so nothing is looked at twice.
+            for target in tag.split(start).skip(1) {
+                let target = target.split(['"', '\'']).next().unwrap_or_default();
+                if target.starts_with("javascript:") {
+                    return Some((What::InlineScript, target.to_owned()));
+                }
+                let outside = target.starts_with("//") || target.contains("://");
+                if outside && !link {
+                    return Some((What::Outside, target.to_owned()));
+                }
             }
         }
     }

@@ -42,7 +42,7 @@ fn the_same_folder_is_the_same_bytes_and_comes_out_again() {
     assert_eq!(package.author, Chain::begin(&author(7)).check().unwrap().id);
     assert_eq!(Some(package.hash), hash_of(&pack(&folder()).unwrap()));
     for (path, file) in folder() {
-        assert_eq!(bytes[package.files()[&path].clone()], file, "{path}");
+        assert_eq!(bytes[package.files()[&path].at.clone()], file, "{path}");
     }
 }
 
@@ -129,6 +129,26 @@ fn every_flaw_is_named_with_its_line() {
     let mut without = folder();
     without.remove(MANIFEST);
     assert_eq!(check(&without)[0].what, What::NoManifest);
+}
+
+fn with(path: &str, text: &str) -> Folder {
+    let mut folder = folder();
+    folder.insert(path.to_owned(), text.as_bytes().to_vec());
+    folder
+}
+
+#[test]
+fn a_page_of_one_long_line_is_checked_in_one_go() {
+    for (part, last) in [("src=\"", "//x\""), ("a src='", "https://x'"), ("<a href=\"", "")] {
+        let mut page = part.repeat(500_000);
+        page.push_str("<img src=\"");
+        page.push_str(last);
+        let folder = with("index.html", &page);
+        let flaws = check(&folder);
+        assert_eq!(flaws.len(), usize::from(!last.is_empty()), "{part}");
+    }
+    let many = check(&with("index.html", &"<script>\n".repeat(100_000)));
+    assert_eq!(many.len(), 200, "of very many the first are told");
 }
 
 proptest! {
