@@ -24,6 +24,9 @@ pub(crate) struct Frames {
 pub(crate) struct Frame {
     /// The experience in it.
     pub experience: String,
+    /// Its release, if it is an installed one: an update doesn't change what is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
     /// Public id of the session that opened it.
     pub session: String,
     token: Hash,
@@ -59,12 +62,18 @@ impl Frames {
     }
 
     /// Opens a frame; the oldest one of the session makes room if there are too many.
-    pub(crate) fn add(&self, experience: &str, session: &str) -> Result<Opened, store::Error> {
+    pub(crate) fn add(
+        &self,
+        experience: &str,
+        release: Option<u64>,
+        session: &str,
+    ) -> Result<Opened, store::Error> {
         let (id, token) = (random::<16>(), random::<32>());
         let hash = hash_of(&id);
         let newest = self.by_hash.borrow().values().map(|frame| frame.number).max();
         let frame = Frame {
             experience: experience.to_owned(),
+            release,
             session: session.to_owned(),
             token: hash_of(&token),
             number: newest.map_or(0, |newest| newest + 1),
@@ -170,12 +179,13 @@ mod tests {
         let (id, made) = {
             let (sessions, frames) = opened(folder.path());
             let id = session(&sessions);
-            let made = frames.add("chat", &id).unwrap();
+            let made = frames.add("chat", Some(7), &id).unwrap();
             (id, made)
         };
         {
             let (sessions, frames) = opened(folder.path());
-            assert_eq!(frames.find(&made.id).unwrap().experience, "chat");
+            let found = frames.find(&made.id).unwrap();
+            assert_eq!((&*found.experience, found.release), ("chat", Some(7)));
             assert!(frames.of_token(&id, &made.token).is_some());
             assert!(frames.of_token("other", &made.token).is_none());
             assert!(frames.of_token(&id, &made.id).is_none(), "the address is no token");
@@ -191,7 +201,7 @@ mod tests {
         let (sessions, frames) = opened(folder.path());
         let id = session(&sessions);
         let made: Vec<_> =
-            (0..MAX_OF_SESSION + 2).map(|_| frames.add("chat", &id).unwrap()).collect();
+            (0..MAX_OF_SESSION + 2).map(|_| frames.add("chat", Some(7), &id).unwrap()).collect();
         let open: Vec<_> = made.iter().map(|frame| frames.find(&frame.id).is_some()).collect();
         assert_eq!(open[..3], [false, false, true]);
         assert!(open[3..].iter().all(|open| *open));
@@ -204,7 +214,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (sessions, frames) = opened(folder.path());
         let id = session(&sessions);
-        let made = frames.add("chat", &id).unwrap();
+        let made = frames.add("chat", Some(7), &id).unwrap();
         frames.close(&made.id, "other").unwrap();
         assert!(frames.find(&made.id).is_some());
         frames.close(&made.id, &id).unwrap();

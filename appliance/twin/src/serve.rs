@@ -29,7 +29,6 @@ use crate::idle::Idle;
 use crate::life::{Fault, Life, packages};
 use crate::limits::Limits;
 use crate::node::Node;
-use crate::package::Package;
 use crate::session::Sessions;
 use crate::site::{Kind, Person, Site, Speaker, Wish};
 use crate::{Error, chain, health, room};
@@ -513,10 +512,10 @@ async fn package_done(person: &Person, act: PackageAct, file: File) -> Result<St
         let signed = person.life.sign_package(&bytes);
         let signed = signed.map_err(|why| told(packages::refused(why)))?;
         if act == PackageAct::Try {
-            return person.shelf.try_out(signed).map_err(told);
+            return person.shelf.try_out(signed).await.map_err(told);
         }
         packages::write(&file, &signed).map_err(|_| "full".to_owned())?;
-        Package::read(&signed).map_err(packages::refused)
+        packages::judged(signed).await.map(|(_, package)| package)
     };
     let package = package.map_err(told)?;
     Ok(format!("{} {}", package.manifest.name, package.manifest.version))

@@ -274,7 +274,7 @@ async fn installed(visit: &Visit<'_>, caller: &Caller) -> Result<experiences::In
             release: found.used.as_ref().map(|used| used.seq),
             author: match &found.used {
                 Some(used) if !found.shown.is_of_program() => {
-                    Some(packages::author(visit, caller, &used.release.author).await?)
+                    Some(packages::author(visit, &used.release.author)?)
                 }
                 Some(_) | None => None,
             },
@@ -288,9 +288,10 @@ async fn open(
     session: &Session,
     asked: &experiences::Open,
 ) -> Result<Answer, Trouble> {
-    let shown = visit.person.shelf.find(&visit.person.life, asked.name.as_str()).await?;
-    let installed = &shown.as_ref().ok_or_else(Trouble::not_found)?.manifest;
-    let opened = visit.person.frames.add(installed.name.as_str(), &session.id);
+    let found = visit.person.shelf.find(&visit.person.life, asked.name.as_str()).await?;
+    let found = found.ok_or_else(Trouble::not_found)?;
+    let (installed, release) = (&found.shown.manifest, found.used.map(|used| used.seq));
+    let opened = visit.person.frames.add(installed.name.as_str(), release, &session.id);
     let opened = opened.map_err(|error| Trouble::inside(&error))?;
     let url = format!("/x/{}/{}", opened.id, installed.entry);
     answer(&experiences::Opened { frame: opened.id, token: opened.token, url })

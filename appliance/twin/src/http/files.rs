@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -22,10 +23,17 @@ static EXPERIENCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ui/experie
 /// One file.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
-    bytes: Bytes,
+    content: Content,
     kind: &'static str,
     /// Where the content is not in one place for ever.
     tag: Option<HeaderValue>,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Here(Bytes),
+    /// From here to there in the package of a release.
+    Release(Range<u64>),
 }
 
 impl File {
@@ -34,13 +42,33 @@ impl File {
     pub(crate) fn of(bytes: Bytes, path: &str) -> Option<Self> {
         let ending = path.rsplit('/').next()?.rsplit_once('.')?.1;
         let kind = KINDS.iter().find(|(known, _)| *known == ending)?.1;
-        Some(Self { bytes, kind, tag: None })
+        Some(Self { content: Content::Here(bytes), kind, tag: None })
+    }
+
+    /// A file that lies in the package of a release; whoever answers reads it from there.
+    pub(crate) fn of_release(at: Range<u64>, path: &str) -> Option<Self> {
+        Some(Self { content: Content::Release(at), ..Self::of(Bytes::new(), path)? })
+    }
+
+    /// Where it lies in the package of its release.
+    pub(crate) fn at(&self) -> Option<Range<u64>> {
+        match &self.content {
+            Content::Here(_) => None,
+            Content::Release(at) => Some(at.clone()),
+        }
     }
 
     /// With a tag of its own: its content can lie elsewhere the next time.
     pub(crate) fn tagged(mut self, tag: HeaderValue) -> Self {
         self.tag = Some(tag);
         self
+    }
+
+    fn bytes(&self) -> Bytes {
+        match &self.content {
+            Content::Here(bytes) => bytes.clone(),
+            Content::Release(_) => Bytes::new(),
+        }
     }
 
     /// Whether it is a page and not a part of one.
@@ -117,7 +145,7 @@ impl Tags {
         let tag = file.tag.clone().unwrap_or_else(|| self.of(file));
         let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
-        let mut answer = Response::new(Body::from(file.bytes.clone()));
+        let mut answer = Response::new(Body::from(file.bytes()));
         if same {
             *answer.body_mut() = Body::default();
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
@@ -133,8 +161,9 @@ impl Tags {
     fn of(&self, file: &File) -> HeaderValue {
         // Files stay where they are as long as the twin runs, so their address names them.
         let mut tags = self.0.borrow_mut();
-        let tag = tags.entry(file.bytes.as_ptr()).or_insert_with(|| {
-            let hash = blake3::hash(&file.bytes).to_hex();
+        let bytes = file.bytes();
+        let tag = tags.entry(bytes.as_ptr()).or_insert_with(|| {
+            let hash = blake3::hash(&bytes).to_hex();
             HeaderValue::from_str(&format!("\"{}\"", &hash[..32]))
                 .unwrap_or(HeaderValue::from_static("\"\""))
         });

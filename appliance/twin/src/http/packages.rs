@@ -7,14 +7,12 @@ use capability::experiences::latest::{Author, Inspect, Inspected, Install};
 use capability::manifest::Manifest;
 use data_encoding::HEXLOWER;
 use link::TwinId;
-use serde_json::Value;
 use store::Actor;
 
 use super::person::Visit;
 use super::problem::Trouble;
-use crate::life::packages::refused;
+use crate::life::packages::judged;
 use crate::life::{Caller, Fault};
-use crate::package::Package;
 
 /// What a package is, and what would change with it.
 pub(crate) async fn inspect(
@@ -25,9 +23,10 @@ pub(crate) async fn inspect(
     only_shell(caller)?;
     let life = &visit.person.life;
     let bytes = life.package_bytes(caller, &asked.source).await?;
-    let package = Package::read(&bytes).map_err(refused)?;
+    let (_, package) = judged(bytes).await?;
     let manifest = &package.manifest;
     let installed = visit.person.shelf.find(life, manifest.name.as_str()).await?;
+    let installed = installed.map(|found| found.shown);
     let (now, before) = (asks(manifest), installed.as_ref().map(|shown| asks(&shown.manifest)));
     let before_or_none = before.clone().unwrap_or_default();
     Ok(Inspected {
@@ -37,7 +36,7 @@ pub(crate) async fn inspect(
         wants: manifest.wants.clone(),
         uses: manifest.uses.clone(),
         types: manifest.types.clone(),
-        author: author(visit, caller, &package.author).await?,
+        author: author(visit, &package.author)?,
         hash: HEXLOWER.encode(&package.hash),
         installed: installed.map(|shown| shown.manifest.version.to_string()),
         new: now.iter().filter(|one| !before_or_none.contains(one)).cloned().collect(),
@@ -55,8 +54,8 @@ pub(crate) async fn install(
     let Caller::Person { session } = caller else { return Ok(()) };
     let life = &visit.person.life;
     let bytes = life.package_bytes(caller, &asked.source).await?;
-    let hash = Package::read(&bytes).map_err(refused)?.hash;
-    if HEXLOWER.encode(&hash) != asked.hash {
+    let (bytes, package) = judged(bytes).await?;
+    if HEXLOWER.encode(&package.hash) != asked.hash {
         return Err(Fault::conflict().into());
     }
     life.install(Actor::Device(session.clone()), bytes).await?;
@@ -67,23 +66,11 @@ pub(crate) async fn install(
 }
 
 /// Who made it, as the person knows them.
-pub(crate) async fn author(
-    visit: &Visit<'_>,
-    caller: &Caller,
-    twin: &TwinId,
-) -> Result<Author, Trouble> {
+pub(crate) fn author(visit: &Visit<'_>, twin: &TwinId) -> Result<Author, Trouble> {
     let life = &visit.person.life;
-    if *twin == life.id() {
-        return Ok(Author { twin: wire(twin)?, name: None, me: true });
-    }
-    let contacts = life.call(caller, "contacts", 1, "list", br#"{"limit":200}"#).await?;
-    let contacts: Value =
-        serde_json::from_slice(&contacts).map_err(|error| Trouble::inside(&error))?;
-    let id = twin.to_string();
-    let known = contacts["items"].as_array().into_iter().flatten();
-    let known = known.filter(|one| one["contact"] == *id).find(|one| one["state"] == "accepted");
-    let name = known.and_then(|one| one["petname"].as_str().or(one["display_name"].as_str()));
-    Ok(Author { twin: wire(twin)?, name: name.map(str::to_owned), me: false })
+    let me = *twin == life.id();
+    let name = if me { None } else { life.contact_name(twin)? };
+    Ok(Author { twin: wire(twin)?, name, me })
 }
 
 /// What it is called, as the wire has it.

@@ -9,7 +9,7 @@ use handover::network;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use hyper::http::request::Parts;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 
 use super::head::{self, Authority};
 use super::problem::Trouble;
@@ -177,8 +177,18 @@ impl Visit<'_> {
                 };
             }
             Some(_) | None => {
-                let shown = self.person.shelf.find(&self.person.life, &frame.experience).await;
-                shown.ok().flatten().and_then(|shown| shown.file(path))
+                let life = &self.person.life;
+                let shown = self.person.shelf.of_frame(life, &frame).await.ok().flatten();
+                let file = shown.as_ref().and_then(|shown| Some((shown.file(path)?, shown)));
+                let Some((file, shown)) = file else { return self.no_frame() };
+                let mut answer = self.site.tags.answer(&file, &self.head.headers);
+                if let (Some(at), StatusCode::OK) = (file.at(), answer.status()) {
+                    match shown.contents(life).await {
+                        Some(all) => *answer.body_mut() = things::body(all, at.start, at.end, hold),
+                        None => return self.no_frame(),
+                    }
+                }
+                return dressed(answer, |headers| headers::frame(headers, &self.at, id));
             }
         };
         let Some(file) = file else { return self.no_frame() };

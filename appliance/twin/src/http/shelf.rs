@@ -18,15 +18,20 @@ use hyper::header::HeaderValue;
 use store::Actor;
 
 use super::files::{self, File};
-use crate::life::packages::{InUse, refused};
-use crate::life::{Fault, Life};
+use crate::frames::Frame;
+use crate::life::packages::{InUse, judged};
+use crate::life::{self, Fault, Life};
 use crate::package::{self, BYTES_MAX, DEPTH_MAX, FILES_MAX, Folder, MANIFEST, Package};
+
+/// Releases of which the paths are kept in memory.
+const KNOWN_MAX: usize = 64;
 
 /// All experiences by name.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     given: BTreeMap<String, Rc<Shown>>,
-    installed: RefCell<BTreeMap<String, (u64, Rc<Shown>)>>,
+    /// Releases that were asked for, without their files.
+    installed: RefCell<BTreeMap<(String, u64), Rc<Shown>>>,
     /// What an author tries out, instead of what is installed.
     tried: RefCell<BTreeMap<String, Rc<Shown>>>,
 }
@@ -45,8 +50,10 @@ enum Files {
     Program,
     /// They lie in memory, under their paths.
     Folder(BTreeMap<String, Bytes>),
-    /// They lie in the bytes of a package.
-    Package { bytes: Bytes, package: Box<Package> },
+    /// They lie in a package that is tried out.
+    Tried { bytes: Bytes, package: Box<Package> },
+    /// They lie in the package of a release, and are read when they are asked for.
+    Release { used: InUse, package: Box<Package> },
 }
 
 /// An experience and, if it is installed, its release.
@@ -100,50 +107,72 @@ impl Shelf {
     }
 
     /// One of them.
-    pub(crate) async fn find(&self, life: &Life, name: &str) -> Result<Option<Rc<Shown>>, Fault> {
-        if let Some(shown) = self.tried.borrow().get(name) {
-            return Ok(Some(shown.clone()));
+    pub(crate) async fn find(&self, life: &Life, name: &str) -> Result<Option<Found>, Fault> {
+        let shown = self.tried.borrow().get(name).cloned();
+        if let Some(shown) = shown {
+            return Ok(Some(Found { shown, used: None }));
         }
         let used = life.installed()?.into_iter().find(|used| used.name == name);
-        match used {
+        let Some(used) = used else {
+            let given = self.given.get(name).cloned();
+            return Ok(given.map(|shown| Found { shown, used: None }));
+        };
+        let shown = self.shown(life, &used).await;
+        Ok(shown.map(|shown| Found { shown, used: Some(used) }))
+    }
+
+    /// What an open frame shows: the release with which it was opened, as long as that is installed.
+    pub(crate) async fn of_frame(
+        &self,
+        life: &Life,
+        frame: &Frame,
+    ) -> Result<Option<Rc<Shown>>, Fault> {
+        let Some(release) = frame.release else {
+            return Ok(self.find(life, &frame.experience).await?.map(|found| found.shown));
+        };
+        match life.release(&frame.experience, release)? {
             Some(used) => Ok(self.shown(life, &used).await),
-            None => Ok(self.given.get(name).cloned()),
+            None => Ok(None),
         }
     }
 
     /// Shows a package until the process ends; its name and version.
-    pub(crate) fn try_out(&self, bytes: Vec<u8>) -> Result<String, Fault> {
-        let bytes = Bytes::from(bytes);
-        let package = Box::new(Package::read(&bytes).map_err(refused)?);
+    pub(crate) async fn try_out(&self, bytes: Vec<u8>) -> Result<String, Fault> {
+        let (bytes, package) = judged(bytes).await?;
+        let (bytes, package) = (Bytes::from(bytes), Box::new(package));
         let manifest = package.manifest.clone();
         let name = manifest.name.to_string();
         let said = format!("{name} {}", manifest.version);
-        let files = Files::Package { bytes, package };
+        let files = Files::Tried { bytes, package };
         self.tried.borrow_mut().insert(name, Rc::new(Shown { manifest, files }));
         Ok(said)
     }
 
-    /// The files of a release, read once as long as it is used.
+    /// A release, read and verified once.
     async fn shown(&self, life: &Life, used: &InUse) -> Option<Rc<Shown>> {
-        let known = self.installed.borrow().get(&used.name).cloned();
-        if let Some((_, shown)) = known.filter(|(seq, _)| *seq == used.seq) {
-            return Some(shown);
+        let key = (used.name.clone(), used.seq);
+        let known = self.installed.borrow().get(&key).cloned();
+        if known.is_some() {
+            return known;
         }
         let shown = match program(&used.name, &used.release.hash) {
             Some(shown) => shown,
             None => {
-                let bytes = life.release_bytes(used.seq, used.release.blob).await;
+                let bytes = life.release_bytes(used).await;
                 let bytes = bytes.inspect_err(|fault| {
                     tracing::error!(name = used.name, code = fault.code, "a package can't be read");
                 });
-                let bytes = Bytes::from(bytes.ok()?);
-                let package = Box::new(Package::read(&bytes).ok()?);
-                let manifest = package.manifest.clone();
-                Shown { manifest, files: Files::Package { bytes, package } }
+                let (_, package) = judged(bytes.ok()?).await.ok()?;
+                let (manifest, package) = (package.manifest.clone(), Box::new(package));
+                Shown { manifest, files: Files::Release { used: used.clone(), package } }
             }
         };
         let shown = Rc::new(shown);
-        self.installed.borrow_mut().insert(used.name.clone(), (used.seq, shown.clone()));
+        let mut installed = self.installed.borrow_mut();
+        if installed.len() >= KNOWN_MAX {
+            installed.clear();
+        }
+        installed.insert(key, shown.clone());
         Some(shown)
     }
 }
@@ -159,13 +188,33 @@ impl Shown {
         match &self.files {
             Files::Program => files::built_in(self.manifest.name.as_str(), path),
             Files::Folder(files) => File::of(files.get(path)?.clone(), path),
-            Files::Package { bytes, package } => {
-                let file = bytes.slice(package.files().get(path)?.clone());
-                let tag = format!("\"{}\"", &blake3::hash(&file).to_hex()[..32]);
-                Some(File::of(file, path)?.tagged(HeaderValue::from_str(&tag).ok()?))
+            Files::Tried { bytes, package } => {
+                let stored = package.files().get(path)?;
+                tagged(File::of(bytes.slice(stored.at.clone()), path)?, &stored.hash)
+            }
+            Files::Release { package, .. } => {
+                let stored = package.files().get(path)?;
+                let at = u64::try_from(stored.at.start).ok()?..u64::try_from(stored.at.end).ok()?;
+                tagged(File::of_release(at, path)?, &stored.hash)
             }
         }
     }
+
+    /// The package in which its files lie, if they don't lie in memory.
+    pub(crate) async fn contents(&self, life: &Life) -> Option<life::Bytes> {
+        let Files::Release { used, .. } = &self.files else { return None };
+        let contents = life.release_contents(used).await;
+        let failed = |fault: &Fault| {
+            tracing::error!(name = used.name, code = fault.code, "a package can't be read");
+        };
+        contents.inspect_err(failed).ok()
+    }
+}
+
+/// A file whose content has this hash.
+fn tagged(file: File, hash: &str) -> Option<File> {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", hash.get(..32)?));
+    Some(file.tagged(tag.ok()?))
 }
 
 /// Packs and installs what comes with the program: what is new, and what was not removed.

@@ -59,15 +59,20 @@ pub(crate) async fn answer(
         let text = format!("bytes {from}-{}/{size}", to - 1);
         answer.headers_mut().insert(CONTENT_RANGE, value(&text));
     }
-    *answer.body_mut() = match found.bytes {
+    *answer.body_mut() = body(found.bytes, from, to, hold);
+    Ok(answer)
+}
+
+/// A body of what lies between `from` and `to`.
+pub(crate) fn body(bytes: Bytes, from: u64, to: u64, hold: Hold) -> Body {
+    match bytes {
         Bytes::Inline(bytes) => Body::from(cut(bytes, 0, from, to)),
         Bytes::Blob(contents) => {
             let (body, parts) = Body::parts(to - from);
             spawn_local(send(contents, from, to, parts, hold));
             body
         }
-    };
-    Ok(answer)
+    }
 }
 
 /// Reads chunk after chunk, each only when the one before is on its way.

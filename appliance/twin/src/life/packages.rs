@@ -5,11 +5,14 @@
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
 use capability::{experiences::latest::Source, manifest::Version};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
+use link::TwinId;
 use store::{Actor, Content, Direction, Error, ReadAll as _, ReadTables as _, Writer};
 
 use super::{
-    Bytes, Caller, Fault, Life, aside_fault,
+    Bytes, Caller, Fault, Life,
+    api::known_name,
+    aside_fault,
     kinds::{
         self, By,
         attachment::Small,
@@ -50,6 +53,29 @@ impl Life {
         })
     }
 
+    /// A release of an experience that is still installed, in use or not.
+    pub(crate) fn release(&self, name: &str, seq: u64) -> Result<Option<InUse>, Fault> {
+        self.0.store.read(|r| {
+            let installed: Option<Installed> = r.row(INSTALLED, name.as_bytes())?;
+            if installed.is_none_or(|row| row.release.is_none()) {
+                return Ok(None);
+            }
+            let release: Option<Release> = r.row(RELEASE, &tables::release(name, seq))?;
+            Ok(release.map(|release| InUse { name: name.to_owned(), seq, release }))
+        })
+    }
+
+    /// What our person calls a contact, whoever of them it is.
+    pub(crate) fn contact_name(&self, contact: &TwinId) -> Result<Option<String>, Fault> {
+        self.0.store.read(|r| {
+            let known = r.contact(contact)?;
+            if known.is_none_or(|known| known.standing != tables::Standing::Accepted) {
+                return Ok(None);
+            }
+            known_name(r, &r.me()?, contact, true)
+        })
+    }
+
     /// Whether an experience of this name was ever here, and whether this release of it is.
     pub(crate) fn knows(&self, name: &str, hash: &[u8; 32]) -> Result<(bool, bool), Fault> {
         self.0.store.read(|r| {
@@ -61,15 +87,15 @@ impl Life {
     }
 
     /// The package of a release.
-    pub(crate) async fn release_bytes(
-        &self,
-        seq: u64,
-        blob: Option<store::Blob>,
-    ) -> Result<Vec<u8>, Fault> {
-        let content = self.0.store.read(|r| r.content(seq))?;
+    pub(crate) async fn release_bytes(&self, used: &InUse) -> Result<Vec<u8>, Fault> {
+        self.all_of(self.release_contents(used).await?).await
+    }
+
+    /// The same, to be read piece by piece.
+    pub(crate) async fn release_contents(&self, used: &InUse) -> Result<Bytes, Fault> {
+        let content = self.0.store.read(|r| r.content(used.seq))?;
         let small: Option<Small> = kinds::content(content.as_deref());
-        let bytes = self.bytes(blob, small.as_ref().map(|small| &*small.bytes)).await?;
-        self.all_of(bytes).await
+        self.bytes(used.release.blob, small.as_ref().map(|small| &*small.bytes)).await
     }
 
     /// The bytes of a package that a person names.
@@ -120,9 +146,10 @@ impl Life {
     /// Installs a package, or uses a release that is there already again. Everything is checked here,
     /// whoever brings it.
     pub(crate) async fn install(&self, actor: Actor, bytes: Vec<u8>) -> Result<Package, Fault> {
-        let package = Package::read(&bytes).map_err(refused)?;
-        let shape = self.0.store.read(|r| judge(r, &package))?;
-        let Some(shape) = shape else { return Ok(package) };
+        let (bytes, package) = judged(bytes).await?;
+        if self.0.store.read(|r| judge(r, &package))?.is_none() {
+            return Ok(package);
+        }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Fault::failed())?;
         let now_ms = crate::clock_ms();
@@ -143,21 +170,41 @@ impl Life {
         .await?;
         let by = By { actor, now_ms };
         let write = move |w: &mut Writer<'_>| {
+            // Another one may have come meanwhile.
+            let Some(shape) = judge(&w.reader(), &package)? else { return Ok((package, false)) };
             let content = w.take_upload(id, OWNER)?.ok_or_else(Fault::no_upload)?;
             let (bytes, small) = match content {
                 Content::Blob(blob) => (file::Bytes { size: blob.size, blob: Some(blob) }, None),
                 Content::Inline(bytes) => {
                     let size = bytes.len() as u64;
-                    (file::Bytes { size, blob: None }, Some(Small { bytes: BASE64.encode(&bytes) }))
+                    (file::Bytes { size, blob: None }, Some(Small::of(&bytes)))
                 }
             };
             let shape = Shape { bytes, ..shape };
-            put(w, &by, INSTALLED_KIND, &shape, small.as_ref()).map(drop)?;
-            Ok::<_, Fault>(())
+            put(w, &by, INSTALLED_KIND, &shape, small.as_ref())?;
+            Ok::<_, Fault>((package, true))
         };
-        store.write(write).await?;
-        Ok(package)
+        match self.0.store.write(write).await {
+            Ok((package, true)) => Ok(package),
+            Ok((package, false)) => {
+                self.0.store.drop_upload(id, now_ms).await?;
+                Ok(package)
+            }
+            Err(fault) => {
+                self.0.store.drop_upload(id, now_ms).await?;
+                Err(fault)
+            }
+        }
     }
+}
+
+/// Reads and verifies a package beside everything else: a large one takes a while.
+pub(crate) async fn judged(bytes: Vec<u8>) -> Result<(Vec<u8>, Package), Fault> {
+    aside_fault(move || {
+        let package = Package::read(&bytes).map_err(refused)?;
+        Ok((bytes, package))
+    })
+    .await
 }
 
 /// The releases of an experience, the oldest first.

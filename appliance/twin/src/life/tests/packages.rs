@@ -7,7 +7,7 @@ use store::Actor;
 
 use super::{One, check_one, experience, files::send, id, shell};
 use crate::{
-    life::{Fault, Life},
+    life::{Fault, Life, packages},
     package::{self, Folder, MANIFEST},
 };
 
@@ -62,7 +62,7 @@ fn releases_are_kept_and_gone_back_to() {
         one.ask("experiences", "roll_back", back).await;
         assert_eq!(used(&one)[0].1, "1.0.0");
         let in_use = one.life.installed().unwrap().remove(0);
-        let bytes = one.life.release_bytes(in_use.seq, in_use.release.blob).await.unwrap();
+        let bytes = one.life.release_bytes(&in_use).await.unwrap();
         assert_eq!(bytes, package("1.0.0", 10, 1));
         let no = json!({"id": id(), "name": "garden", "release": 1});
         assert_eq!(one.fails("experiences", "roll_back", no).await, "not_found");
@@ -72,6 +72,35 @@ fn releases_are_kept_and_gone_back_to() {
         assert_eq!(lines, told.map(|key| format!("history.experience.{key}")));
         let swept = super::files::sweep(&one).await;
         assert_eq!(swept.removed, 0, "every release is needed");
+    });
+}
+
+/// Installs two at once: how it went with each, the good one first.
+async fn both(one: &One, first: Vec<u8>, second: Vec<u8>) -> Vec<Result<String, &'static str>> {
+    let (life, code) = (&one.life, |fault: Fault| fault.code);
+    let (first, second) = tokio::join!(install(life, first), install(life, second));
+    let mut both = vec![first.map_err(code), second.map_err(code)];
+    both.sort_by_key(Result::is_err);
+    both
+}
+
+#[test]
+fn of_two_that_come_at_once_one_is_judged_by_the_other() {
+    check_one(|one| async move {
+        let (small, large) = (package("1.0.0", 10, 1), package("1.0.0", 40_001, 1));
+        assert_eq!(both(&one, small, large).await, [Ok("1.0.0".to_owned()), Err("same_version")]);
+        let same = || package("1.2.0", 40_000, 1);
+        let there = Ok("1.2.0".to_owned());
+        assert_eq!(both(&one, same(), same()).await, [there.clone(), there]);
+        assert_eq!(one.life.0.store.read(|r| packages::releases(r, "garden")).unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn of_two_authors_that_come_at_once_one_has_the_name() {
+    check_one(|one| async move {
+        let both = both(&one, package("1.0.0", 10, 1), package("1.0.0", 11, 2)).await;
+        assert_eq!(both, [Ok("1.0.0".to_owned()), Err("other_author")]);
     });
 }
 

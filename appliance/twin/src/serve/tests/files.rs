@@ -1,6 +1,9 @@
 //! Files over HTTP: sent in steps with an interruption, read whole and in ranges, and never a page.
 
+use link::{Chain, Keys};
 use serde_json::{Value, json};
+
+use crate::package::{self, Folder, MANIFEST};
 
 use super::harness::{ANN, Answer, Browser, ORIGIN, Session, Setting, Twin, run};
 
@@ -189,6 +192,93 @@ fn nobody_sends_who_may_not() {
         assert_eq!(ask(&mut page, "HEAD", &place, &session.0, b"").await.status, 404);
         page.send(&format!("POST {uploads} HTTP/1.1\r\nHost: {ANN}\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n{}\r\n", session.with(length))).await;
         assert_eq!(page.answer().await.unwrap().code(), "other_origin");
+        twin.stop().await;
+    });
+}
+
+/// A package of an experience with one page and one large script, both of this version.
+fn package(version: &str) -> Vec<u8> {
+    let manifest = json!({"name": "garden", "version": version, "title": {"en": "Garden"}});
+    let folder: Folder = [
+        (MANIFEST.to_owned(), manifest.to_string().into_bytes()),
+        ("index.html".to_owned(), format!("<p>{version}</p>").into_bytes()),
+        ("main.js".to_owned(), script(version)),
+    ]
+    .into();
+    let mut secrets = [7; 64];
+    secrets[32..].fill(9);
+    let keys = Keys::from_bytes(&secrets);
+    package::sign(&package::pack(&folder).unwrap(), &Chain::begin(&keys), &keys.twin).unwrap()
+}
+
+fn script(version: &str) -> Vec<u8> {
+    format!("// {version}\n").repeat(300_000).into_bytes()
+}
+
+/// Sends a package, looks at it and installs it, as the shell does; what was shown of it.
+async fn install(page: &mut Page, session: &Session, bytes: &[u8]) -> Value {
+    let begin = format!("{}Upload-Length: {}\r\nUpload-Complete: ?0\r\n", session.0, bytes.len());
+    let begun = ask(page, "POST", "/api/files/1/uploads", &begin, b"").await;
+    assert_eq!(begun.status, 201, "{}", begun.text());
+    let place = begun.header("location").unwrap().to_owned();
+    for (number, part) in (0..).zip(bytes.chunks(1_000_000)) {
+        let offset = number * 1_000_000;
+        let last = offset + part.len() == bytes.len();
+        let lines = format!("{}{}", session.0, step(offset, last));
+        assert_eq!(ask(page, "PATCH", &place, &lines, part).await.status, 204);
+    }
+    let upload = place.rsplit('/').next().unwrap();
+    let seen = json!({"source": {"upload": upload}});
+    let shown = api(page, &session.0, "experiences/1/inspect", seen).await;
+    let wrong = json!({"source": {"upload": upload},
+        "hash": "00".repeat(32)});
+    let path = "/api/experiences/1/install";
+    let refused = page.post(path, &session.0, &wrong.to_string()).await;
+    assert_eq!(refused.code(), "conflict", "what was shown is what is installed");
+    let yes = json!({"source": {"upload": upload},
+        "hash": shown["hash"]});
+    api(page, &session.0, "experiences/1/install", yes).await;
+    shown
+}
+
+#[test]
+fn what_is_open_stays_the_release_it_was_opened_with() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut page = twin.connect().await;
+        let shown = install(&mut page, &session, &package("1.0.0")).await;
+        assert_eq!((&shown["version"], &shown["installed"]), (&json!("1.0.0"), &Value::Null));
+        let garden = || json!({"name": "garden"});
+        let first = api(&mut page, &session.0, "experiences/1/open", garden()).await;
+        let shown = install(&mut page, &session, &package("1.1.0")).await;
+        assert_eq!((&shown["version"], &shown["installed"]), (&json!("1.1.0"), &json!("1.0.0")));
+        let second = api(&mut page, &session.0, "experiences/1/open", garden()).await;
+        for round in 0..2 {
+            for (opened, version) in [(&first, "1.0.0"), (&second, "1.1.0")] {
+                let url = opened["url"].as_str().unwrap();
+                let got = page.get(url, "").await;
+                assert_eq!(got.text(), format!("<p>{version}</p>"));
+                let script_at = url.replace("index.html", "main.js");
+                let got = page.get(&script_at, "").await;
+                assert!(got.body == script(version), "{version}, whole and unmixed");
+                let tag = got.header("etag").unwrap().to_owned();
+                let again = page.get(&script_at, &format!("If-None-Match: {tag}\r\n")).await;
+                assert_eq!((again.status, again.body.len()), (304, 0));
+            }
+            if round == 0 {
+                let all = json!({"name": "garden"});
+                let all = api(&mut page, &session.0, "experiences/1/releases", all).await;
+                let back = json!({"id": "09".repeat(16), "name": "garden",
+                    "release": all["items"][1]["release"]});
+                api(&mut page, &session.0, "experiences/1/roll_back", back).await;
+            }
+        }
+        let remove = json!({"id": "0a".repeat(16), "name": "garden"});
+        api(&mut page, &session.0, "experiences/1/remove", remove).await;
+        let gone = page.get(first["url"].as_str().unwrap(), "").await;
+        assert_eq!(gone.status, 404, "removed is removed");
         twin.stop().await;
     });
 }
