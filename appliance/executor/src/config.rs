@@ -30,6 +30,9 @@ pub struct Config {
     pub people: Vec<String>,
     /// Folders of experiences that every new twin gets a copy of.
     pub experiences: Vec<PathBuf>,
+    /// Whether an experience may be shown in the place of an installed one, which an author does on a
+    /// node of their own.
+    pub tries: bool,
     /// Where disks' own reports are written by whoever may ask them, one `NAME.json` for each.
     pub disk_reports: PathBuf,
     /// The first of the users that the node's processes get where it may give them.
@@ -90,6 +93,7 @@ impl Default for Config {
             sleep_after: Some(Duration::from_secs(60)),
             people: Vec::new(),
             experiences: Vec::new(),
+            tries: false,
             disk_reports: PathBuf::from("/run/hometwin/disks"),
             first_uid: 3_000_000,
             limits: Limits::default(),

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use handover::{Cannot, Number, Refusal, ToGateway, ToTwinExecutor};
+use handover::{Cannot, Number, PackageAct, Refusal, ToGateway, ToTwinExecutor};
 use tokio::sync::oneshot;
 
 use crate::control::{Answer, Asked, Listed, Verb};
@@ -96,6 +96,10 @@ impl Node {
                     let _ = answer.send(Answer::Failed { text: "not one file".to_owned() });
                     return Ok(());
                 };
+                if act == PackageAct::Try && !self.config.tries {
+                    let _ = answer.send(Answer::NotTaken { code: "only_dev".to_owned() });
+                    return Ok(());
+                }
                 let (twin, file) = (Number(entry.number), file.try_clone().map(File::from).ok());
                 let header = |request| ToTwinExecutor::Experience { request, act };
                 self.ask(twin, file, Then::Answer(answer), header);

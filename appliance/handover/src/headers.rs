@@ -320,7 +320,7 @@ pub enum PackageAct {
     /// It gets the twin's signature.
     Sign,
     /// It is shown until the twin's process ends, without a signature and instead of what is
-    /// installed. For authors, on a node whose data are thrown away.
+    /// installed. Only on a node that was started for that, whose data are thrown away.
     Try,
 }
 

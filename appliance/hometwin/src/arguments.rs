@@ -60,6 +60,8 @@ pub(crate) struct Run {
     pub(crate) people: Vec<String>,
     /// `Some(None)` is "never".
     pub(crate) sleep_after: Option<Option<Duration>>,
+    /// Experiences may be shown in the place of installed ones: `hometwin experience dev`.
+    pub(crate) tries: bool,
     pub(crate) zone: Option<String>,
 }
 
@@ -343,6 +345,7 @@ impl Typed {
             listen: self.listen,
             people: self.people,
             sleep_after: self.sleep_after,
+            tries: false,
             zone: self.zone,
         }
     }

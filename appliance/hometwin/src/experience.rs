@@ -155,6 +155,7 @@ fn dev(folder: &Path, logging: &Logging, say: &Say) -> Result<ExitCode, Failure>
         listen: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
         people,
         sleep_after: Some(None),
+        tries: true,
         ..Run::default()
     };
     let done = run::run(run, logging, say);

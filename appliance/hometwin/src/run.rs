@@ -53,6 +53,7 @@ fn configure(
     config.json_log = logging.format == Format::Json;
     config.people = run.people;
     config.experiences = run.experiences;
+    config.tries = run.tries;
     if let Some(listen) = run.listen {
         config.listen = listen;
     }
