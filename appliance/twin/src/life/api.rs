@@ -31,6 +31,7 @@ use tokio::sync::Notify;
 use super::{Fault, kinds::By, tables::Id16};
 pub use caller::Caller;
 pub(crate) use caller::View;
+pub(crate) use experiences::end_with_space;
 pub(crate) use person::{conversation_of, known_name, profile as profile_of, words};
 pub(crate) use show::{HELD, QUEUED, REFUSED, WITHDRAWN};
 

@@ -19,6 +19,8 @@ mod vault;
 mod wire;
 
 pub(crate) use known::{acquaint, fork_of, introduction_of, meet, settle};
+#[cfg(test)]
+pub(crate) use outbox::bodies;
 pub(crate) use outbox::{
     Letter, OutboxError, enqueue, forget, many_wait, retry, waiting_for, waits,
 };

@@ -46,7 +46,8 @@ pub struct RosterMember {
     pub person: TwinId,
     /// As what.
     pub role: RosterRole,
-    /// Of who may not write: up to here what they wrote before counts.
+    /// Of who may not write, or was asked in anew and has not said yes yet: up to here what they wrote
+    /// before counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upto: Option<u64>,
     /// Their operations, base64: they say what the person signs with.

@@ -14,7 +14,7 @@ use super::{Context, View, caller, names, show};
 use crate::life::{
     Fault,
     kinds::{
-        append,
+        By, append,
         experience::{REMOVED, ROLLED_BACK, Removed, RolledBack},
         grant::{
             FOLDER_GIVEN, FolderGiven, GIVEN, Given, REVOKED, Revoked, SPACE_GIVEN, SpaceGiven,
@@ -105,17 +105,28 @@ fn shown(c: &Context, w: &Writer<'_>, grant: Id16) -> Result<Grant, Fault> {
 pub(super) fn revoke(c: &Context, w: &mut Writer<'_>, q: &Revoke) -> Result<Done, Fault> {
     let grant = Id16(q.grant.bytes());
     let row: Option<tables::Grant> = w.reader().row(GRANT, &grant.0)?;
-    Ok(Done { at: end(c, w, &row.ok_or_else(Fault::not_found)?)? })
+    Ok(Done { at: end(&c.by(), w, &row.ok_or_else(Fault::not_found)?)? })
 }
 
 /// A grant ends, because it was taken back or what it is about is gone.
-pub(super) fn end(c: &Context, w: &mut Writer<'_>, row: &tables::Grant) -> Result<u64, Fault> {
+pub(super) fn end(by: &By, w: &mut Writer<'_>, row: &tables::Grant) -> Result<u64, Fault> {
     let tables::Grant { grant, conversation, folder, space, .. } = *row;
     let (experience, folder) = (row.experience.clone(), folder.is_some());
     let revoked = Revoked { grant, experience, conversation, folder, space };
-    let at = append(w, &c.by(), REVOKED, &revoked, None::<&()>)?;
+    let at = append(w, by, REVOKED, &revoked, None::<&()>)?;
     w.vault_delete(&names::used(grant))?;
     Ok(at)
+}
+
+/// What experiences were given ends with a space that our person is in no more: were they asked in
+/// again, they choose again.
+pub(crate) fn end_with_space(by: &By, w: &mut Writer<'_>, space: Id16) -> Result<(), Fault> {
+    for grant in caller::grants(&w.reader(), None)? {
+        if grant.space == Some(space) {
+            end(by, w, &grant)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn releases(view: &View<'_>, q: &ListReleases) -> Result<Releases, Fault> {
@@ -150,7 +161,7 @@ pub(super) fn remove(c: &Context, w: &mut Writer<'_>, q: &Remove) -> Result<Done
     let (used, all) = found(w, q.name.as_str())?;
     let used = all.into_iter().find(|(seq, _)| *seq == used);
     for grant in caller::grants(&w.reader(), Some(q.name.as_str()))? {
-        end(c, w, &grant)?;
+        end(&c.by(), w, &grant)?;
     }
     let version = used.map(|(_, row)| row.version).unwrap_or_default();
     let removed = Removed { experience: q.name.to_string(), version };

@@ -61,3 +61,8 @@ pub(crate) fn owed(to: &TwinId, message: Id16, number: u8) -> Vec<u8> {
 pub(crate) fn used(grant: Id16) -> Vec<u8> {
     [&b"life/used/"[..], &grant.0[..]].concat()
 }
+
+/// In which hour, and how often in it, the owner of a space said that more of somebody counts.
+pub(crate) fn counted(space: Id16) -> Vec<u8> {
+    [&b"life/counted/"[..], &space.0[..]].concat()
+}

@@ -14,7 +14,7 @@ use capability::{
 use link::TwinId;
 use store::{Direction, ReadAll as _, ReadTables as _, Writer};
 
-use super::{Context, View, page};
+use super::{Context, View, end_with_space, page};
 use crate::life::{
     Fault,
     kinds::{
@@ -184,6 +184,10 @@ pub(super) fn invite(c: &Context, w: &mut Writer<'_>, q: &Ask) -> Result<Space, 
     }
     let chain = chain_of(&w.reader(), &person)?.ok_or_else(Fault::not_found)?;
     mine.members.insert(person, silenced(&w.reader(), mine.space, &person, role, chain)?);
+    if !roster::has_room(&mine.members)? {
+        let most = mine.members.len().saturating_sub(1);
+        return Err(Fault::too_many().with("most", most.to_string()));
+    }
     mine.publish(c, w, Change::Invited, Some(person), q.note.as_deref())
 }
 
@@ -243,6 +247,7 @@ pub(super) fn leave(c: &Context, w: &mut Writer<'_>, q: &Choose) -> Result<Space
     let those = members(&w.reader(), space)?;
     let stands = Stands { space, person: c.shared.me, joined: false, me: true };
     append(w, &c.by(), STANDING, &stands, None::<&()>)?;
+    end_with_space(&c.by(), w, space)?;
     let body = Body::Bye(Bye { space: wire(space), more: More::new() });
     for (person, member) in those {
         let concerned = member.hears() && (row.standing == Standing::Member || person == row.owner);

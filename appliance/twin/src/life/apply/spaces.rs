@@ -11,10 +11,11 @@ use capability::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use link::{Introduction, Refusal, TwinId};
-use store::{Direction, ReadTables as _, Writer};
+use store::{Direction, ReadAll as _, ReadTables as _, Writer};
 
 use super::{Arrived, failed};
 use crate::life::{
+    api::{end_with_space, names},
     kinds::{
         record::MERGED_MAX,
         space::{Change, Place, ROSTER, Roster, STANDING, Stands},
@@ -35,6 +36,9 @@ use crate::life::{
 const INVITATIONS: usize = 20;
 /// Letters about spaces that may wait for somebody who asks for more.
 const WAITING: usize = 64;
+/// Rosters in an hour that only say that more of somebody who may write no more counts.
+const COUNTED: u64 = 20;
+const HOUR_MS: i64 = 60 * 60 * 1000;
 /// How far ahead of what is known a number may be.
 const NUMBERS_AHEAD: u64 = 1 << 32;
 
@@ -98,6 +102,15 @@ fn invitations(w: &Writer<'_>, owner: &TwinId) -> Result<usize, Failure> {
     Ok(count)
 }
 
+/// Who asks and never listens gets no more: they hear that there is no room, and try again when
+/// something has arrived.
+fn room_to_answer(a: &Arrived<'_>, w: &Writer<'_>) -> Result<(), Failure> {
+    if peers::waiting_for(&w.reader(), &a.from, WAITING)? >= WAITING {
+        return Err(Refusal::Full.into());
+    }
+    Ok(())
+}
+
 /// A roster that holds.
 fn checked(w: &Writer<'_>, roster: &Signed) -> Result<Checked, Failure> {
     roster::check(&w.reader(), roster).ok_or_else(|| Refusal::Malformed.into())
@@ -153,8 +166,12 @@ fn take_roster(
         .filter(|(_, place)| place.role == Role::Editor && place.upto.is_none())
         .filter_map(|(id, _)| before.get(id).and_then(|was| was.upto).map(|upto| (*id, upto)))
         .collect();
+    let out = change == Change::RemovedMe;
     let shape = Roster { space, owner, seed, version, members: places, change, person };
     a.append(w, ROSTER, &shape, Some(&words))?;
+    if out {
+        end_with_space(&a.by, w, space).map_err(failed)?;
+    }
     for (author, upto) in silenced {
         reconcile(a, w, space, author, upto)?;
     }
@@ -175,6 +192,9 @@ fn reconcile(
 ) -> Result<(), Failure> {
     let row = w.reader().space(space)?;
     let Some(row) = row.filter(is_in) else { return Ok(()) };
+    if row.owner == a.from {
+        room_to_answer(a, w)?;
+    }
     let mark = w.reader().mark(space, &author)?;
     let known = [(author, mark)].into();
     if mark < upto {
@@ -200,6 +220,10 @@ fn hear_again(
 ) -> Result<(), Failure> {
     let row = w.reader().space(space)?;
     let Some(row) = row.filter(is_in) else { return Ok(()) };
+    let to = if author == a.me { row.owner } else { author };
+    if to == a.from {
+        room_to_answer(a, w)?;
+    }
     if author == a.me {
         let beyond = [(author, upto)].into();
         return answer::send(&a.receiver.shared, w, row.owner, space, &[author], &beyond)
@@ -217,31 +241,35 @@ fn hear_again(
 fn count_more(a: &Arrived<'_>, w: &mut Writer<'_>, space: Id16) -> Result<(), Failure> {
     let r = w.reader();
     let Some(row) = r.space(space)?.filter(|row| row.owner == a.me) else { return Ok(()) };
-    let mut members = roster::places(&r, &row).map_err(failed)?;
-    let mut more = false;
-    for (person, place) in &mut members {
-        let mark = r.mark(space, person)?;
-        let again = r.member(space, person)?.is_some_and(|one| one.joined && one.writes());
-        more |= again && place.upto.is_some();
-        if let Some(upto) = place.upto.as_mut().filter(|upto| **upto < mark) {
-            (*upto, more) = (mark, true);
-        }
+    let members = roster::places(&r, &row).map_err(failed)?;
+    let (mut again, mut more) = (false, false);
+    for (person, place) in &members {
+        let Some(upto) = place.upto else { continue };
+        again |= r.member(space, person)?.is_some_and(|one| one.joined && one.writes());
+        more |= r.mark(space, person)? > upto;
     }
-    if !more {
+    let is_said = again || (more && counts_now(w, space, a.by.now_ms)?);
+    if !is_said {
         return Ok(());
     }
-    let name = roster::words(&r, &row).map_err(failed)?.map(|words| words.name);
-    let new = New {
-        space,
-        seed: row.seed,
-        version: row.version + 1,
-        name: name.unwrap_or_default(),
-        members,
-        change: Change::Several,
-        person: None,
-        note: None,
-    };
+    let r = w.reader();
+    let new = New::next(&r, space, &row, members, Change::Several, None).map_err(failed)?;
     roster::publish(&a.receiver.shared, w, &a.by, new).map(drop).map_err(failed)
+}
+
+/// Whether the owner may say so now. Each time is a letter to everybody, so there are some in an hour:
+/// what comes later counts nowhere until the next roster, which says it of all.
+fn counts_now(w: &mut Writer<'_>, space: Id16, now_ms: i64) -> Result<bool, Failure> {
+    let (key, hour) = (names::counted(space), now_ms.div_euclid(HOUR_MS));
+    let known = w.vault_get(&key)?;
+    let known = known.as_deref().and_then(|row| row.split_first_chunk::<8>());
+    let count = known.filter(|(at, _)| i64::from_be_bytes(**at) == hour);
+    let count = count.and_then(|(_, count)| count.try_into().ok()).map_or(0, u64::from_be_bytes);
+    if count >= COUNTED {
+        return Ok(false);
+    }
+    w.vault_put(&key, &[hour.to_be_bytes(), (count + 1).to_be_bytes()].concat())?;
+    Ok(true)
 }
 
 /// Somebody is in the space from now on.
@@ -265,6 +293,7 @@ fn joined(a: &Arrived<'_>, w: &mut Writer<'_>, join: &Join) -> Result<(), Failur
     if !is_in(&row) {
         return Ok(());
     }
+    room_to_answer(a, w)?;
     count_more(a, w, space)?;
     let mark = w.reader().mark(space, &a.from)?;
     let lacking = [(a.from, mark)].into();
@@ -312,17 +341,7 @@ fn gone(a: &Arrived<'_>, w: &mut Writer<'_>, bye: &Bye) -> Result<(), Failure> {
     let r = w.reader();
     let place = roster::silenced(&r, space, &a.from, Role::None, chain).map_err(failed)?;
     members.insert(a.from, place);
-    let name = roster::words(&r, &row).map_err(failed)?.map(|words| words.name);
-    let new = New {
-        space,
-        seed: row.seed,
-        version: row.version + 1,
-        name: name.unwrap_or_default(),
-        members,
-        change: Change::Left,
-        person: Some(a.from),
-        note: None,
-    };
+    let new = New::next(&r, space, &row, members, Change::Left, Some(a.from)).map_err(failed)?;
     roster::publish(&a.receiver.shared, w, &a.by, new).map(drop).map_err(failed)
 }
 
@@ -366,14 +385,17 @@ fn changes(a: &Arrived<'_>, w: &mut Writer<'_>, ops: &Ops) -> Result<(), Failure
         }
     }
     count_more(a, w, space)?;
-    if let Some(next) = &ops.next {
+    if let Some(next) = ops.next.as_ref().filter(|next| !next.is_empty()) {
+        room_to_answer(a, w)?;
         let next = marks(next)?;
-        return answer::ask(w, a.from, space, &[], &next).map_err(failed);
+        let of: Vec<TwinId> = next.keys().copied().collect();
+        return answer::ask(w, a.from, space, &of, &next).map_err(failed);
     }
     // Something between is missing: it went to others before they knew of us.
     let mark = w.reader().mark(space, &a.from)?;
     let gap = ops.ops.iter().filter_map(|signed| number(a, signed)).any(|number| number > mark);
     if gap && !ops.answer && row.standing == Standing::Member {
+        room_to_answer(a, w)?;
         answer::ask(w, a.from, space, &[a.from], &[(a.from, mark)].into()).map_err(failed)?;
     }
     Ok(())
@@ -436,10 +458,7 @@ fn asked(a: &Arrived<'_>, w: &mut Writer<'_>, have: &Have) -> Result<(), Failure
     if !sender.hears() {
         return Err(Refusal::NotAuthor.into());
     }
-    // Who asks and never listens gets no more; they try again when something has arrived.
-    if peers::waiting_for(&w.reader(), &a.from, WAITING)? >= WAITING {
-        return Err(Refusal::Full.into());
-    }
+    room_to_answer(a, w)?;
     let of: Vec<TwinId> = have.of.iter().filter_map(|id| id.as_str().parse().ok()).collect();
     let marks = marks(&have.marks)?;
     answer::send(&a.receiver.shared, w, a.from, space, &of, &marks).map_err(failed)

@@ -64,11 +64,14 @@ fn defines(entry: &Entry, kind: &str) -> bool {
 
 /// Whether other changes of somebody may count in the space from this entry on.
 fn recounts(entry: &Entry, space: Id16) -> bool {
-    entry.kind == space::ROSTER
-        && shape(entry).is_ok_and(|one: space::Roster| {
+    match &*entry.kind {
+        space::ROSTER => shape(entry).is_ok_and(|one: space::Roster| {
             one.space == space
                 && !matches!(one.change, space::Change::Created | space::Change::Renamed)
-        })
+        }),
+        space::STANDING => shape(entry).is_ok_and(|one: space::Stands| one.space == space),
+        _ => false,
+    }
 }
 
 fn grants_changed(context: &Context, entries: &[Entry]) -> bool {

@@ -109,6 +109,12 @@ pub(crate) fn waiting_for(
     r.vault_count(&vault::of(vault::OUT, to), limit)
 }
 
+/// What waits for a person, the oldest first.
+#[cfg(test)]
+pub(crate) fn bodies(r: &Reader<'_>, to: &TwinId) -> Result<Vec<Vec<u8>>, store::Error> {
+    Ok(waiting(r, to, 0, usize::MAX)?.into_iter().map(|letter| letter.inner.body).collect())
+}
+
 /// Puts what is parked for a person back into the outbox, under new numbers and behind what is
 /// there. Says how many there were.
 pub(crate) fn retry(w: &mut Writer<'_>, to: &TwinId) -> Result<usize, OutboxError> {

@@ -36,13 +36,15 @@ pub(crate) fn send(
     of: &[TwinId],
     marks: &BTreeMap<TwinId, u64>,
 ) -> Result<(), Fault> {
-    let mut marks = marks.clone();
+    // Of everybody who is asked for, also who comes on a later page: what comes next is of these.
+    let mut marks: BTreeMap<TwinId, u64> = members(&w.reader(), space)?
+        .into_iter()
+        .map(|(author, _)| (author, marks.get(&author).copied().unwrap_or_default()))
+        .filter(|(author, _)| *author != to && (of.is_empty() || of.contains(author)))
+        .collect();
     let (mut ops, mut quotes, mut bytes, mut full) = (Vec::new(), Vec::new(), 0, false);
-    'all: for (author, _) in members(&w.reader(), space)? {
-        if author == to || !(of.is_empty() || of.contains(&author)) {
-            continue;
-        }
-        let (start, above) = (of_person(space, &author), marks.entry(author).or_default());
+    'all: for (&author, above) in &mut marks {
+        let start = of_person(space, &author);
         loop {
             let from = op_key(space, &author, above.saturating_add(1));
             let rows = w.page(SPACE_OP, &start, Some(&from), PAGE, Direction::Forward)?;

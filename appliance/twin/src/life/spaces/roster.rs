@@ -11,7 +11,7 @@ use capability::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use link::{Chain, TwinId};
-use store::{ReadAll as _, ReadTables as _, Reader, Writer};
+use store::{CONTENT_LIMIT, ReadAll as _, ReadTables as _, Reader, Writer};
 
 use super::{members, signed, space_of, tell, wire};
 use crate::life::{
@@ -25,6 +25,7 @@ use crate::life::{
     tables::{
         CHAIN, Id16, Rows as _,
         spaces::{Role, Space, SpaceRows as _},
+        written,
     },
 };
 
@@ -32,6 +33,8 @@ use crate::life::{
 pub(crate) const ROSTER_MAX: usize = 48 * 1024;
 /// Most characters of a name in it.
 const NAME_MAX: usize = 120;
+/// Bytes of a roster beside its members, with the longest name.
+const ROSTER_AROUND: usize = 2 * 1024;
 
 /// A roster that its owner signed.
 pub(crate) struct Checked {
@@ -118,55 +121,106 @@ pub(crate) struct New<'a> {
     pub(crate) note: Option<&'a str>,
 }
 
+impl New<'_> {
+    /// What comes after the roster that counts.
+    pub(crate) fn next(
+        r: &Reader<'_>,
+        space: Id16,
+        row: &Space,
+        members: BTreeMap<TwinId, Place>,
+        change: Change,
+        person: Option<TwinId>,
+    ) -> Result<Self, Fault> {
+        let name = words(r, row)?.map(|words| words.name).unwrap_or_default();
+        let (seed, version) = (row.seed, row.version + 1);
+        Ok(Self { space, seed, version, name, members, change, person, note: None })
+    }
+
+    /// Signs it; with names as long as there is room, for who has long ones must not get in the way.
+    fn signed(&self, shared: &Shared, r: &Reader<'_>) -> Result<(Signed, RosterWords), Fault> {
+        let me = r.me()?;
+        let (mut said, mut names) = (Vec::new(), BTreeMap::new());
+        for (person, place) in &self.members {
+            // What they call themselves: what our person calls them is nobody's business.
+            let name = known_name(r, &me, person, false)?.map(|name| plain(&name));
+            names.extend(name.clone().map(|name| (*person, name)));
+            said.push(entry(person, place, name)?);
+        }
+        let mut roster = Roster {
+            space: wire(self.space),
+            seed: wire(self.seed),
+            version: self.version,
+            name: self.name.clone(),
+            members: said,
+            more: More::new(),
+        };
+        let mut signed = signed::sign(shared, signed::ROSTER, &roster)?;
+        let mut words = self.words(&signed, names);
+        if signed.text.len() > ROSTER_MAX || written(&words)?.len() > CONTENT_LIMIT {
+            roster.members.iter_mut().for_each(|member| member.name = None);
+            signed = signed::sign(shared, signed::ROSTER, &roster)?;
+            words = self.words(&signed, BTreeMap::new());
+        }
+        if signed.text.len() > ROSTER_MAX {
+            return Err(Fault::too_large());
+        }
+        Ok((signed, words))
+    }
+
+    fn words(&self, signed: &Signed, names: BTreeMap<TwinId, String>) -> RosterWords {
+        let (name, note) = (self.name.clone(), self.note.map(str::to_owned));
+        RosterWords { name, text: signed.text.clone(), sig: signed.sig.clone(), names, note }
+    }
+}
+
+/// Somebody in a roster.
+fn entry(person: &TwinId, place: &Place, name: Option<String>) -> Result<RosterMember, Fault> {
+    Ok(RosterMember {
+        person: twin(person)?,
+        role: match place.role {
+            Role::Editor | Role::Owner => RosterRole::Editor,
+            Role::Viewer => RosterRole::Viewer,
+            Role::None => RosterRole::None,
+        },
+        upto: place.upto,
+        chain: place.chain.clone(),
+        name,
+    })
+}
+
+/// Whether a roster of these has room whatever becomes of them: it must never be too long to take
+/// somebody out.
+pub(crate) fn has_room(members: &BTreeMap<TwinId, Place>) -> Result<bool, Fault> {
+    let mut bytes = ROSTER_AROUND;
+    for (person, place) in members {
+        let largest = Place { role: Role::Editor, upto: Some(u64::MAX), ..place.clone() };
+        bytes += written(&entry(person, &largest, None)?)?.len() + 1;
+    }
+    Ok(bytes <= ROSTER_MAX)
+}
+
 /// Signs a new roster, journals it and tells everybody whom it concerns.
 pub(crate) fn publish(
     shared: &Shared,
     w: &mut Writer<'_>,
     by: &By,
-    new: New<'_>,
+    mut new: New<'_>,
 ) -> Result<u64, Fault> {
-    let New { space, seed, version, name, members: mut places, change, person, note } = new;
+    let space = new.space;
     let before = members(&w.reader(), space)?;
-    for (person, _) in before.iter().filter(|(_, known)| known.joined) {
-        // They have said yes since.
-        if let Some(place) = places.get_mut(person).filter(|place| place.role == Role::Editor) {
+    for (person, place) in &mut new.members {
+        // Whatever is here of them counts from now on.
+        let mark = w.reader().mark(space, person)?;
+        place.upto = place.upto.map(|upto| upto.max(mark));
+        let joined = before.iter().any(|(known, member)| known == person && member.joined);
+        if joined && place.role == Role::Editor {
+            // They have said yes since.
             place.upto = None;
         }
     }
+    let (signed, words) = new.signed(shared, &w.reader())?;
+    let New { seed, version, members: places, change, person, note, .. } = new;
     let said_about = person;
-    let me = w.reader().me()?;
-    let mut said = Vec::new();
-    let mut called = BTreeMap::new();
-    for (person, place) in &places {
-        // What they call themselves: what our person calls them is nobody's business.
-        let name = known_name(&w.reader(), &me, person, false)?;
-        called.extend(name.clone().map(|name| (*person, name)));
-        said.push(RosterMember {
-            person: twin(person)?,
-            role: match place.role {
-                Role::Editor | Role::Owner => RosterRole::Editor,
-                Role::Viewer => RosterRole::Viewer,
-                Role::None => RosterRole::None,
-            },
-            upto: place.upto,
-            chain: place.chain.clone(),
-            name,
-        });
-    }
-    let roster = Roster {
-        space: wire(space),
-        seed: wire(seed),
-        version,
-        name: name.clone(),
-        members: said,
-        more: More::new(),
-    };
-    let signed = signed::sign(shared, signed::ROSTER, &roster)?;
-    if signed.text.len() > ROSTER_MAX {
-        return Err(Fault::too_large());
-    }
-    let (text, sig) = (signed.text.clone(), signed.sig.clone());
-    let words = RosterWords { name, text, sig, names: called, note: note.map(str::to_owned) };
     let owner = shared.me;
     let shape = Shape { space, owner, seed, version, members: places, change, person };
     let seq = append(w, by, ROSTER, &shape, Some(&words))?;

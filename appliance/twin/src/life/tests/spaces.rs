@@ -387,8 +387,33 @@ fn leaving_ends_what_an_experience_may_use() {
         let shown = crowd.all[1].call(&app, "spaces", "get", json!({"space": list})).await.unwrap();
         assert!(!shown.to_string().contains(&crowd.id(0)), "a twin id in {shown}");
         crowd.all[1].ask("spaces", "leave", json!({"id": id(), "space": list})).await;
-        let fault = crowd.all[1].call(&app, "records", "query", query).await.unwrap_err();
+        let fault = crowd.all[1].call(&app, "records", "query", query.clone()).await.unwrap_err();
         assert_eq!(fault.code, "not_found");
+        // Coming back gives nothing back: neither after leaving nor after being taken out.
+        for taken_out in [false, true] {
+            until(async || {
+                let members = crowd.space(0, &list).await["members"].clone();
+                members
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|member| member["joined"] != true || member["role"] == "owner")
+            })
+            .await;
+            crowd.invite(0, 1, &list, "editor").await;
+            crowd.join(1, &list).await;
+            crowd.agree(&list).await;
+            let fault = crowd.all[1].call(&app, "records", "query", query.clone()).await;
+            assert_eq!(fault.unwrap_err().code, "not_found", "{taken_out}");
+            if !taken_out {
+                let grant = json!({"id": id(), "experience": "todo", "kind": "space",
+                    "thing": list, "types": [TASK], "verbs": ["see"], "from": "history"});
+                crowd.all[1].ask("experiences", "grant", grant).await;
+                crowd.all[1].call(&app, "records", "query", query.clone()).await.unwrap();
+                crowd.role(0, 1, &list, "none").await;
+                until(async || crowd.space(1, &list).await["state"] == "removed").await;
+            }
+        }
     });
 }
 

@@ -130,7 +130,7 @@ pub(in crate::life::api) fn delete(
 fn end_grants(c: &Context, w: &mut Writer<'_>, gone: &[Id16]) -> Result<(), Fault> {
     for grant in caller::grants(&w.reader(), None)? {
         if grant.folder.is_some_and(|folder| gone.contains(&folder)) {
-            experiences::end(c, w, &grant)?;
+            experiences::end(&c.by(), w, &grant)?;
         }
     }
     Ok(())

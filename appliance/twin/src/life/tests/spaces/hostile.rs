@@ -1,6 +1,8 @@
 //! Members that keep to no rules: whatever they say, nothing is taken that they may not do, and what
 //! the honest have stays the same.
 
+use std::collections::BTreeMap;
+
 use capability::{
     spaces::latest::{
         Act, Body, Clock, Have, Invite, Join, Op, Ops, Roster, RosterMember, RosterRole,
@@ -8,6 +10,7 @@ use capability::{
     },
     wire::{More, RecordId, SpaceId},
 };
+use link::Inner;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,9 +18,12 @@ use super::{
     id, until,
 };
 use crate::life::{
+    Fault,
+    apply::Receiver,
+    peers::{self, Apply as _},
     post::{About, Post, post},
     spaces::{roster, signed},
-    tables::{Id16, Rows as _, spaces::SpaceRows as _},
+    tables::{Id16, spaces::SpaceRows as _},
 };
 
 /// Says something to somebody that our code would never say.
@@ -268,6 +274,37 @@ fn nobody_is_drawn_into_anothers_space_or_flooded_with_invitations() {
     });
 }
 
+/// Gives somebody's letter to another, who has no way to answer.
+async fn hand_over(crowd: &Crowd, from: usize, to: usize, list: &str, body: &Body) -> bool {
+    let (from, receiver) = (crowd.all[from].life.id(), &crowd.all[to].life.0);
+    let space: SpaceId = list.parse().unwrap();
+    let inner = Inner {
+        from,
+        to: crowd.all[to].life.id(),
+        thread: space.bytes(),
+        epoch: 1,
+        counter: 1,
+        after: 0,
+        capability: "spaces".to_owned(),
+        major: 1,
+        introduction: None,
+        body: serde_json::to_vec(body).unwrap(),
+    };
+    let apply = Receiver { shared: receiver.shared.clone(), moved: receiver.moved.clone() };
+    let receive = move |w: &mut store::Writer<'_>| {
+        apply.receive(w, &from, &inner, now()).map_err(|_| Fault::conflict())
+    };
+    receiver.store.write(receive).await.is_ok()
+}
+
+/// What waits at somebody for another, the newest last.
+fn waiting(crowd: &Crowd, at: usize, to: usize) -> Vec<Value> {
+    let to = crowd.all[to].life.id();
+    let read = |r: &store::Reader<'_>| peers::bodies(r, &to);
+    let bodies = crowd.all[at].life.0.store.read(read).unwrap();
+    bodies.iter().map(|body| serde_json::from_slice(body).unwrap()).collect()
+}
+
 #[test]
 fn who_asks_for_everything_again_and_again_fills_no_outbox() {
     check(2, |crowd| async move {
@@ -276,22 +313,147 @@ fn who_asks_for_everything_again_and_again_fills_no_outbox() {
             crowd.put(0, &list, json!({"title": number.to_string()})).await;
         }
         crowd.agree(&list).await;
+        let space: SpaceId = list.parse().unwrap();
+        let store = &crowd.all[1].life.0.store;
+        let row = store.read(|r| r.space(Id16(space.bytes()))).unwrap().unwrap();
+        let roster = store.read(|r| roster::current(r, &row)).unwrap().unwrap();
+        let have =
+            Have { space: space.clone(), of: vec![], marks: Default::default(), more: More::new() };
+        let next = Some([(crowd.id(0).parse().unwrap(), 0)].into());
+        let void = Op { act: Act::Void, ..op(&list, 1000, now(), &json!({})) };
+        let page = Ops { space, ops: vec![], answer: true, next, more: More::new() };
         // Nothing reaches them, and they ask all the same.
-        let bob = crowd.all[1].life.id();
-        let have = Have {
-            space: list.parse().unwrap(),
-            of: vec![],
-            marks: Default::default(),
-            more: More::new(),
-        };
-        for _ in 0..150 {
-            say(&crowd, 1, 0, &list, Body::Have(have.clone())).await;
+        crowd.part(1);
+        for body in [
+            Body::Have(have),
+            Body::Join(Join { roster: roster.clone(), answer: false, more: More::new() }),
+            Body::Join(Join { roster, answer: true, more: More::new() }),
+            Body::Ops(page),
+            ops(&list, vec![sign(&crowd, 1, &void)]),
+        ] {
+            let mut taken = 0;
+            for _ in 0..150 {
+                taken += usize::from(hand_over(&crowd, 1, 0, &list, &body).await);
+            }
+            assert!(waiting(&crowd, 0, 1).len() <= 70, "{body:?}");
+            assert!(taken < 150, "{body:?} is answered for ever");
         }
-        let most = crowd.all[0].life.0.store.read(|r| {
-            assert!(r.me().is_ok());
-            crate::life::peers::waiting_for(r, &bob, 1000)
-        });
-        assert!(most.unwrap() <= 70);
+        crowd.back(1);
         crowd.agree(&list).await;
+    });
+}
+
+#[test]
+fn a_question_about_one_author_is_answered_with_what_that_one_wrote() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        for number in 0..35 {
+            crowd.put(0, &list, json!({"title": number.to_string()})).await;
+            crowd.put(1, &list, json!({"title": number.to_string()})).await;
+        }
+        crowd.agree(&list).await;
+        crowd.part(2);
+        let space: SpaceId = list.parse().unwrap();
+        let about = |one: usize| crowd.id(one).parse().unwrap();
+        for (of, known) in [(vec![about(1)], vec![1]), (vec![], vec![0, 1])] {
+            let have =
+                Have { space: space.clone(), of, marks: Default::default(), more: More::new() };
+            assert!(hand_over(&crowd, 2, 0, &list, &Body::Have(have)).await);
+            let page = waiting(&crowd, 0, 2).pop().unwrap();
+            let next = page["next"].as_object().unwrap();
+            for one in 0..3 {
+                assert_eq!(next.contains_key(&crowd.id(one)), known.contains(&one), "{one}");
+            }
+            let page: Body = serde_json::from_value(page).unwrap();
+            assert!(hand_over(&crowd, 0, 2, &list, &page).await);
+            let asked = waiting(&crowd, 2, 0).pop().unwrap();
+            assert_eq!(asked["of"].as_array().unwrap().len(), known.len());
+            assert_eq!(asked["marks"], page_marks(&page));
+        }
+        crowd.back(2);
+        crowd.agree(&list).await;
+    });
+}
+
+fn page_marks(page: &Body) -> Value {
+    match page {
+        Body::Ops(ops) => serde_json::to_value(&ops.next).unwrap(),
+        other => panic!("{other:?} is no page"),
+    }
+}
+
+#[test]
+fn what_a_removed_one_dripped_makes_few_rosters() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        crowd.role(0, 2, &list, "none").await;
+        let space: SpaceId = list.parse().unwrap();
+        let version = || {
+            let store = &crowd.all[0].life.0.store;
+            store.read(|r| r.space(Id16(space.bytes()))).unwrap().unwrap().version
+        };
+        let before = version();
+        for number in 1..=60 {
+            let late = sign(&crowd, 2, &op(&list, number, now(), &json!({"title": "late"})));
+            assert!(hand_over(&crowd, 1, 0, &list, &ops(&list, vec![late])).await);
+        }
+        let (made, counted) = (version() - before, crowd.titles(0, &list).await.len());
+        assert!((1..=40).contains(&made), "{made} rosters");
+        assert!(counted < 60, "the rest waits for the next roster");
+        let name = json!({"id": id(), "space": list, "name": "y"});
+        crowd.all[0].ask("spaces", "rename", name).await;
+        assert_eq!(crowd.titles(0, &list).await.len(), 60, "which says it of all");
+        crowd.agree_among(&list, &[0, 1]).await;
+    });
+}
+
+#[test]
+fn nobody_makes_a_roster_too_long_to_take_somebody_out() {
+    use crate::life::{
+        kinds::{
+            By, append,
+            contact::{CHANGED, Change as Contact, Changed, Words},
+            space::{Change, Place},
+        },
+        spaces::roster::{New, has_room, publish},
+        tables::spaces::Role,
+    };
+    check(1, |crowd| async move {
+        let one = &crowd.all[0];
+        fn person(number: u8) -> link::TwinId {
+            link::TwinId::from_bytes([number; 32])
+        }
+        fn those(people: u8, bytes: usize) -> BTreeMap<link::TwinId, Place> {
+            let place = || Place { role: Role::None, upto: None, chain: "A".repeat(bytes) };
+            (1..=people).map(|one| (person(one), place())).collect()
+        }
+        assert!(has_room(&those(64, 400)).unwrap());
+        assert!(!has_room(&those(64, 700)).unwrap());
+        assert!(!has_room(&those(1, 48 * 1024)).unwrap());
+        // There is room for them, but not with what they call themselves.
+        let list = crowd.make("x").await;
+        let space = Id16(list.parse::<SpaceId>().unwrap().bytes());
+        let shared = one.life.0.shared.clone();
+        let write = move |w: &mut store::Writer<'_>| {
+            let by = By { actor: store::Actor::System, now_ms: now() };
+            for number in 1..=64 {
+                let display_name = Some("\"".repeat(60) + &"\u{1f600}".repeat(60));
+                let changed =
+                    Changed { profile: true, ..Changed::new(person(number), Contact::Asked) };
+                let words = Words { display_name, ..Words::default() };
+                append(w, &by, CHANGED, &changed, Some(&words))?;
+            }
+            let row = w.reader().space(space)?.unwrap();
+            let new = New::next(&w.reader(), space, &row, those(64, 400), Change::Several, None)?;
+            publish(&shared, w, &by, new)?;
+            let few = those(3, 400);
+            let row = w.reader().space(space)?.unwrap();
+            let names = roster::words(&w.reader(), &row)?.unwrap().names.len();
+            let new = New::next(&w.reader(), space, &row, few, Change::Several, None)?;
+            publish(&shared, w, &by, new)?;
+            let row = w.reader().space(space)?.unwrap();
+            Ok::<_, Fault>((names, roster::words(&w.reader(), &row)?.unwrap().names.len()))
+        };
+        assert_eq!(one.life.0.store.write(write).await.unwrap(), (0, 3));
     });
 }
