@@ -75,59 +75,38 @@ pub(crate) struct Revoked {
 
 fn given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Given { grant, experience, conversation, add, change, history } = shape(entry)?;
-    let (since_ms, seq, folder) = (entry.time_ms, entry.seq, None);
-    let row = tables::Grant {
-        grant,
-        experience,
-        conversation,
-        folder,
-        space: None,
-        types: Vec::new(),
-        add,
-        change,
-        history,
-        since_ms,
-        seq,
-    };
-    Ok(put(t, GRANT, &grant.0, &row)?)
+    let row = row(entry, grant, experience, [add, change, history]);
+    Ok(put(t, GRANT, &grant.0, &tables::Grant { conversation, ..row })?)
 }
 
 fn folder_given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let FolderGiven { grant, experience, folder, add, change, history } = shape(entry)?;
-    let (since_ms, seq) = (entry.time_ms, entry.seq);
-    let row = tables::Grant {
+    let row = row(entry, grant, experience, [add, change, history]);
+    Ok(put(t, GRANT, &grant.0, &tables::Grant { folder: Some(folder), ..row })?)
+}
+
+fn space_given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
+    let SpaceGiven { grant, experience, space, types, add, change, history } = shape(entry)?;
+    let row = row(entry, grant, experience, [add, change, history]);
+    Ok(put(t, GRANT, &grant.0, &tables::Grant { space: Some(space), types, ..row })?)
+}
+
+/// A grant with its verbs (add, change, history), of nothing yet.
+fn row(entry: &Entry, grant: Id16, experience: String, verbs: [bool; 3]) -> tables::Grant {
+    let [add, change, history] = verbs;
+    tables::Grant {
         grant,
         experience,
         conversation: None,
-        folder: Some(folder),
+        folder: None,
         space: None,
         types: Vec::new(),
         add,
         change,
         history,
-        since_ms,
-        seq,
-    };
-    Ok(put(t, GRANT, &grant.0, &row)?)
-}
-
-fn space_given(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
-    let SpaceGiven { grant, experience, space, types, add, change, history } = shape(entry)?;
-    let (since_ms, seq) = (entry.time_ms, entry.seq);
-    let row = tables::Grant {
-        grant,
-        experience,
-        conversation: None,
-        folder: None,
-        space: Some(space),
-        types,
-        add,
-        change,
-        history,
-        since_ms,
-        seq,
-    };
-    Ok(put(t, GRANT, &grant.0, &row)?)
+        since_ms: entry.time_ms,
+        seq: entry.seq,
+    }
 }
 
 fn revoked(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
