@@ -37,6 +37,26 @@ export async function call(capability, method, body = {}, { signal, major = 1, t
   throw new Problem({ code: 'unknown', ...wire, status });
 }
 
+/**
+ * All pages of a list, and where it stood at the first.
+ * @param {string} capability
+ * @param {string} method
+ * @param {object} [body]
+ * @param {object} [options] of `call`
+ * @returns {Promise<{items: any[], at: number}>}
+ */
+export async function pages(capability, method, body = {}, options = {}) {
+  const items = [];
+  let cursor, at;
+  do {
+    const page = await call(capability, method, { limit: 200, ...body, ...(cursor ? { cursor } : {}) }, options);
+    items.push(...page.items);
+    at ??= page.at;
+    cursor = page.cursor;
+  } while (cursor);
+  return { items, at };
+}
+
 async function reach(path, body, { signal, token, keepalive }) {
   const late = AbortSignal.timeout(ANSWER_MS);
   try {

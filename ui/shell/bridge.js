@@ -178,15 +178,15 @@ export class Bridge {
     this.#answer(n, { ok: may });
   }
 
-  /** Shows the person a package that lies behind a link; whether they installed it. */
+  /** Shows the person a package that lies behind a link; whether they installed it, and never why not. */
   async #install(n, { link }) {
     this.#open.set(n, () => {});
     const may = typeof link === 'string' && LINK.test(link) && (navigator.userActivation?.isActive ?? true);
     if (this.#picking || !may) return this.#answer(n, { ok: false });
     this.#picking = true;
-    const answer = await this.#about.install(link).then((ok) => ({ ok }), (problem) => ({ problem: plain(problem) }));
+    const ok = await this.#about.install(link).catch(() => false);
     this.#picking = false;
-    this.#answer(n, answer);
+    this.#answer(n, { ok });
   }
 
   /** One choice at a time, and only right after the person did something. */

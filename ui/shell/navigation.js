@@ -3,7 +3,7 @@
  * Never hides a way out: from an open experience the way home is always there.
  */
 import { fill, h } from '/sdk/dom.js';
-import { call, session } from './api.js';
+import { call, pages, session } from './api.js';
 import { events } from './events.js';
 import { changes, pressing } from './health.js';
 import { icon } from './icons.js';
@@ -51,7 +51,7 @@ export function navigation(top, app) {
 /** Shows how many people wait for an answer. */
 function countRequests(badge, app) {
   const load = async () => {
-    const { items, at } = await call('contacts', 'list', { limit: 200 });
+    const { items, at } = await pages('contacts', 'list');
     const n = items.filter((contact) => contact.state === 'asks').length;
     badge.hidden = n === 0;
     fill(badge, h('span', { 'aria-hidden': 'true' }, n), h('span', { class: 'unseen' }, app.words.t('nav.asks', { n })));
@@ -64,7 +64,7 @@ function countRequests(badge, app) {
 /** Shows into how many spaces the person is asked. */
 function countInvitations(badge, app) {
   const load = async () => {
-    const { items, at } = await call('spaces', 'list', { limit: 200 });
+    const { items, at } = await pages('spaces', 'list');
     const n = items.filter(({ state }) => state === 'invited').length;
     badge.hidden = n === 0;
     fill(badge, h('span', { 'aria-hidden': 'true' }, n), h('span', { class: 'unseen' }, app.words.t('nav.invited', { n })));

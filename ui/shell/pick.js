@@ -3,7 +3,7 @@
  * The experience learns nothing but what was chosen; closing the dialog gives nothing.
  */
 import { h } from '/sdk/dom.js';
-import { call, id } from './api.js';
+import { call, id, pages } from './api.js';
 import { open } from './dialog.js';
 
 const VERBS = ['see', 'add', 'change'];
@@ -19,7 +19,7 @@ export async function pick(app, { name, title, wish }) {
   if (wish.kind === 'folder') return pickFolder(app, { name, title });
   if (wish.kind !== 'conversation') return null;
   const { t } = app.words;
-  const conversations = await all();
+  const { items: conversations } = await pages('chat', 'conversations');
   const choice = await open({
     title: t('pick.title', { title }),
     className: 'pick',
@@ -38,7 +38,7 @@ export async function pick(app, { name, title, wish }) {
 /** A folder of its own, one of those on top, or all of them. */
 async function pickFolder(app, { name, title }) {
   const { t } = app.words;
-  const { items } = await call('files', 'list', { limit: 200 });
+  const { items } = await pages('files', 'list');
   const folders = items.filter(({ kind, name: called }) => kind === 'folder' && called);
   const choice = await open({ title: t('pick.title', { title }), className: 'pick', content: (close) => folderForm(t, title, folders, close) });
   if (!choice) return null;
@@ -70,7 +70,7 @@ function folderForm(t, title, folders, close) {
 /** A new space, or one that is there already. */
 async function pickSpace(app, { name, title, types }) {
   const { t } = app.words;
-  const { items } = await call('spaces', 'list', { limit: 200 });
+  const { items } = await pages('spaces', 'list');
   const spaces = items.filter(({ state }) => state === 'member');
   const choice = await open({ title: t('pick.title', { title }), className: 'pick', content: (close) => spaceForm(app.words, title, spaces, close) });
   if (!choice) return null;
@@ -102,17 +102,6 @@ function spaceForm({ t, locale }, title, spaces, close) {
     h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => close() }, t('pick.nothing')), h('button', { class: 'main' }, t('pick.give'))),
   );
   return fields;
-}
-
-async function all() {
-  const found = [];
-  let cursor;
-  do {
-    const page = await call('chat', 'conversations', { limit: 200, ...(cursor ? { cursor } : {}) });
-    found.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor);
-  return found;
 }
 
 function form(t, title, conversations, close) {

@@ -1,6 +1,6 @@
 /** One space: who is in it, asking somebody in, its name, and the ways out. Says what each way does before it is done. */
 import { fill, h } from '/sdk/dom.js';
-import { call, id } from './api.js';
+import { call, id, pages } from './api.js';
 import { nameOf } from './contact.js';
 import { attempt, confirm, open, say } from './dialog.js';
 
@@ -12,7 +12,7 @@ export function called({ words }, { name }) {
 export async function spaceDialog(app, space) {
   const { t } = app.words;
   const name = called(app, space);
-  const { items } = await call('contacts', 'list', { limit: 200 });
+  const { items } = await pages('contacts', 'list');
   const known = items.filter(({ state }) => state === 'accepted');
   const next = await open({ title: name, className: 'space', content: (close) => content(app, space, known, close) });
   if (!next) return;

@@ -1,6 +1,6 @@
 /** Contacts: who asks, who is there, adding one, and one's own card. */
 import { fill, h, keep, roving } from '/sdk/dom.js';
-import { call, id } from './api.js';
+import { call, id, pages } from './api.js';
 import { card } from './card.js';
 import { contactDialog, doubleOf, nameOf } from './contact.js';
 import { attempt, say } from './dialog.js';
@@ -24,7 +24,7 @@ export function show(root, app, { signal }) {
     ),
   );
   const load = async () => {
-    const contacts = await all(signal);
+    const contacts = await pages('contacts', 'list', {}, { signal });
     const asks = contacts.items.filter((contact) => contact.state === 'asks');
     const others = contacts.items.filter((contact) => contact.state !== 'asks');
     askingPart.hidden = !asks.length;
@@ -37,18 +37,6 @@ export function show(root, app, { signal }) {
     await events.follow('contacts', load, signal);
     if (location.hash === '#card') document.getElementById('card')?.scrollIntoView();
   });
-}
-
-async function all(signal) {
-  const items = [];
-  let cursor, at;
-  do {
-    const page = await call('contacts', 'list', { limit: 200, ...(cursor ? { cursor } : {}) }, { signal });
-    items.push(...page.items);
-    at ??= page.at;
-    cursor = page.cursor;
-  } while (cursor);
-  return { items, at };
 }
 
 /** Somebody asks: accept, say no, or block. */

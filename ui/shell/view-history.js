@@ -1,6 +1,6 @@
 /** History: what happened, filtered, with undo where a kind offers it and erasing with its date. */
 import { fill, h, keep } from '/sdk/dom.js';
-import { call } from './api.js';
+import { call, pages } from './api.js';
 import { nameOf } from './contact.js';
 import { attempt } from './dialog.js';
 import { events } from './events.js';
@@ -41,7 +41,7 @@ export function show(root, app, { signal }) {
     await events.follow('history', () => view.refresh(), signal);
   });
   attempt(app.words, async () => {
-    const { items } = await events.reached(() => call('contacts', 'list', { limit: 200 }, { signal }), signal);
+    const { items } = await events.reached(() => pages('contacts', 'list', {}, { signal }), signal);
     for (const contact of items) contacts.append(choice(contact.contact, nameOf(contact)));
   });
 }

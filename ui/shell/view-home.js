@@ -1,6 +1,6 @@
 /** The launcher: who waits, what can be opened, how it went on lately, and the first steps. Never opens anything by itself. */
 import { fill, h, keep } from '/sdk/dom.js';
-import { call } from './api.js';
+import { call, pages } from './api.js';
 import { attempt } from './dialog.js';
 import { events } from './events.js';
 import { icon } from './icons.js';
@@ -32,7 +32,7 @@ export function show(root, { words, me }, { signal }) {
     ),
   );
   const people = async () => {
-    const { items, at } = await call('contacts', 'list', { limit: 200 }, { signal });
+    const { items, at } = await pages('contacts', 'list', {}, { signal });
     const n = items.filter((contact) => contact.state === 'asks').length;
     asks.hidden = n === 0;
     fill(asks, t('nav.asks', { n }));

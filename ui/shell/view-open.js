@@ -3,8 +3,9 @@
  * had to be stopped.
  */
 import { fill, h } from '/sdk/dom.js';
-import { call } from './api.js';
+import { Problem, call } from './api.js';
 import { Bridge } from './bridge.js';
+import { attempt } from './dialog.js';
 import { icon } from './icons.js';
 import { offer } from './packages.js';
 import { pick } from './pick.js';
@@ -53,8 +54,7 @@ function frame(stage, app, { frame: id, token, url, name, title, signal, reopen 
     token,
     surroundings: () => ({ ...look(app), route: route() }),
     download: (link) => h('a', { href: `/x/${id}/${link}`, download: true }).click(),
-    // Shown by the shell, as the person: the experience learns only whether it was installed.
-    install: (link) => offer(app, { link }),
+    install: (link) => install(app, id, link),
     pick: (wish) => pick(app, { name, title, wish }),
     routed: (to) => to !== route() && history.pushState(null, '', `${location.pathname}${location.search}#${to}`),
     ended: (why) => {
@@ -75,6 +75,23 @@ function frame(stage, app, { frame: id, token, url, name, title, signal, reopen 
   window.addEventListener('popstate', () => bridge.set({ route: route() }), pushed);
   window.addEventListener('hashchange', () => bridge.set({ route: route() }), pushed);
   fill(stage, iframe);
+}
+
+/**
+ * Shows the package behind a link that the experience itself may follow: its frame is asked first, for the shell could
+ * read more. What is wrong with it the person is told; the experience learns only whether it was installed.
+ */
+async function install(app, frame, link) {
+  let installed = false;
+  await attempt(app.words, async () => {
+    const found = await fetch(`/x/${frame}/${link}`, { headers: { Range: 'bytes=0-0' }, credentials: 'omit' }).catch(() => {
+      throw new Problem({ code: 'offline', retry: 'later' });
+    });
+    await found.body?.cancel();
+    if (!found.ok) throw new Problem({ code: 'not_found', detail: app.words.t('open.no_link') });
+    installed = await offer(app, { link });
+  });
+  return installed;
 }
 
 function look(app) {

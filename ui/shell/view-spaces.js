@@ -1,6 +1,6 @@
 /** Spaces: into which one is asked, which there are, and making one. What can be done with one is in its dialog. */
 import { fill, h, keep, roving } from '/sdk/dom.js';
-import { call, id } from './api.js';
+import { call, id, pages } from './api.js';
 import { attempt, say } from './dialog.js';
 import { events } from './events.js';
 import { icon } from './icons.js';
@@ -25,7 +25,7 @@ export function show(root, app, { signal }) {
     ),
   );
   const load = async () => {
-    const { items, at } = await every({ all: all.checked }, signal);
+    const { items, at } = await pages('spaces', 'list', { all: all.checked }, { signal });
     const asks = items.filter(({ state }) => state === 'invited');
     const others = items.filter(({ state }) => state !== 'invited');
     askingPart.hidden = !asks.length;
@@ -35,18 +35,6 @@ export function show(root, app, { signal }) {
     return at;
   };
   attempt(app.words, () => events.follow('spaces', load, signal));
-}
-
-async function every(wish, signal) {
-  const items = [];
-  let cursor, at;
-  do {
-    const page = await call('spaces', 'list', { limit: 200, ...wish, ...(cursor ? { cursor } : {}) }, { signal });
-    items.push(...page.items);
-    at ??= page.at;
-    cursor = page.cursor;
-  } while (cursor);
-  return { items, at };
 }
 
 /** Somebody asks one in: who else is there, and yes or no. */
