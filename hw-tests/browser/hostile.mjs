@@ -53,11 +53,15 @@ await story('hostile', async ({ step, ending }) => {
   const ear = await listens(listener);
   const api = (path, body, headers) => fetched(listener, `/api/${path}`, body, headers);
   await api('chat/1/send', { id: '2'.repeat(32), conversation: 'self', text: 'private' });
+  // There is something to be had: a space with a record in it, which nobody was granted.
+  const { space } = (await api('spaces/1/create', { id: '3'.repeat(32), name: 'private' })).body;
+  const secret = await api('records/1/put', { id: '4'.repeat(32), space, type: 'hometwin/task@1', fields: { title: 'private' } });
+  assert.equal(secret.status, 200);
   const other = (await api('experiences/1/open', { name: 'chat' })).body;
 
   const launch = async (attack) => {
     await page.goto('about:blank');
-    await page.goto(`${origin}/x/hostile#${encodeURIComponent([attack, out, other.frame, ports].join('|'))}`);
+    await page.goto(`${origin}/x/hostile#${encodeURIComponent([attack, out, other.frame, ports, space].join('|'))}`);
     await page.locator('iframe, [role=alert]').first().waitFor();
   };
   const inside = () => page.frames().find((frame) => frame !== page.mainFrame() && frame.url().includes('/x/'));
@@ -79,6 +83,9 @@ await story('hostile', async ({ step, ending }) => {
   assert(!ear.heard, 'another tab heard it');
   assert.equal(await ask(() => window.origin), 'null');
   assert.equal(new URL(page.url()).pathname, '/x/hostile');
+  const { items: records } = (await api('records/1/query', { space, type: 'hometwin/task@1' })).body;
+  assert.deepEqual(records.map(({ fields }) => fields.title), ['private'], 'what is in the space is as it was');
+  assert.deepEqual((await api('spaces/1/list', {})).body.items.length, 1, 'no space was made');
   const grants = await api('experiences/1/grants', {});
   assert.deepEqual([grants.status, grants.body.items], [200, []], 'signed in, and nothing is granted');
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { DESKTOP, PHONE, inspect, newPage, pairing, startBrowser, startNode, story, until } from './node.mjs';
 import { befriend, frameOf, go } from './people.mjs';
+import { fetched } from './wall.mjs';
 
 await story('todo', async ({ step, ending }) => {
   const node = await startNode([]);
@@ -115,12 +116,44 @@ await story('todo', async ({ step, ending }) => {
   await bobs.getByRole('button', { name: 'Choose a space' }).waitFor();
   await openTodo(ann);
   await add(anns, 'Secret');
+  // What Ann says to him in another way goes the same way and later: had the other come, it were here before.
+  await said(ann, bob, 'That was all');
   await go(bob, 'Home');
   await go(bob, 'History');
   await bob.getByText(/took you out of/).first().waitFor();
-  assert.equal(await bob.getByText('Secret').count(), 0);
+  const held = JSON.stringify([
+    await asked(bob, 'history/1/list', { limit: 200 }),
+    ...(await asked(bob, 'spaces/1/list', { all: true })).items,
+    ...(await titles(bob)),
+  ]);
+  assert(held.includes('Milk'), 'what he had he keeps');
+  assert(!held.includes('Secret'), 'he got what was written without him');
   assert.deepEqual(complaints, []);
 });
+
+/** What a page's own twin answers. */
+async function asked(page, path, body) {
+  const { status, body: answer } = await fetched(page, `/api/${path}`, body);
+  assert.equal(status, 200, `${path}: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+/** What a twin has of its only space, whether or not its person is still in it. */
+async function titles(page) {
+  const { items } = await asked(page, 'history/1/list', { limit: 200, kinds: ['record.'] });
+  return items;
+}
+
+/** One says something to the other, who hears it. */
+async function said(from, to, text) {
+  const { items } = await asked(from, 'chat/1/conversations', {});
+  const { conversation } = items.find(({ with: other }) => !other.me);
+  await asked(from, 'chat/1/send', { id: crypto.randomUUID().replaceAll('-', ''), conversation, text });
+  await until('the other to hear it', async () => {
+    const heard = await asked(to, 'chat/1/messages', { conversation });
+    return heard.items.some((message) => message.text === text);
+  });
+}
 
 async function openTodo(page) {
   if (!page.url().includes('/x/')) {

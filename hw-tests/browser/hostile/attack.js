@@ -13,8 +13,8 @@ window.tried = [];
 window.finished = '';
 
 const own = new URL(location.href);
-const [attack, out, frame, ports] = (await greet()).split('|');
-const ways = { ...outside(), ...inside(frame, own), ...leaks(ports) };
+const [attack, out, frame, ports, space] = (await greet()).split('|');
+const ways = { ...outside(), ...inside(frame, own, space), ...leaks(ports) };
 window.ways = Object.keys(ways);
 
 if (attack === 'all') {

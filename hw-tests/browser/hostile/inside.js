@@ -3,8 +3,12 @@ import { answered, ask, call, shut, walled } from './wire.js';
 
 const TASK = 'hometwin/task@1';
 
-/** @param {string} frame of another experience that is open just now @param {URL} own */
-export function inside(frame, own) {
+/**
+ * @param {string} frame of another experience that is open just now
+ * @param {URL} own
+ * @param {string} [space] of the person, with a record in it
+ */
+export function inside(frame, own, space) {
   const twin = own.origin;
   return {
     worker: () => spoken(new Worker(new URL('./worker.js', own))),
@@ -55,7 +59,7 @@ export function inside(frame, own) {
         made.onerror = reject;
       });
     },
-    ...asking(),
+    ...asking(space),
     'leave: form to the twin': () => {
       const form = Object.assign(document.createElement('form'), { action: `${twin}/`, method: 'get' });
       document.body.append(form);
@@ -66,7 +70,7 @@ export function inside(frame, own) {
 }
 
 /** Through the one open door, asking for what was never chosen. */
-function asking() {
+function asking(space) {
   const grant = { id: '0'.repeat(32), experience: 'hostile', kind: 'conversation', thing: 'all', verbs: ['see'], from: 'history' };
   return {
     'asking for contacts': () => answered(call('contacts', 'list')),
@@ -89,21 +93,21 @@ function asking() {
       return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
     },
     'asking for spaces': async () => {
-      await someSpace();
+      await someSpace(space);
       const answer = await ask(call('spaces', 'list', { all: true }));
       return answer !== shut && answer.ok?.items?.length ? JSON.stringify(answer.ok) : undefined;
     },
     'asking to make a space': () => answered(call('spaces', 'create', { id: '3'.repeat(32), name: 'x' })),
-    'asking into a space': async () => answered(call('spaces', 'accept', { id: '4'.repeat(32), space: await someSpace() })),
-    'asking for records': async () => answered(call('records', 'query', { space: await someSpace(), type: TASK })),
-    'asking to put a record': async () => answered(call('records', 'put', { id: '6'.repeat(32), space: await someSpace(), type: TASK, fields: { title: 'x' } })),
+    'asking into a space': async () => answered(call('spaces', 'accept', { id: '4'.repeat(32), space: await someSpace(space) })),
+    'asking for records': async () => answered(call('records', 'query', { space: await someSpace(space), type: TASK })),
+    'asking to put a record': async () => answered(call('records', 'put', { id: '6'.repeat(32), space: await someSpace(space), type: TASK, fields: { title: 'x' } })),
     'asking to describe the things of others': () =>
       answered(call('records', 'define', { id: '7'.repeat(32), definition: { type: 'todo/x@1', schema: { properties: { x: { type: 'string' } } } } })),
     'asking for events of records': async () => {
-      const answer = await ask({ subscribe: { capability: 'records', major: 1, topic: { space: '5'.repeat(32), type: TASK } } });
+      const answer = await ask({ subscribe: { capability: 'records', major: 1, topic: { space: await someSpace(space), type: TASK } } });
       return answer !== shut && (!walled || !answer.problem) ? JSON.stringify(answer) : undefined;
     },
-    'asking to be granted a space': async () => answered(call('experiences', 'grant', { ...grant, id: '8'.repeat(32), kind: 'space', thing: await someSpace(), types: [TASK] })),
+    'asking to be granted a space': async () => answered(call('experiences', 'grant', { ...grant, id: '8'.repeat(32), kind: 'space', thing: await someSpace(space), types: [TASK] })),
     'asking for a space without the person': async () => {
       const answer = await ask({ pick: { kind: 'space', types: [TASK] } });
       return answer !== shut && answer.ok ? JSON.stringify(answer.ok) : undefined;
@@ -128,10 +132,10 @@ function asking() {
   };
 }
 
-/** Where there is no wall, a space of the person's. */
-async function someSpace() {
-  const made = await ask(call('spaces', 'create', { id: '9'.repeat(32), name: 'x' }));
-  return made.ok?.space ?? '5'.repeat(32);
+/** A space of the person's: the story made it; where there is no wall, it is made here. */
+async function someSpace(space) {
+  if (space) return space;
+  return (await ask(call('spaces', 'create', { id: '9'.repeat(32), name: 'x' }))).ok.space;
 }
 
 function spoken(port) {
