@@ -99,6 +99,11 @@ fn a_newcomer_finds_the_way_by_keyboard() {
 }
 
 #[test]
+fn people_come_in_with_a_passkey_and_send_devices_away() {
+    story("passkeys").unwrap();
+}
+
+#[test]
 fn a_conversation_needs_nothing_but_the_keyboard() {
     story("keyboard").unwrap();
 }

@@ -1381,12 +1381,34 @@ export namespace History {
 
 /** Who the person is, to themselves and to their contacts. */
 export namespace Identity {
+  /**
+   * Keep a passkey that the browser has just made.
+   * Problems: `bad_passkey`, `passkey_late`, `passkey_known`, `too_many_passkeys`.
+   */
+  interface AddPasskey {
+    /** What `getAuthenticatorData()` gives. */
+    authenticator_data: string;
+    /** `clientDataJSON`. */
+    client_data: string;
+    /** Names this write. */
+    id: string;
+    /** What `getPublicKey()` gives: a `SubjectPublicKeyInfo`. */
+    public_key: string;
+  }
   /** Between twins: everything `identity` says, told apart by `type`. */
   type Body =
     /** The profile changed. */
     | Profile & {
       type: "profile";
     };
+  /** How a browser came in. */
+  type CameBy =
+    /** With the one-time code of the console. */
+    | "code"
+    /** With a passkey. */
+    | "passkey"
+    /** Let in by another device. */
+    | "device";
   /** What one gives to others so that they can ask to be a contact. */
   interface Card {
     /** The card as a link. */
@@ -1394,8 +1416,111 @@ export namespace Identity {
     /** The same as a QR code, a complete SVG image. */
     svg: string;
   }
+  /** Choose the number that the new device shows. Counts once. */
+  interface ChooseNumber {
+    /** Names this write. */
+    id: string;
+    /** The number; missing when it is none of them. */
+    number?: number;
+  }
   /** Sign out one browser. Problems: `not_found`. */
   interface EndSession {
+    /** Names this write. */
+    id: string;
+    /**
+     * Also remove the passkeys that were made on it, and sign out whoever came in with them but the
+     * browser that asks.
+     */
+    passkeys?: boolean;
+    /** The session. */
+    session: string;
+  }
+  /** Come in, if the number was chosen. Needs no session; sets the cookie when it says `in`. */
+  interface Enter {
+    /** What knocking gave. */
+    wait: string;
+  }
+  /** Whether a device was let in. */
+  interface Entered {
+    /** How it stands. */
+    state: EnteredState;
+  }
+  /** How it stands with a device that asked to be let in. */
+  type EnteredState =
+    /** Nothing was chosen yet: ask again in a second. */
+    | "waits"
+    /** It is in. */
+    | "in"
+    /** Another number was chosen, or none. */
+    | "wrong"
+    /** It took too long, or the twin was started anew. */
+    | "over";
+  /** What happened to the devices. */
+  type Event =
+    /**
+     * One came in, asks to be let in, was named, called one's own or signed out: ask for the list, or how
+     * the invitation stands, again.
+     */
+    | {
+      type: "devices";
+    };
+  /** How letting a further device in goes, from the one that made the link. */
+  interface Invitation {
+    /** The state of the devices; subscribe with it to hear of what comes after. */
+    at: number;
+    /** What the new device said it is; may be empty. Only while it asks. */
+    device?: string;
+    /** Three numbers; the new device shows one of them. Only while it asks. */
+    numbers?: number[];
+    /** How far it is. */
+    state: InvitationState;
+  }
+  /** How far letting a further device in is. */
+  type InvitationState =
+    /** Nobody has opened the link. */
+    | "open"
+    /** A device has, and shows a number. */
+    | "asks"
+    /** Its number was chosen; it comes in now. */
+    | "chosen"
+    /** Another number was chosen, or none: it stays out. */
+    | "wrong"
+    /** There is no link, it took too long, or the device is in. */
+    | "over";
+  /**
+   * Make a link that lets one further device in: two minutes, one use, and only when the number that the
+   * new device shows is chosen here. A link made before is worthless.
+   */
+  interface Invite {
+    /** Names this write. */
+    id: string;
+  }
+  /** The link for a further device. */
+  interface Invited {
+    /** For how long, in milliseconds. */
+    for_ms: number;
+    /** To be opened on the new device; the code is in its fragment. */
+    link: string;
+    /** The same as a QR code, a complete SVG image. */
+    svg: string;
+  }
+  /** Ask to be let in, with the code of a link. Needs no session. Problems: `bad_link`. */
+  interface Knock {
+    /** The code. */
+    code: string;
+  }
+  /** What a device that asks to be let in shows and does. */
+  interface Knocked {
+    /** To be shown. */
+    number: number;
+    /** What it enters with. */
+    wait: string;
+  }
+  /**
+   * Say that a device which came in is one's own. A device can't say so about itself.
+   * Problems: `not_found`.
+   */
+  interface KnowSession {
     /** Names this write. */
     id: string;
     /** The session. */
@@ -1430,6 +1555,45 @@ export namespace Identity {
     /** Where to go now: a path at the same origin. */
     next: string;
   }
+  /** A passkey, without what proves it. */
+  interface Passkey {
+    /** What kind of device it was made on; may be empty. */
+    device: string;
+    /** Whether it fits the name that the twin has now. Browsers offer it under no other. */
+    fits: boolean;
+    /** When somebody came in with it last; missing if nobody has. */
+    last_used_ms?: number;
+    /** When it was made. */
+    made_ms: number;
+    /** What the person calls it; missing until they have said so. */
+    name?: string;
+    /** Its public id. */
+    passkey: string;
+    /** Whether it is kept on several devices, by whoever keeps it. */
+    synced: boolean;
+  }
+  /** What a browser needs to make a passkey; good for five minutes and one use. */
+  interface PasskeyBegun {
+    /** Which signatures are understood, as COSE numbers, the best first. */
+    algorithms: number[];
+    /** The challenge, base64url. */
+    challenge: string;
+    /** What the authenticator shows besides: the person's name. */
+    display_name: string;
+    /** Credentials that exist already, base64url: an authenticator that has one makes no other. */
+    exclude: string[];
+    /** For which host name: the twin's own. */
+    host: string;
+    /** What the authenticator shows: the twin's name. */
+    name: string;
+    /** The user handle, base64url: random, the same for all passkeys of this twin. */
+    user: string;
+  }
+  /** All passkeys of this twin. */
+  interface Passkeys {
+    /** The newest first. */
+    passkeys: Passkey[];
+  }
   /** Between twins: how the sender wants to be shown. */
   interface Profile {
     /** What they say about themselves. */
@@ -1440,21 +1604,59 @@ export namespace Identity {
     time_ms: number;
     [later: string]: unknown;
   }
+  /**
+   * Remove a passkey; whoever came in with it is signed out, but the browser that asks.
+   * Problems: `not_found`.
+   */
+  interface RemovePasskey {
+    /** Names this write. */
+    id: string;
+    /** The passkey. */
+    passkey: string;
+  }
+  /** Call a passkey something. Problems: `not_found`. */
+  interface RenamePasskey {
+    /** Names this write. */
+    id: string;
+    /** What it is called from now on. */
+    name: string;
+    /** The passkey. */
+    passkey: string;
+  }
+  /** Call a device something. Problems: `not_found`. */
+  interface RenameSession {
+    /** Names this write. */
+    id: string;
+    /** What it is called from now on. */
+    name: string;
+    /** The session. */
+    session: string;
+  }
   /** A browser that is signed in. */
   interface Session {
+    /** How it came in. */
+    by: CameBy;
     /** What kind of device it said it is; may be empty. */
     device: string;
     /** Last use, to the hour. */
     last_used_ms: number;
+    /** What the person calls it; missing until they have said so. */
+    name?: string;
+    /** How many passkeys were made on it. */
+    passkeys: number;
     /** Its public id. */
     session: string;
     /** Since when. */
     since_ms: number;
     /** Whether it is the one that asks. */
     this: boolean;
+    /** Nobody has said yet that it is the person's own. */
+    unseen: boolean;
   }
   /** All browsers that are signed in. */
   interface Sessions {
+    /** The state that this shows; subscribe with it to hear of what comes after. */
+    at: number;
     /** The newest first. */
     sessions: Session[];
   }
@@ -1471,6 +1673,35 @@ export namespace Identity {
     id: string;
     /** Only if the profile still has this revision. */
     if_rev?: number;
+  }
+  /**
+   * Sign this browser in with a passkey, without a name. Needs no session; sets the cookie.
+   * Problems: `bad_passkey`, `passkey_late`, `passkey_unknown`.
+   */
+  interface SignIn {
+    /** The authenticator's data. */
+    authenticator_data: string;
+    /** `clientDataJSON`. */
+    client_data: string;
+    /** The credential's id. */
+    credential: string;
+    /** The signature over both. */
+    signature: string;
+    /** The user handle. */
+    user: string;
+  }
+  /**
+   * What a browser needs to sign in with a passkey; good for five minutes and one use.
+   * Needs no session, and is the same whether or not there is a passkey.
+   */
+  interface SignInBegun {
+    /** The challenge, base64url. */
+    challenge: string;
+    /** For which host name: the twin's own. */
+    host: string;
+  }
+  /** What to hear about: one's devices. Not for experiences. */
+  interface Topic {
   }
 }
 
@@ -2080,9 +2311,24 @@ export interface Methods {
   "identity/1/set_profile": { request: Identity.SetProfile; response: Identity.Me };
   "identity/1/card": { request: Identity.Nothing; response: Identity.Card };
   "identity/1/sessions": { request: Identity.Nothing; response: Identity.Sessions };
+  "identity/1/rename_session": { request: Identity.RenameSession; response: Identity.Sessions };
+  "identity/1/know_session": { request: Identity.KnowSession; response: Identity.Sessions };
   "identity/1/end_session": { request: Identity.EndSession; response: Identity.Nothing };
   "identity/1/sign_out": { request: Identity.Nothing; response: Identity.Nothing };
   "identity/1/pair": { request: Identity.Pair; response: Identity.Paired };
+  "identity/1/passkeys": { request: Identity.Nothing; response: Identity.Passkeys };
+  "identity/1/begin_passkey": { request: Identity.Nothing; response: Identity.PasskeyBegun };
+  "identity/1/add_passkey": { request: Identity.AddPasskey; response: Identity.Passkeys };
+  "identity/1/rename_passkey": { request: Identity.RenamePasskey; response: Identity.Passkeys };
+  "identity/1/remove_passkey": { request: Identity.RemovePasskey; response: Identity.Passkeys };
+  "identity/1/begin_sign_in": { request: Identity.Nothing; response: Identity.SignInBegun };
+  "identity/1/sign_in": { request: Identity.SignIn; response: Identity.Paired };
+  "identity/1/invite": { request: Identity.Invite; response: Identity.Invited };
+  "identity/1/invitation": { request: Identity.Nothing; response: Identity.Invitation };
+  "identity/1/choose_number": { request: Identity.ChooseNumber; response: Identity.Invitation };
+  "identity/1/uninvite": { request: Identity.Invite; response: Identity.Invitation };
+  "identity/1/knock": { request: Identity.Knock; response: Identity.Knocked };
+  "identity/1/enter": { request: Identity.Enter; response: Identity.Entered };
   "node/1/claim": { request: Node.Claim; response: Node.Claimed };
   "node/1/health": { request: Node.Nothing; response: Node.Health };
   "node/1/repair": { request: Node.Repair; response: Node.Repaired };
@@ -2112,6 +2358,7 @@ export interface Events {
   "experiences/1": { topic: Experiences.Topic; event: Experiences.Event };
   "files/1": { topic: Files.Topic; event: Files.Event };
   "history/1": { topic: History.Topic; event: History.Event };
+  "identity/1": { topic: Identity.Topic; event: Identity.Event };
   "records/1": { topic: Records.Topic; event: Records.Event };
   "spaces/1": { topic: Spaces.Topic; event: Spaces.Event };
 }

@@ -4,6 +4,8 @@ import { call, pages } from './api.js';
 import { attempt } from './dialog.js';
 import { events } from './events.js';
 import { icon } from './icons.js';
+import { offer } from './passkeys.js';
+import { arrivals } from './sessions.js';
 import { face } from './view-contacts.js';
 
 /** Pictures for experiences the shell knows; others get the general one. */
@@ -11,7 +13,8 @@ const PICTURES = { chat: 'chat', files: 'files', todo: 'todo' };
 /** How many conversations are named: home is a way in, not a second chat. */
 const TALKS = 5;
 
-export function show(root, { words, me }, { signal }) {
+export function show(root, app, { signal }) {
+  const { words, me } = app;
   const { t } = words;
   const tiles = h('ul', { class: 'tiles' });
   const none = h('p', { class: 'empty', hidden: true }, t('home.none'));
@@ -25,7 +28,9 @@ export function show(root, { words, me }, { signal }) {
       'div',
       { class: 'page' },
       h('h1', {}, t('home.hello', { name: me.display_name })),
+      arrivals(app, signal),
       asks,
+      offer(app, signal),
       first,
       h('section', { 'aria-label': t('home.experiences') }, tiles, none),
       lately,

@@ -1,10 +1,12 @@
-/** Settings: how the twin is, profile, what experiences may use, signed-in browsers, language and theme. */
+/** Settings: how the twin is, profile, what experiences may use, passkeys, devices, language and theme. */
 import { fill, h } from '/sdk/dom.js';
 import { call, id } from './api.js';
 import { attempt, confirm, say } from './dialog.js';
 import { grants } from './grants.js';
 import { health } from './health.js';
+import { letIn } from './letting.js';
 import { experiences } from './packages.js';
+import { passkeys } from './passkeys.js';
 import { choose, chosen, LANGUAGES, speak } from './prefs.js';
 import { sessions } from './sessions.js';
 import { forgetAll } from './shelf.js';
@@ -22,7 +24,8 @@ export function show(root, app, { signal }) {
       part('looks', t('looks.title'), looks(app)),
       part('packages', t('packages.title'), experiences(app, signal)),
       part('grants', t('grants.title'), grants(app, signal)),
-      part('sessions', t('sessions.title'), [sessions(app, signal), signOut(app)]),
+      part('passkeys', t('passkeys.title'), passkeys(app, signal)),
+      part('sessions', t('sessions.title'), [sessions(app, signal), ways(app)]),
     ),
   );
 }
@@ -84,7 +87,7 @@ function looks(app) {
   );
 }
 
-function signOut(app) {
+function ways(app) {
   const { t } = app.words;
   const run = async () => {
     const text = [t('signout.what'), t('signout.back')];
@@ -95,5 +98,10 @@ function signOut(app) {
       location.assign('/');
     });
   };
-  return h('div', { class: 'actions' }, h('button', { type: 'button', class: 'danger', onclick: run }, t('signout')));
+  return h(
+    'div',
+    { class: 'actions' },
+    h('button', { type: 'button', class: 'danger', onclick: run }, t('signout')),
+    h('button', { type: 'button', class: 'main', onclick: () => letIn(app) }, t('letting.begin')),
+  );
 }

@@ -243,7 +243,12 @@ const HISTORY: Interface = {
 };
 
 const IDENTITY: Interface = {
-    use identity::v1::{Body, Card, EndSession, Me, Pair, Paired, Sessions, SetProfile};
+    use identity::v1::{
+        AddPasskey, Body, Card, ChooseNumber, EndSession, Enter, Entered, Event, Invitation,
+        Invite, Invited, Knock, Knocked, KnowSession, Me, Pair, Paired, PasskeyBegun, Passkeys,
+        RemovePasskey, RenamePasskey, RenameSession, Sessions, SetProfile, SignIn, SignInBegun,
+        Topic,
+    };
     Interface {
         name: "identity",
         major: 1,
@@ -253,11 +258,26 @@ const IDENTITY: Interface = {
             write::<SetProfile, Me>("set_profile"),
             read::<Nothing, Card>("card"),
             read::<Nothing, Sessions>("sessions"),
+            write::<RenameSession, Sessions>("rename_session"),
+            write::<KnowSession, Sessions>("know_session"),
             write::<EndSession, Nothing>("end_session"),
             write::<Nothing, Nothing>("sign_out"),
             write::<Pair, Paired>("pair"),
+            read::<Nothing, Passkeys>("passkeys"),
+            read::<Nothing, PasskeyBegun>("begin_passkey"),
+            write::<AddPasskey, Passkeys>("add_passkey"),
+            write::<RenamePasskey, Passkeys>("rename_passkey"),
+            write::<RemovePasskey, Passkeys>("remove_passkey"),
+            read::<Nothing, SignInBegun>("begin_sign_in"),
+            write::<SignIn, Paired>("sign_in"),
+            write::<Invite, Invited>("invite"),
+            read::<Nothing, Invitation>("invitation"),
+            write::<ChooseNumber, Invitation>("choose_number"),
+            write::<Invite, Invitation>("uninvite"),
+            write::<Knock, Knocked>("knock"),
+            write::<Enter, Entered>("enter"),
         ],
-        events: None,
+        events: Some((describe::<Topic>, describe::<Event>)),
         envelope: Some(Envelope { types: &["profile"], body: describe::<Body> }),
     }
 };

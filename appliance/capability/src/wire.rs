@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use ids::{
-    ConversationId, Cursor, FieldName, GrantId, ItemId, MessageId, PersonId, RecordId, SessionId,
-    SpaceId, TwinId, TypeName, UploadId, WriteId,
+    ConversationId, Cursor, FieldName, GrantId, ItemId, MessageId, PasskeyId, PersonId, RecordId,
+    SessionId, SpaceId, TwinId, TypeName, UploadId, WriteId,
 };
 pub use problem::{FieldProblem, Problem, Retry};
 pub use socket::{ClientMessage, ServerMessage, True};

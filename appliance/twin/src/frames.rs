@@ -160,6 +160,7 @@ const MAX_OF_SESSION: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::CameBy;
 
     fn opened(folder: &std::path::Path) -> (Sessions, Frames) {
         let door = Rc::new(Door::open(folder).unwrap());
@@ -169,8 +170,7 @@ mod tests {
     }
 
     fn session(sessions: &Sessions) -> String {
-        let code = sessions.new_code().unwrap();
-        sessions.pair(&code, String::new(), 0).unwrap().0.id.clone()
+        sessions.admit(CameBy::Code, String::new(), 0).unwrap().0.id.clone()
     }
 
     #[test]

@@ -6,11 +6,11 @@ use capability::{chat, contacts, identity, interfaces, spaces};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::events;
 use crate::http::body::parse;
 use crate::http::things::range;
 use crate::http::uploads::Step;
 use crate::package::{self, Package};
+use crate::{events, passkeys};
 
 /// The body of a call of any method, or of a batch.
 pub fn http_body(bytes: &[u8]) {
@@ -71,6 +71,12 @@ pub fn package(bytes: &[u8]) {
     }
 }
 
+/// What a browser and an authenticator say of a passkey: client data, a public key and the authenticator's
+/// data, with a zero byte between them.
+pub fn passkey(bytes: &[u8]) {
+    passkeys::fuzz(bytes);
+}
+
 /// A message on the event socket.
 pub fn event_message(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -86,8 +92,9 @@ mod tests {
 
     #[test]
     fn the_corpus_does_no_harm() {
-        let targets: [(&str, Target); 5] = [
+        let targets: [(&str, Target); 6] = [
             ("package", package),
+            ("passkey", passkey),
             ("transfer_head", transfer_head),
             ("http_body", http_body),
             ("envelope_body", envelope_body),

@@ -6,6 +6,7 @@
 
 pub(crate) mod api;
 pub(crate) mod body;
+pub(crate) mod devices;
 pub(crate) mod docs;
 pub(crate) mod files;
 pub(crate) mod head;

@@ -7,7 +7,7 @@
 //!     └────── Link+fd ────────> serve ───────────────────────> life ── store
 //! ```
 //!
-//! The *door* half (`serve`, `tls`, `http`, `session`, `frames`, `events`, `node`) knows who asks;
+//! The *door* half (`serve`, `tls`, `http`, `session`, `passkeys`, `invite`, `frames`, `events`, `node`) knows who asks;
 //! the *life* half (`life`) knows what may be done and does it. The process never opens a socket
 //! of its own, never starts another program, and touches no file outside its twin's folder.
 
@@ -24,9 +24,11 @@ mod events;
 mod frames;
 mod http;
 mod idle;
+mod invite;
 mod limits;
 mod metrics;
 mod node;
+mod passkeys;
 mod room;
 mod serve;
 mod session;

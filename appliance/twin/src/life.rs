@@ -44,6 +44,7 @@ use store::{Store, Writer};
 use tokio::{net::UnixStream, sync::broadcast};
 
 pub use api::Caller;
+pub(crate) use api::picture;
 pub(crate) use condition::Condition;
 pub use fault::Fault;
 pub use open::OpenError;

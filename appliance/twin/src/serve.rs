@@ -29,6 +29,7 @@ use crate::idle::Idle;
 use crate::life::{Fault, Life, packages};
 use crate::limits::Limits;
 use crate::node::Node;
+use crate::passkeys::Passkeys;
 use crate::session::Sessions;
 use crate::site::{Kind, Person, Site, Speaker, Wish};
 use crate::{Error, chain, health, room};
@@ -133,13 +134,15 @@ async fn open(
         (Kind::Node(Node::new(executor.clone())), None, false)
     } else {
         let sessions = Sessions::open(door.clone()).map_err(|error| broken("sessions", &error))?;
+        let passkeys = Passkeys::open(door.clone()).map_err(|error| broken("passkeys", &error))?;
         let frames =
             Frames::open(door.clone(), &sessions).map_err(|error| broken("frames", &error))?;
         let quota = room::for_life(share.disk, folder_path);
         let life = Life::open(&folder_path.join("life"), &name, place.clone(), quota)
             .await
             .map_err(|error| broken("life", &error))?;
-        let (id, paired) = (*life.id().as_bytes(), sessions.paired());
+        let paired = sessions.any() || passkeys.any(&place.host(&name));
+        let id = *life.id().as_bytes();
         let life = Rc::new(life);
         let shelf = Box::new(Shelf::open(&folder_path.join("experiences")));
         // What differs is not written, also not by us.
@@ -149,6 +152,8 @@ async fn open(
         let sockets = crate::events::Sockets::default();
         let person = Person {
             sessions,
+            passkeys: Box::new(passkeys),
+            invites: Default::default(),
             frames,
             shelf,
             sockets,
@@ -320,7 +325,8 @@ impl Served {
         let busy = || match &self.site.kind {
             // Codes live in memory, so the twin stays awake as long as one waits.
             Kind::Person(person) => {
-                person.sessions.code_waits().or_else(|| person.life.busy().then_some(BUSY_AGAIN))
+                let busy = || person.life.busy().then_some(BUSY_AGAIN);
+                person.sessions.code_waits().or_else(|| person.invites.waits()).or_else(busy)
             }
             Kind::Node(_) => None,
         };
@@ -436,7 +442,7 @@ impl Served {
             Ok(certificate) => self.executor.tell(FromTwinExecutor::Ready {
                 id: Some(*person.life.id().as_bytes()),
                 fingerprint: Some(certificate.fingerprint),
-                paired: person.sessions.paired(),
+                paired: person.paired(&self.site.host()),
             }),
             Err(error) => {
                 tracing::error!(error = %chain(&error), "no certificate for the new name")
@@ -446,7 +452,8 @@ impl Served {
 
     fn make_code(&self, request: u64) {
         let outcome = match &self.site.kind {
-            Kind::Person(person) => person.sessions.new_code().ok_or(Refusal::AlreadyPaired),
+            Kind::Person(person) if person.paired(&self.site.host()) => Err(Refusal::AlreadyPaired),
+            Kind::Person(person) => Ok(person.sessions.new_code()),
             Kind::Node(_) => Err(Refusal::NameReserved),
         };
         self.executor.tell(FromTwinExecutor::Code { request, outcome });

@@ -1,10 +1,11 @@
-//! Which browsers are signed in, and the one-time codes that sign in the first one.
+//! Which browsers are signed in, how they came in, and the one-time codes that sign in the first one.
 //!
 //! Never keeps a token: a browser's token is found again by its hash, so neither the door's folder
 //! nor a timing difference gives one away. A pairing code lives in memory only.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ pub(crate) struct Sessions {
     door: Rc<Door>,
     by_hash: RefCell<HashMap<Hash, Rc<Session>>>,
     code: RefCell<Option<Code>>,
+    /// Grows with every change, and from one process to the next.
+    changes: watch::Sender<u64>,
 }
 
 /// What a token is kept as.
@@ -31,9 +34,26 @@ pub(crate) struct Session {
     pub since_ms: i64,
     /// What the browser said it is, in two words.
     pub device: String,
+    /// How it came in.
+    pub by: CameBy,
+    name: RefCell<Option<String>>,
+    /// Nobody has said yet that it is the person's own.
+    unseen: Cell<bool>,
     last_used_ms: Cell<i64>,
     hash: Hash,
     ended: watch::Sender<bool>,
+}
+
+/// How a browser came in.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum CameBy {
+    /// With the code of the console.
+    #[default]
+    Code,
+    /// With the passkey of this public id.
+    Passkey(String),
+    /// Let in by the session of this public id.
+    Device(String),
 }
 
 /// How a session is kept in the door.
@@ -43,6 +63,12 @@ struct Kept {
     since_ms: i64,
     device: String,
     last_used_ms: i64,
+    #[serde(default)]
+    by: CameBy,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    unseen: bool,
 }
 
 impl Sessions {
@@ -57,23 +83,31 @@ impl Sessions {
                 tracing::error!("a session that can't be read was left out");
             }
         }
-        Ok(Self { door, by_hash: RefCell::new(by_hash), code: RefCell::new(None) })
+        let changes = watch::Sender::new(u64::try_from(crate::clock_ms()).unwrap_or_default());
+        Ok(Self { door, by_hash: RefCell::new(by_hash), code: RefCell::new(None), changes })
     }
 
-    /// Whether a device is paired.
-    pub(crate) fn paired(&self) -> bool {
+    /// Tells of changes, with the number of the state that is reached.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Something happened that whoever follows the devices wants to see.
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|state| *state += 1);
+    }
+
+    /// Whether a browser is signed in.
+    pub(crate) fn any(&self) -> bool {
         !self.by_hash.borrow().is_empty()
     }
 
-    /// Makes the one code that is valid from now on; `None` while a device is paired.
-    pub(crate) fn new_code(&self) -> Option<String> {
-        if self.paired() {
-            return None;
-        }
+    /// Makes the one code that is valid from now on. Only while there is no other way in.
+    pub(crate) fn new_code(&self) -> String {
         let text = random_code();
-        let made = Code { text: text.clone(), made: Instant::now(), tries: 0 };
+        let made = Code { text: text.clone(), made: Instant::now(), tries: HashMap::new() };
         *self.code.borrow_mut() = Some(made);
-        Some(text)
+        text
     }
 
     /// How long the code that waits for its browser is still valid.
@@ -86,10 +120,25 @@ impl Sessions {
     pub(crate) fn pair(
         &self,
         code: &str,
+        from: IpAddr,
         device: String,
         now_ms: i64,
     ) -> Result<(Rc<Session>, String), NotPaired> {
-        self.use_code(code)?;
+        self.use_code(code, from)?;
+        self.admit(CameBy::Code, device, now_ms).map_err(NotPaired::Door)
+    }
+
+    /// Signs a browser in that has proved to be let in: its session and the token for its cookie. The
+    /// other devices are to say whether it is the person's own.
+    pub(crate) fn admit(
+        &self,
+        by: CameBy,
+        device: String,
+        now_ms: i64,
+    ) -> Result<(Rc<Session>, String), store::Error> {
+        self.make_room()?;
+        // A code of the console is for whoever has no other way in.
+        self.code.borrow_mut().take();
         let token = random::<32>();
         let hash = hash_of(&token);
         let kept = Kept {
@@ -97,11 +146,24 @@ impl Sessions {
             since_ms: now_ms,
             device,
             last_used_ms: hour_of(now_ms),
+            by,
+            name: None,
+            unseen: self.any(),
         };
-        self.door.put(&key_of(&hash), &kept.bytes()).map_err(NotPaired::Door)?;
+        self.door.put(&key_of(&hash), &kept.bytes())?;
         let session = Rc::new(Session::from_kept(hash, kept));
         self.by_hash.borrow_mut().insert(hash, session.clone());
+        self.changed();
         Ok((session, BASE64URL_NOPAD.encode(&token)))
+    }
+
+    /// Somebody who comes in ever again leaves no end of browsers behind: what was used longest ago
+    /// makes room.
+    fn make_room(&self) -> Result<(), store::Error> {
+        let mut all = self.list();
+        all.sort_by_key(|session| session.last_used_ms());
+        let over = (all.len() + 1).saturating_sub(MAX_SESSIONS);
+        all.iter().take(over).try_for_each(|session| self.end(session))
     }
 
     /// The session of a cookie's token.
@@ -137,23 +199,55 @@ impl Sessions {
         }
     }
 
+    /// Calls a device something.
+    pub(crate) fn rename(&self, session: &Session, name: &str) -> Result<(), store::Error> {
+        let kept = Kept { name: Some(name.to_owned()), ..session.to_kept() };
+        self.door.put(&key_of(&session.hash), &kept.bytes())?;
+        session.name.replace(kept.name);
+        self.changed();
+        Ok(())
+    }
+
+    /// The person says that a device is their own.
+    pub(crate) fn know(&self, session: &Session) -> Result<(), store::Error> {
+        let kept = Kept { unseen: false, ..session.to_kept() };
+        self.door.put(&key_of(&session.hash), &kept.bytes())?;
+        session.unseen.set(false);
+        self.changed();
+        Ok(())
+    }
+
     /// Signs a browser out, at once and for good.
     pub(crate) fn end(&self, session: &Session) -> Result<(), store::Error> {
         self.door.delete(&key_of(&session.hash))?;
         self.by_hash.borrow_mut().remove(&session.hash);
         session.ended.send_replace(true);
+        self.changed();
         Ok(())
     }
 
-    fn use_code(&self, typed: &str) -> Result<(), NotPaired> {
+    /// Wrong tries are counted by the network they come from: who guesses elsewhere can't use up the
+    /// code of somebody who has it before their eyes.
+    fn use_code(&self, typed: &str, from: IpAddr) -> Result<(), NotPaired> {
         let mut slot = self.code.borrow_mut();
         let Some(code) = slot.as_mut() else { return Err(NotPaired::BadCode) };
-        code.tries += 1;
-        let right = code.fits(typed);
-        if right || code.tries >= TRIES || code.made.elapsed() >= CODE_LIVES {
+        if code.made.elapsed() >= CODE_LIVES {
             *slot = None;
+            return Err(NotPaired::BadCode);
         }
-        if right { Ok(()) } else { Err(NotPaired::BadCode) }
+        if code.tries.len() >= MAX_NETWORKS {
+            code.tries.clear();
+        }
+        let tries = code.tries.entry(from).or_default();
+        *tries += 1;
+        if *tries > TRIES {
+            return Err(NotPaired::TooOften);
+        }
+        if !code.fits(typed) {
+            return Err(NotPaired::BadCode);
+        }
+        *slot = None;
+        Ok(())
     }
 }
 
@@ -161,6 +255,16 @@ impl Session {
     /// Last use, to the hour.
     pub(crate) fn last_used_ms(&self) -> i64 {
         self.last_used_ms.get()
+    }
+
+    /// What the person calls it.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.name.borrow().clone()
+    }
+
+    /// Whether nobody has said yet that it is the person's own.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.unseen.get()
     }
 
     /// Whether it was signed out.
@@ -179,6 +283,9 @@ impl Session {
             id: kept.id,
             since_ms: kept.since_ms,
             device: kept.device,
+            by: kept.by,
+            name: RefCell::new(kept.name),
+            unseen: Cell::new(kept.unseen),
             last_used_ms: Cell::new(kept.last_used_ms),
             hash,
             ended: watch::Sender::new(false),
@@ -191,6 +298,9 @@ impl Session {
             since_ms: self.since_ms,
             device: self.device.clone(),
             last_used_ms: self.last_used_ms.get(),
+            by: self.by.clone(),
+            name: self.name(),
+            unseen: self.is_unseen(),
         }
     }
 }
@@ -207,6 +317,9 @@ pub(crate) enum NotPaired {
     /// Wrong, used, or too old; which one is nobody's business.
     #[error("pairing code is not valid")]
     BadCode,
+    /// Too many wrong ones from there.
+    #[error("too many tries")]
+    TooOften,
     /// The session could not be kept.
     #[error("session could not be kept")]
     Door(#[source] store::Error),
@@ -215,15 +328,14 @@ pub(crate) enum NotPaired {
 struct Code {
     text: String,
     made: Instant,
-    tries: u8,
+    tries: HashMap<IpAddr, u8>,
 }
 
 impl Code {
     fn fits(&self, typed: &str) -> bool {
         // Hashes are compared, so the time taken tells nothing about the code.
-        let same = blake3::hash(typed.trim().to_ascii_uppercase().as_bytes())
-            == blake3::hash(self.text.as_bytes());
-        same && self.tries <= TRIES && self.made.elapsed() < CODE_LIVES
+        blake3::hash(typed.trim().to_ascii_uppercase().as_bytes())
+            == blake3::hash(self.text.as_bytes())
     }
 }
 
@@ -285,7 +397,11 @@ const PREFIX: &[u8] = b"session/";
 /// No letters or digits that look alike.
 const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const CODE_LENGTH: usize = 10;
+/// From one network. A code is one of 2^50, so that thousands would not matter.
 const TRIES: u8 = 5;
+/// Of so many networks tries are counted at a time.
+const MAX_NETWORKS: usize = 256;
+const MAX_SESSIONS: usize = 100;
 /// How long a pairing code is valid.
 const CODE_LIVES: Duration = Duration::from_secs(120);
 
@@ -294,6 +410,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn sessions(folder: &Path) -> Sessions {
         Sessions::open(Rc::new(Door::open(folder).unwrap())).unwrap()
@@ -304,12 +422,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let token = {
             let sessions = sessions(folder.path());
-            let code = sessions.new_code().unwrap();
+            let code = sessions.new_code();
             assert_eq!(code.len(), 10);
             let typed = format!(" {} ", code.to_lowercase());
-            let (_, token) = sessions.pair(&typed, "Firefox".into(), 5).unwrap();
-            assert!(sessions.pair(&code, String::new(), 6).is_err(), "one use");
-            assert!(sessions.new_code().is_none(), "a device is paired");
+            let (_, token) = sessions.pair(&typed, HOME, "Firefox".into(), 5).unwrap();
+            assert!(sessions.pair(&code, HOME, String::new(), 6).is_err(), "one use");
+            assert!(sessions.any());
             token
         };
         let sessions = sessions(folder.path());
@@ -317,41 +435,100 @@ mod tests {
         assert_eq!((session.since_ms, session.device.as_str()), (5, "Firefox"));
         sessions.end(&session).unwrap();
         assert!(session.has_ended());
-        assert!(sessions.of_token(&token).is_none() && !sessions.paired());
+        assert!(sessions.of_token(&token).is_none() && !sessions.any());
     }
 
     #[test]
-    fn five_wrong_tries_use_a_code_up() {
+    fn five_wrong_tries_are_enough_for_one_network_and_use_nobody_elses_up() {
         let folder = tempfile::tempdir().unwrap();
         let sessions = sessions(folder.path());
-        let code = sessions.new_code().unwrap();
+        let code = sessions.new_code();
         for _ in 0..4 {
-            assert!(sessions.pair("WRONGWRONG", String::new(), 0).is_err());
+            assert!(sessions.pair("WRONGWRONG", HOME, String::new(), 0).is_err());
         }
-        let other = sessions.new_code().unwrap();
-        assert!(sessions.pair(&code, String::new(), 0).is_err(), "replaced");
+        let other = sessions.new_code();
+        assert!(sessions.pair(&code, HOME, String::new(), 0).is_err(), "replaced");
         for _ in 0..4 {
-            assert!(sessions.pair("WRONGWRONG", String::new(), 0).is_err());
+            assert!(sessions.pair("WRONGWRONG", HOME, String::new(), 0).is_err());
         }
-        assert!(sessions.pair(&other, String::new(), 0).is_err(), "five tries");
-        assert!(!sessions.paired());
+        assert!(matches!(sessions.pair(&other, HOME, String::new(), 0), Err(NotPaired::TooOften)));
+        for network in 0..10_000_u32 {
+            let from = IpAddr::from((1 << 24 | network).to_be_bytes());
+            assert!(sessions.pair("WRONGWRONG", from, String::new(), 0).is_err());
+            let counted = sessions.code.borrow().as_ref().map(|code| code.tries.len());
+            assert!(counted.is_some_and(|counted| counted <= MAX_NETWORKS));
+        }
+        assert!(!sessions.any());
+        let elsewhere = IpAddr::from([192, 0, 2, 1]);
+        sessions.pair(&other, elsewhere, String::new(), 0).unwrap();
+    }
+
+    #[test]
+    fn a_device_has_a_name_and_is_known_when_another_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = {
+            let sessions = sessions(folder.path());
+            let (first, _) = sessions.admit(CameBy::Code, "Firefox".into(), 1).unwrap();
+            let by = CameBy::Passkey("p".into());
+            let (second, _) = sessions.admit(by, "Chrome".into(), 2).unwrap();
+            assert!(!first.is_unseen() && second.is_unseen());
+            sessions.rename(&second, "Telephone").unwrap();
+            second.id.clone()
+        };
+        {
+            let sessions = sessions(folder.path());
+            let second = sessions.of_id(&id).unwrap();
+            assert!(second.is_unseen() && second.name().as_deref() == Some("Telephone"));
+            assert_eq!(second.by, CameBy::Passkey("p".into()));
+            sessions.know(&second).unwrap();
+        }
+        assert!(!sessions(folder.path()).of_id(&id).unwrap().is_unseen());
+    }
+
+    #[test]
+    fn a_session_of_an_older_program_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = br#"{"id":"ab","since_ms":1,"device":"Firefox","last_used_ms":2}"#;
+        let door = Door::open(folder.path()).unwrap();
+        door.put(&key_of(&[7; 32]), old).unwrap();
+        drop(door);
+        let sessions = sessions(folder.path());
+        let session = sessions.of_id("ab").unwrap();
+        assert_eq!((session.by.clone(), session.name()), (CameBy::Code, None));
+        assert!(!session.is_unseen());
+    }
+
+    #[test]
+    fn whoever_comes_in_ever_again_leaves_no_end_of_browsers() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path());
+        let hour = 3_600_000;
+        let (first, _) = sessions.admit(CameBy::Code, String::new(), 0).unwrap();
+        sessions.used(&first, 500 * hour);
+        let (second, _) = sessions.admit(CameBy::Code, String::new(), hour).unwrap();
+        for number in 2..=MAX_SESSIONS {
+            let time = i64::try_from(number).unwrap() * hour;
+            sessions.admit(CameBy::Code, String::new(), time).unwrap();
+        }
+        assert_eq!(sessions.list().len(), MAX_SESSIONS);
+        assert!(second.has_ended() && !first.has_ended());
     }
 
     #[test]
     fn an_old_code_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let sessions = sessions(folder.path());
-        let code = sessions.new_code().unwrap();
+        let code = sessions.new_code();
         sessions.code.borrow_mut().as_mut().unwrap().made -= CODE_LIVES;
-        assert!(sessions.pair(&code, String::new(), 0).is_err());
+        assert!(sessions.pair(&code, HOME, String::new(), 0).is_err());
     }
 
     #[test]
     fn the_door_holds_no_token() {
         let folder = tempfile::tempdir().unwrap();
         let sessions = sessions(folder.path());
-        let code = sessions.new_code().unwrap();
-        let (_, token) = sessions.pair(&code, String::new(), 0).unwrap();
+        let code = sessions.new_code();
+        let (_, token) = sessions.pair(&code, HOME, String::new(), 0).unwrap();
         let raw = BASE64URL_NOPAD.decode(token.as_bytes()).unwrap();
         for (key, value) in sessions.door.prefix(b"").unwrap() {
             for bytes in [key, value] {
@@ -386,8 +563,8 @@ mod tests {
         };
         let folder = Path::new(&folder);
         let sessions = sessions(&folder.join("door"));
-        let code = sessions.new_code().unwrap();
-        let (session, token) = sessions.pair(&code, String::new(), 0).unwrap();
+        let code = sessions.new_code();
+        let (session, token) = sessions.pair(&code, HOME, String::new(), 0).unwrap();
         std::fs::write(folder.join("rest"), vec![0; 2 << 20]).unwrap_err();
         while sessions.door.put(random::<8>().as_slice(), &[0; 2000]).is_ok() {}
         sessions.used(&session, 3 * 3_600_000);

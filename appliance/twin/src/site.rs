@@ -22,9 +22,11 @@ use crate::frames::Frames;
 use crate::http::files::Tags;
 use crate::http::shelf::Shelf;
 use crate::idle::Idle;
+use crate::invite::Invites;
 use crate::life::Life;
 use crate::limits::Limits;
 use crate::node::Node;
+use crate::passkeys::Passkeys;
 use crate::session::Sessions;
 
 /// One twin as browsers see it.
@@ -57,6 +59,10 @@ pub(crate) enum Kind {
 pub(crate) struct Person {
     /// Who is signed in.
     pub sessions: Sessions,
+    /// What browsers sign in with.
+    pub passkeys: Box<Passkeys>,
+    /// A further device that is being let in.
+    pub invites: Box<Invites>,
     /// Which experiences are open.
     pub frames: Frames,
     /// Which experiences there are.
@@ -107,6 +113,13 @@ impl Site {
     pub(crate) async fn closing(&self) {
         // The sender lives in `self`, so waiting can't fail while somebody waits.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+}
+
+impl Person {
+    /// Whether somebody has a way in under this host name.
+    pub(crate) fn paired(&self, host: &str) -> bool {
+        self.sessions.any() || self.passkeys.any(host)
     }
 }
 

@@ -166,6 +166,15 @@ id!(
 );
 
 id!(
+    /// A passkey, by its public id (never the credential's).
+    PasskeyId,
+    "a passkey id of 1 to 64 letters, digits and `-`",
+    "^[0-9A-Za-z-]{1,64}$",
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+);
+
+id!(
     /// Where a page starts. Made by the twin; give it back unread and with the same filter.
     Cursor,
     "a cursor of 1 to 400 letters, digits, `-` and `_`",

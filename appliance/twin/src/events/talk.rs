@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use capability::identity::v1 as identity;
 use capability::wire::{ClientMessage, SUBSCRIPTIONS_MAX, ServerMessage, True};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -165,10 +166,20 @@ impl Talk {
         };
         self.site.limits.take(&who, Instant::now()).map_err(Trouble::too_fast)?;
         let Wish { capability, major, topic, at } = wish;
-        let subscription = person.life.subscribe(&caller, capability, major, topic, at)?;
-        self.started += 1;
-        let start = self.started;
-        let task = spawn_local(follow(subscription, sub, start, self.sender.clone()));
+        let (start, sender) = (self.started + 1, self.sender.clone());
+        // Who is signed in is no part of a life: the door tells of it itself.
+        let task = if (capability, major) == ("identity", 1) {
+            if frame.is_some() {
+                return Err(Trouble::only_shell());
+            }
+            let read = serde_json::from_value(topic);
+            let identity::Topic {} = read.map_err(|error| Trouble::unread(&error))?;
+            spawn_local(follow_devices(person.sessions.watch(), at, sub, start, sender))
+        } else {
+            let subscription = person.life.subscribe(&caller, capability, major, topic, at)?;
+            spawn_local(follow(subscription, sub, start, sender))
+        };
+        self.started = start;
         self.running.insert(sub, Running { start, frame, task });
         Ok(())
     }
@@ -232,6 +243,27 @@ struct Wish<'a> {
 async fn follow(mut subscription: Subscription, sub: u32, start: u64, to: mpsc::Sender<Said>) {
     while let Some(delta) = subscription.next().await {
         if to.send(Said { sub, start, delta }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells of every change to who is signed in; who has heard of another state begins anew.
+async fn follow_devices(
+    mut changes: watch::Receiver<u64>,
+    at: Option<u64>,
+    sub: u32,
+    start: u64,
+    to: mpsc::Sender<Said>,
+) {
+    if at.is_some_and(|at| at != *changes.borrow_and_update()) {
+        let _ = to.send(Said { sub, start, delta: Delta::Resync }).await;
+        return;
+    }
+    while changes.changed().await.is_ok() {
+        let at = *changes.borrow_and_update();
+        let event = serde_json::to_value(identity::Event::Devices).unwrap_or_default();
+        if to.send(Said { sub, start, delta: Delta::Event { at, event } }).await.is_err() {
             return;
         }
     }

@@ -1,24 +1,22 @@
 //! Calls of capabilities: who calls is found out here, what happens is decided by the life half.
 //!
-//! The door itself answers what is about signing in and about open frames, and nothing else.
+//! The door itself answers what is about devices (`devices`) and about open frames, and nothing else.
 
 use bytes::Bytes;
 use capability::experiences::v1 as experiences;
-use capability::identity::v1 as identity;
-use capability::wire::{BATCH_MAX, Batch, BatchResults, Nothing, SessionId};
-use handover::FromTwinExecutor;
+use capability::wire::{BATCH_MAX, Batch, BatchResults, Nothing};
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderName};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::person::{Visit, json, set_cookie};
+use super::devices::{self, Asked, WayIn};
+use super::person::{Visit, json};
 use super::problem::Trouble;
 use super::route::Called;
 use super::{Answer, body, head, health, packages};
-use crate::clock_ms;
 use crate::life::{Caller, Fault};
-use crate::session::{NotPaired, Session, device_of};
+use crate::session::Session;
 
 /// Answers one call.
 pub(crate) async fn call(
@@ -27,9 +25,13 @@ pub(crate) async fn call(
     body: Incoming,
 ) -> Result<Answer, Trouble> {
     check_sender(visit)?;
-    if (called.capability, called.major, called.method) == ("identity", 1, "pair") {
+    if let Some(way) = WayIn::find(called.capability, called.major, called.method) {
+        // Also where it would do no harm: no experience has anything to do with it.
+        if token(&visit.head.headers).is_some() {
+            return Err(Trouble::only_shell());
+        }
         let body = body::read(body, body::MAX_OF_STRANGER).await?;
-        return pair(visit, &body::parse(&body)?);
+        return devices::come_in(visit, way, &body);
     }
     let (session, _hold) = visit.session()?;
     let method = Own::find(called.capability, called.major, called.method);
@@ -57,7 +59,9 @@ pub(crate) async fn batch(visit: &Visit<'_>, body: Incoming) -> Result<Answer, T
     let more = u32::try_from(calls.len() - 1).unwrap_or(u32::MAX);
     visit.site.limits.take_more(&visit.who(), more);
     for (call, number) in calls.iter().zip(0_u16..) {
-        if Own::find(call.capability.as_str(), call.major, call.method.as_str()).is_some() {
+        let (capability, method) = (call.capability.as_str(), call.method.as_str());
+        let way_in = WayIn::find(capability, call.major, method).is_some();
+        if way_in || Own::find(capability, call.major, method).is_some() {
             let mut trouble = Trouble::not_in_batch();
             trouble.call = Some(number);
             return Err(trouble);
@@ -120,10 +124,7 @@ pub(crate) fn experience(
 /// What the door answers itself.
 #[derive(Clone, Copy)]
 enum Own {
-    Sessions,
-    EndSession,
-    SignOut,
-    Pair,
+    Device(Asked),
     List,
     Open,
     Inspect,
@@ -139,10 +140,7 @@ enum Own {
 impl Own {
     fn find(capability: &str, major: u32, method: &str) -> Option<Self> {
         match (capability, major, method) {
-            ("identity", 1, "sessions") => Some(Self::Sessions),
-            ("identity", 1, "end_session") => Some(Self::EndSession),
-            ("identity", 1, "sign_out") => Some(Self::SignOut),
-            ("identity", 1, "pair") => Some(Self::Pair),
+            ("identity", _, _) => Asked::find(major, method).map(Self::Device),
             ("experiences", 1, "list") => Some(Self::List),
             ("experiences", 1, "open") => Some(Self::Open),
             ("experiences", 1, "inspect") => Some(Self::Inspect),
@@ -166,24 +164,7 @@ async fn own(
     body: &[u8],
 ) -> Result<Answer, Trouble> {
     match method {
-        Own::Sessions => {
-            let Nothing {} = body::parse(body)?;
-            answer(&sessions(visit, session)?)
-        }
-        Own::EndSession => {
-            let asked: identity::EndSession = body::parse(body)?;
-            let other = visit.person.sessions.of_id(asked.session.as_str());
-            let other = other.ok_or_else(Trouble::not_found)?;
-            end(visit, &other)?;
-            answer(&Nothing {})
-        }
-        Own::SignOut => {
-            let Nothing {} = body::parse(body)?;
-            end(visit, session)?;
-            let mut answer = answer(&Nothing {})?;
-            set_cookie(&mut answer, None);
-            Ok(answer)
-        }
+        Own::Device(asked) => devices::answer_known(visit, session, caller, asked, body).await,
         Own::List => {
             let Nothing {} = body::parse(body)?;
             answer(&installed(visit, caller).await?)
@@ -211,45 +192,7 @@ async fn own(
             answer(&health::of_node(visit).await?)
         }
         Own::NodeRepair => answer(&health::repair_node(visit, &body::parse(body)?).await?),
-        // Answered before there is a session.
-        Own::Pair => Err(Trouble::not_found()),
     }
-}
-
-fn pair(visit: &Visit<'_>, asked: &identity::Pair) -> Result<Answer, Trouble> {
-    let agent = head::text(&visit.head.headers, &USER_AGENT).unwrap_or_default();
-    let person = visit.person;
-    let paired = person.sessions.pair(&asked.code, device_of(agent), clock_ms());
-    let (_, token) = paired.map_err(|error| match error {
-        NotPaired::BadCode => Trouble::bad_code(),
-        NotPaired::Door(error) => Trouble::inside(&error),
-    })?;
-    visit.arrival.is_known();
-    drop(visit.site.idle.hold());
-    person.executor.tell(FromTwinExecutor::Paired);
-    let mut answer = answer(&identity::Paired { next: "/".to_owned() })?;
-    set_cookie(&mut answer, Some(&token));
-    Ok(answer)
-}
-
-fn sessions(visit: &Visit<'_>, this: &Session) -> Result<identity::Sessions, Trouble> {
-    let all = visit.person.sessions.list().into_iter().map(|session| {
-        let id: SessionId = session.id.parse().map_err(|error| Trouble::inside(&error))?;
-        Ok(identity::Session {
-            session: id,
-            this: session.id == this.id,
-            device: session.device.clone(),
-            since_ms: session.since_ms,
-            last_used_ms: session.last_used_ms(),
-        })
-    });
-    Ok(identity::Sessions { sessions: all.collect::<Result<_, Trouble>>()? })
-}
-
-fn end(visit: &Visit<'_>, session: &Session) -> Result<(), Trouble> {
-    // First the session: a frame without one is dropped at the next start.
-    visit.person.sessions.end(session).map_err(|error| Trouble::inside(&error))?;
-    visit.person.frames.end_session(&session.id).map_err(|error| Trouble::inside(&error))
 }
 
 /// What is on the shelf, with the grants that the life half knows.
@@ -297,7 +240,8 @@ async fn open(
     answer(&experiences::Opened { frame: opened.id, token: opened.token, url })
 }
 
-fn answer(value: &impl Serialize) -> Result<Answer, Trouble> {
+/// A value as an answer.
+pub(crate) fn answer(value: &impl Serialize) -> Result<Answer, Trouble> {
     serde_json::to_vec(value).map(json).map_err(|error| Trouble::inside(&error))
 }
 

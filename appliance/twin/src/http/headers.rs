@@ -104,4 +104,4 @@ const SHELL_PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(s
 const NO_PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), \
     clipboard-read=(), clipboard-write=(), display-capture=(), fullscreen=(), geolocation=(), \
     gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), \
-    publickey-credentials-get=(), serial=(), usb=()";
+    publickey-credentials-create=(), publickey-credentials-get=(), serial=(), usb=()";

@@ -171,7 +171,8 @@ impl Visit<'_> {
             Some(("sdk", path)) => files::sdk(path),
             Some(("t", path)) => {
                 let (life, asked) = (&self.person.life, &self.head.headers);
-                return match things::answer(life, &frame, path, asked, hold).await {
+                let session = self.person.sessions.of_id(&frame.session);
+                return match things::answer(life, &frame, session, path, asked, hold).await {
                     Ok(answer) => dressed(answer, headers::thing),
                     Err(trouble) => dressed(trouble.response(self.language), headers::no_frame),
                 };

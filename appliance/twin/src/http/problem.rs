@@ -84,6 +84,18 @@ troubles! {
     only_shell = "only_shell" 403 No;
     /// The pairing code is wrong, used or old.
     bad_code = "bad_code" 403 No;
+    /// The link for a further device is wrong, used or old.
+    bad_link = "bad_link" 403 No;
+    /// What came is not what a passkey would say here.
+    bad_passkey = "bad_passkey" 403 Now;
+    /// The passkey was removed, or is another twin's.
+    passkey_unknown = "passkey_unknown" 403 No;
+    /// Looking for the passkey took too long.
+    passkey_late = "passkey_late" 403 Now;
+    /// The device has a passkey already.
+    passkey_known = "passkey_known" 409 No;
+    /// As many passkeys as there may be.
+    too_many_passkeys = "too_many_passkeys" 409 No;
     /// Nothing here.
     not_found = "not_found" 404 No;
     /// Another method is wanted.

@@ -3,6 +3,8 @@
 
 mod range;
 
+use std::rc::Rc;
+
 use bytes::Bytes as Part;
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG,
@@ -19,19 +21,21 @@ use super::{Answer, head};
 use crate::frames::Frame;
 use crate::idle::Hold;
 use crate::life::{Bytes, Caller, Found, Life};
+use crate::session::Session;
 pub(crate) use range::range;
 use range::{Asked, asked};
 
-/// Answers a request for a thing of a frame.
+/// Answers a request for a thing of a frame; of a large one, no more is sent once its session ended.
 pub(crate) async fn answer(
     life: &Life,
     frame: &Frame,
+    session: Option<Rc<Session>>,
     path: &str,
     headers: &HeaderMap,
     hold: Hold,
 ) -> Result<Answer, Trouble> {
-    let (name, session) = (frame.experience.clone(), frame.session.clone());
-    let caller = Caller::Experience { name, session };
+    let (name, asker) = (frame.experience.clone(), frame.session.clone());
+    let caller = Caller::Experience { name, session: asker };
     let found = life.linked(&caller, &format!("t/{path}")).await?;
     // What a link leads to never changes, so the link is its tag.
     let tag = format!("\"{}\"", path.replace('/', "."));
@@ -69,7 +73,7 @@ pub(crate) fn body(bytes: Bytes, from: u64, to: u64, hold: Hold) -> Body {
         Bytes::Inline(bytes) => Body::from(cut(bytes, 0, from, to)),
         Bytes::Blob(contents) => {
             let (body, parts) = Body::parts(to - from);
-            spawn_local(send(contents, from, to, parts, hold));
+            spawn_local(send(contents, from, to, parts, session, hold));
             body
         }
     }
@@ -81,6 +85,7 @@ async fn send(
     from: u64,
     to: u64,
     parts: Sender<Result<Part, Broken>>,
+    session: Option<Rc<Session>>,
     _hold: Hold,
 ) {
     let contents = std::sync::Arc::new(contents);
@@ -88,7 +93,9 @@ async fn send(
     for index in from / chunk..to.div_ceil(chunk) {
         let reader = contents.clone();
         let read = spawn_blocking(move || reader.chunk(index)).await;
+        let ended = session.as_ref().is_none_or(|session| session.has_ended());
         let part = match read {
+            _ if ended => Err(Broken),
             Ok(Ok(bytes)) => Ok(cut(bytes, index * chunk, from, to)),
             Ok(Err(error)) => {
                 tracing::error!(error = %crate::chain(&error), "a file can't be read to its end");

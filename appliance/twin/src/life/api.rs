@@ -32,6 +32,7 @@ use super::{Fault, kinds::By, tables::Id16};
 pub use caller::Caller;
 pub(crate) use caller::View;
 pub(crate) use experiences::end_with_space;
+pub(crate) use identity::picture;
 pub(crate) use person::{conversation_of, known_name, profile as profile_of, words};
 pub(crate) use show::{HELD, QUEUED, REFUSED, WITHDRAWN};
 
@@ -115,7 +116,7 @@ pub(crate) fn method(caller: &Caller, call: &Call) -> Result<&'static Method, Fa
 pub(crate) fn at_the_door(capability: &str, method: &str) -> bool {
     match capability {
         "node" | "health" => true,
-        "identity" => matches!(method, "pair" | "sessions" | "end_session" | "sign_out"),
+        "identity" => !matches!(method, "me" | "set_profile" | "card"),
         "experiences" => matches!(method, "list" | "open" | "close" | "inspect" | "install"),
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! The door driven from outside: a hand-written gateway and executor, real TCP connections.
 
+mod devices;
 mod files;
 mod harness;
 mod hostile;

@@ -5,7 +5,7 @@ use capability::{
     wire::{More, Nothing},
 };
 use link::Card;
-use qrcode::{EcLevel, QrCode, render::svg};
+use qrcode::{EcLevel, QrCode, render::svg, types::QrError};
 use store::{ReadAll as _, ReadTables as _, Writer};
 
 use super::{Context, View, contacts, person};
@@ -88,10 +88,14 @@ pub(super) fn card(c: &Context, view: &View<'_>, _: Nothing) -> Result<WireCard,
     let card = Card::new(chain, pre_key, name, &c.shared.origin(), &c.shared.key)
         .map_err(|error| inside(&error.to_string()))?;
     let link = card.to_link().unwrap_or_else(|| card.to_text());
-    let code = QrCode::with_error_correction_level(&link, EcLevel::L)
-        .map_err(|error| inside(&error.to_string()))?;
-    let svg = code.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
+    let svg = picture(&link).map_err(|error| inside(&error.to_string()))?;
     Ok(WireCard { link, svg })
+}
+
+/// A link as a QR code, a complete SVG image.
+pub(crate) fn picture(link: &str) -> Result<String, QrError> {
+    let code = QrCode::with_error_correction_level(link, EcLevel::L)?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
 }
 
 /// As much of a text as fits into so many bytes.

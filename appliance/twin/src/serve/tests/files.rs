@@ -2,6 +2,7 @@
 
 use link::{Chain, Keys};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::package::{self, Folder, MANIFEST};
 
@@ -279,6 +280,40 @@ fn what_is_open_stays_the_release_it_was_opened_with() {
         api(&mut page, &session.0, "experiences/1/remove", remove).await;
         let gone = page.get(first["url"].as_str().unwrap(), "").await;
         assert_eq!(gone.status, 404, "removed is removed");
+        twin.stop().await;
+    });
+}
+
+#[test]
+fn a_download_ends_with_the_session_it_belongs_to() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut page = twin.connect().await;
+        let Opened { lines, url } = open(&mut page, &session).await;
+        // More than all buffers on the way hold.
+        let bytes = vec![7; 24 << 20];
+        let begin = format!("{lines}Upload-Length: {}\r\nUpload-Complete: ?0\r\n", bytes.len());
+        let begun = ask(&mut page, "POST", "/api/files/1/uploads", &begin, b"").await;
+        let place = begun.header("location").unwrap().to_owned();
+        let all = format!("{lines}{}", step(0, true));
+        assert_eq!(ask(&mut page, "PATCH", &place, &all, &bytes).await.status, 204);
+        let upload = place.rsplit('/').next().unwrap();
+        let put = json!({"id": "02".repeat(16), "name": "film", "upload": upload});
+        let item = api(&mut page, &lines, "files/1/put", put).await;
+
+        let mut reader = twin.connect().await;
+        let path = format!("{url}/{}", item["link"].as_str().unwrap());
+        reader.send(&format!("GET {path} HTTP/1.1\r\nHost: {ANN}\r\n\r\n")).await;
+        reader.0.read_exact(&mut [0; 4096]).await.unwrap();
+        let out = page.post("/api/identity/1/sign_out", &session.0, "{}").await;
+        assert_eq!(out.status, 200);
+        let (mut read, mut some) = (4096, vec![0; 64 << 10]);
+        while let Ok(more @ 1..) = reader.0.read(&mut some).await {
+            read += more;
+        }
+        assert!(read < bytes.len(), "all of it came");
         twin.stop().await;
     });
 }

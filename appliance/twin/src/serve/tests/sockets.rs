@@ -337,3 +337,35 @@ fn a_browser_that_does_not_read_is_let_go_and_hurts_nobody() {
         twin.stop().await;
     });
 }
+
+#[test]
+fn whoever_is_in_hears_of_every_device_at_once() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut twin = Twin::start(folder.path(), Setting::default()).await;
+        let session = twin.pair().await;
+        let mut browser = twin.connect().await;
+        let list = browser.post("/api/identity/1/sessions", &session.0, "{}").await.json();
+        let at = list["at"].as_u64().unwrap();
+        let mut socket = open(&mut twin, &session).await;
+        let follow = |sub: u32, at: u64, topic: Value| json!({"op": "subscribe", "sub": sub, "capability": "identity", "major": 1, "topic": topic, "at": at});
+        say(&mut socket, &follow(1, at, json!({}))).await;
+        say(&mut socket, &follow(2, at - 1, json!({}))).await;
+        assert_eq!(heard(&mut socket).await, json!({"sub": 2, "resync": true}));
+        say(&mut socket, &follow(3, at, json!({"all": true}))).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "malformed");
+        let mut framed = follow(4, at, json!({}));
+        framed["frame"] = "AAAA".into();
+        say(&mut socket, &framed).await;
+        assert_eq!(heard(&mut socket).await["problem"]["code"], "frame_closed");
+
+        let rename = format!(
+            r#"{{"id":"00112233445566778899aabbccddeeff","session":{},"name":"Telephone"}}"#,
+            list["sessions"][0]["session"]
+        );
+        browser.post("/api/identity/1/rename_session", &session.0, &rename).await;
+        let event = heard(&mut socket).await;
+        assert_eq!(event, json!({"sub": 1, "at": at + 1, "event": {"type": "devices"}}));
+        twin.stop().await;
+    });
+}
