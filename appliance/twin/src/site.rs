@@ -48,6 +48,7 @@ pub(crate) struct Site {
 }
 
 /// Whose twin it is.
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub(crate) enum Kind {
     /// A person's.
     Person(Person),

@@ -167,11 +167,11 @@ impl Visit<'_> {
     async fn frame(&self, id: &str, path: &str) -> Answer {
         let Some(frame) = self.person.frames.find(id) else { return self.no_frame() };
         let hold = self.used();
+        let session = self.person.sessions.of_id(&frame.session);
         let file = match path.split_once('/') {
             Some(("sdk", path)) => files::sdk(path),
             Some(("t", path)) => {
                 let (life, asked) = (&self.person.life, &self.head.headers);
-                let session = self.person.sessions.of_id(&frame.session);
                 return match things::answer(life, &frame, session, path, asked, hold).await {
                     Ok(answer) => dressed(answer, headers::thing),
                     Err(trouble) => dressed(trouble.response(self.language), headers::no_frame),
@@ -185,7 +185,10 @@ impl Visit<'_> {
                 let mut answer = self.site.tags.answer(&file, &self.head.headers);
                 if let (Some(at), StatusCode::OK) = (file.at(), answer.status()) {
                     match shown.contents(life).await {
-                        Some(all) => *answer.body_mut() = things::body(all, at.start, at.end, hold),
+                        Some(all) => {
+                            let body = things::body(all, at.start, at.end, session, hold);
+                            *answer.body_mut() = body;
+                        }
                         None => return self.no_frame(),
                     }
                 }

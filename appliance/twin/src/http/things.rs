@@ -63,12 +63,18 @@ pub(crate) async fn answer(
         let text = format!("bytes {from}-{}/{size}", to - 1);
         answer.headers_mut().insert(CONTENT_RANGE, value(&text));
     }
-    *answer.body_mut() = body(found.bytes, from, to, hold);
+    *answer.body_mut() = body(found.bytes, from, to, session, hold);
     Ok(answer)
 }
 
-/// A body of what lies between `from` and `to`.
-pub(crate) fn body(bytes: Bytes, from: u64, to: u64, hold: Hold) -> Body {
+/// A body of what lies between `from` and `to`, for as long as the session lasts.
+pub(crate) fn body(
+    bytes: Bytes,
+    from: u64,
+    to: u64,
+    session: Option<Rc<Session>>,
+    hold: Hold,
+) -> Body {
     match bytes {
         Bytes::Inline(bytes) => Body::from(cut(bytes, 0, from, to)),
         Bytes::Blob(contents) => {

@@ -376,10 +376,8 @@ fn a_question_about_one_author_is_answered_with_what_that_one_wrote() {
 }
 
 fn page_marks(page: &Body) -> Value {
-    match page {
-        Body::Ops(ops) => serde_json::to_value(&ops.next).unwrap(),
-        other => panic!("{other:?} is no page"),
-    }
+    let Body::Ops(ops) = page else { panic!("{page:?} is no page") };
+    serde_json::to_value(&ops.next).unwrap()
 }
 
 #[test]
