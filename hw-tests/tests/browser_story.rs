@@ -94,6 +94,11 @@ fn two_people_share_a_list() {
 }
 
 #[test]
+fn three_people_talk_in_a_space() {
+    story("group").unwrap();
+}
+
+#[test]
 fn a_newcomer_finds_the_way_by_keyboard() {
     story("first").unwrap();
 }

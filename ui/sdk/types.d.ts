@@ -206,13 +206,18 @@ export namespace Chat {
     conversation: string;
     /** The newest message. */
     last?: Message;
-    /** Whether something can be sent now: false once the contact was blocked or removed. */
+    /** In a space: who else is in it. Absent between two people. */
+    members?: Person[];
+    /**
+     * Whether something can be sent now: false once the contact was blocked or removed, or when one
+     * is in the space no more or only to look.
+     */
     open: boolean;
-    /** The newest message that the other has read. */
+    /** The newest message that the other has read. In a space nobody tells what they have read. */
     read_up_to_by_other?: string;
-    /** How many messages of the other are unread. */
+    /** How many messages of others are unread. */
     unread: number;
-    /** The other person; oneself for the notebook. */
+    /** The other person; oneself for the notebook; in place of a person the space, by its name. */
     with: Person;
   }
   /** One page of a list. */
@@ -225,8 +230,9 @@ export namespace Chat {
     items: Conversation[];
   }
   /**
-   * The conversations, last active first: the notebook and one for each person who is or was an
-   * accepted contact, also before anything was said.
+   * The conversations, last active first: the notebook, one for each person who is or was an
+   * accepted contact, also before anything was said, and one for each space that several are in or in
+   * which something was said, and that isn't put away. The conversation of a space has its id.
    */
   interface Conversations {
     /** Where to start. */
@@ -235,7 +241,7 @@ export namespace Chat {
     limit?: number;
   }
   /**
-   * Delete a message of one's own, here and at the other's. What they have seen they have seen.
+   * Delete a message of one's own, here and at the others'. What they have seen they have seen.
    * Problems: `not_found`, `not_author`.
    */
   interface Delete {
@@ -390,7 +396,7 @@ export namespace Chat {
     reply_to?: string;
     /** Revision. */
     rev: number;
-    /** How far one's own message to somebody else has come. */
+    /** How far one's own message to somebody else has come; not told in a space. */
     state?: Delivery;
     /** The text; absent when deleted, erased or in need of an update. */
     text?: string;
@@ -496,8 +502,10 @@ export namespace Chat {
     [later: string]: unknown;
   }
   /**
-   * Write a message, also with files and then perhaps without a text.
-   * Problems: `not_found`; `no_upload`; `closed` when the other is no contact any more; `id_taken` when the id
+   * Write a message, also with files and then perhaps without a text. In a space it goes to everybody
+   * who is in it, and has no files.
+   * Problems: `not_found`; `no_upload`; `closed` when the other is no contact any more or one has left
+   * the space; `only_see` in a space where one only looks; `no_files_there`; `id_taken` when the id
    * already names something else.
    */
   interface Send {

@@ -16,6 +16,7 @@ export async function spaceDialog(app, space) {
   const known = items.filter(({ state }) => state === 'accepted');
   const next = await open({ title: name, className: 'space', content: (close) => content(app, space, known, close) });
   if (!next) return;
+  if (next === 'talk') return app.go(`/x/chat#/${space.space}`);
   const { method, body, said, ask } = next;
   const sure = !ask || (await confirm({ title: t(`spaces.${ask}.title`, { space: name, name: next.who }), text: t(`spaces.${ask}.what`, { name: next.who }), action: t(`spaces.${ask}`), cancel: t('cancel') }));
   if (sure && (await attempt(app.words, () => call('spaces', method, { id: id(), space: space.space, ...body })))) say(said);
@@ -28,6 +29,7 @@ function content(app, space, known, close) {
   const name = called(app, space);
   const button = (key, next, className = '') => h('button', { type: 'button', class: className, onclick: () => close(next) }, t(key));
   const away = !space.archived;
+  const talks = here && away && space.members.some(({ person: who, joined }) => joined && !who.me);
   return [
     h('p', { class: 'soft' }, here ? t(`spaces.as.${space.role}`) : t(`spaces.state.${space.state}`)),
     h('h3', {}, t('spaces.members')),
@@ -37,6 +39,7 @@ function content(app, space, known, close) {
     h(
       'div',
       { class: 'actions' },
+      talks && button('spaces.talk', 'talk', 'main'),
       here && !mine && button('spaces.leave', { method: 'leave', ask: 'leave', said: t('spaces.left', { space: name }) }, 'quiet danger'),
       button(away ? 'spaces.archive' : 'spaces.unarchive', { method: 'archive', body: { archived: away }, said: away ? t('spaces.archived') : '' }, 'quiet'),
       h('button', { type: 'button', autofocus: true, onclick: () => close() }, t('close')),

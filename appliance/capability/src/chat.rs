@@ -1,4 +1,4 @@
-//! `chat`: conversations between two people, and the notebook with oneself.
+//! `chat`: conversations between two people and of spaces, and the notebook with oneself.
 //!
 //! Versions, oldest first:
 //! * [`v1`]: first draft.

@@ -2,9 +2,9 @@
 import { fill, h, sure } from './sdk/twin.js';
 import { attacher } from './files.js';
 
-export function composer(twin, words, live, { id, name, drafts }) {
+export function composer(twin, words, live, { id, name, group, drafts }) {
   const { t } = words;
-  const label = t('write', { name });
+  const label = t(group ? 'write.group' : 'write', { name });
   const draft = () => editing || drafts.set(id, field.value);
   const field = h('textarea', { rows: 1, maxlength: 8000, dir: 'auto', 'aria-label': label, placeholder: label, value: drafts.get(id) ?? '', oninput: draft, onkeydown: key });
   const doing = h('p', { class: 'doing small', role: 'status' });
@@ -14,10 +14,11 @@ export function composer(twin, words, live, { id, name, drafts }) {
     if (!(editing || answering)) draft((field.value = back));
     return text;
   };
-  const attach = attacher(twin, words, id, { doing, fail, take });
+  // In a space there are no files with messages yet.
+  const attach = !group && attacher(twin, words, id, { doing, fail, take });
   const form = h('form', { onsubmit: (event) => event.preventDefault() || send() }, doing, attach, field, h('button', { class: 'main' }, t('send')));
   let answering, editing;
-  return { form, closed: h('p', { class: 'closed soft' }, t('closed', { name })), tools, field };
+  return { form, closed: h('p', { class: 'closed soft' }, t(group ? 'closed.group' : 'closed', { name })), tools, field };
 
   function tools(message) {
     const tool = (key, onclick, className = '') => h('button', { type: 'button', class: `quiet small ${className}`, onclick }, t(key));

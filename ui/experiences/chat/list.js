@@ -14,12 +14,12 @@ export function conversationList(root, twin, { t, when }, choose) {
     fill(hint, problem ? h('p', {}, problem.sentence) : ready && !items.length && welcome);
   };
 
-  function row({ conversation, with: other, last, unread, active_ms }) {
+  function row({ conversation, with: other, members, last, unread, active_ms }) {
     const text = !last ? t('nothing') : last.deleted ? t('deleted') : last.text || last.attachments?.[0].name || t(last.needs_update ? 'update' : 'erased');
     return h('li', {}, h('button', { class: 'row', onclick: () => twin.go(`/${conversation}`) },
       h('strong', {}, other.me ? t('self') : other.name),
       h('time', { class: 'small soft' }, last && when(active_ms)),
-      h('span', { class: 'small soft last', dir: 'auto' }, last?.author.me && !other.me ? t('mine', { text }) : text),
+      h('span', { class: 'small soft last', dir: 'auto' }, !last || other.me ? text : last.author.me ? t('mine', { text }) : members ? t('news', { name: last.author.name, text }) : text),
       unread > 0 && h('span', { class: 'unread' }, unread, h('span', { class: 'unseen' }, t('unread', { n: unread })))));
   }
 }

@@ -37,17 +37,21 @@ pub struct Person {
 pub struct Conversation {
     /// Its id.
     pub conversation: ConversationId,
-    /// The other person; oneself for the notebook.
+    /// The other person; oneself for the notebook; in place of a person the space, by its name.
     pub with: Person,
+    /// In a space: who else is in it. Absent between two people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<Person>>,
     /// The newest message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Message>,
-    /// How many messages of the other are unread.
+    /// How many messages of others are unread.
     pub unread: u64,
-    /// The newest message that the other has read.
+    /// The newest message that the other has read. In a space nobody tells what they have read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_up_to_by_other: Option<MessageId>,
-    /// Whether something can be sent now: false once the contact was blocked or removed.
+    /// Whether something can be sent now: false once the contact was blocked or removed, or when one
+    /// is in the space no more or only to look.
     pub open: bool,
     /// Time of the last message, or when the conversation began.
     pub active_ms: TimeMs,
@@ -84,7 +88,7 @@ pub struct Message {
     /// The files that came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
-    /// How far one's own message to somebody else has come.
+    /// How far one's own message to somebody else has come; not told in a space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Delivery>,
     /// Revision.
@@ -113,8 +117,9 @@ pub enum Delivery {
     Withdrawn,
 }
 
-/// The conversations, last active first: the notebook and one for each person who is or was an
-/// accepted contact, also before anything was said.
+/// The conversations, last active first: the notebook, one for each person who is or was an
+/// accepted contact, also before anything was said, and one for each space that several are in or in
+/// which something was said, and that isn't put away. The conversation of a space has its id.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conversations {
@@ -141,8 +146,10 @@ pub struct Messages {
     pub limit: Limit,
 }
 
-/// Write a message, also with files and then perhaps without a text.
-/// Problems: `not_found`; `no_upload`; `closed` when the other is no contact any more; `id_taken` when the id
+/// Write a message, also with files and then perhaps without a text. In a space it goes to everybody
+/// who is in it, and has no files.
+/// Problems: `not_found`; `no_upload`; `closed` when the other is no contact any more or one has left
+/// the space; `only_see` in a space where one only looks; `no_files_there`; `id_taken` when the id
 /// already names something else.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -178,7 +185,7 @@ pub struct Edit {
     pub if_rev: Option<Rev>,
 }
 
-/// Delete a message of one's own, here and at the other's. What they have seen they have seen.
+/// Delete a message of one's own, here and at the others'. What they have seen they have seen.
 /// Problems: `not_found`, `not_author`.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

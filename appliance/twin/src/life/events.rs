@@ -22,8 +22,8 @@ pub(crate) use spaces::{records, spaces};
 
 use super::{
     Fault,
-    api::{Caller, Context, View, conversation_of, files::list, history, show},
-    kinds::{attachment, contact, file, grant, held, identity, message, read, shape},
+    api::{Caller, Context, View, chat, conversation_of, files::list, history, show},
+    kinds::{attachment, contact, file, grant, held, identity, message, read, shape, space, talk},
     subscription::{Found, Place, event},
     tables::{self, GRANT, Id16, Rows as _},
 };
@@ -35,6 +35,7 @@ type Told = Vec<(u64, Value)>;
 enum About {
     // Messages first: a conversation is told with its new last message after it.
     Message(TwinId, Id16),
+    MessageIn(Id16, TwinId, Id16),
     Conversation(Id16),
 }
 
@@ -52,6 +53,11 @@ pub(crate) fn chat(
         if let Some(id) = only {
             view.may(id, Verb::See)?;
         }
+        return Ok(Found::Resync);
+    }
+    let concerns =
+        |id: Id16| only.is_none_or(|only| only == id) && view.visible_after(id).is_some();
+    if entries.iter().filter_map(about_space).any(concerns) {
         return Ok(Found::Resync);
     }
     let mut last = BTreeMap::new();
@@ -116,9 +122,15 @@ fn touched(view: &View<'_>, entry: &Entry) -> Result<Vec<About>, Fault> {
         }
         read::READ => {
             let read: read::Read = shape(entry).map_err(inside)?;
-            let message = read.up_to.map(|mark| About::Message(mark.author, mark.message));
-            let conversation = Some(About::Conversation(read.conversation));
+            let at = read.conversation;
+            let message = read.up_to.map(|mark| About::MessageIn(at, mark.author, mark.message));
+            let conversation = Some(About::Conversation(at));
             message.into_iter().chain(conversation).collect()
+        }
+        talk::SAID_IN | talk::EDITED_IN | talk::DELETED_IN => {
+            let talk::Said { base, message, .. } = shape(entry).map_err(inside)?;
+            let message = About::MessageIn(base.space, base.author, message);
+            vec![message, About::Conversation(base.space)]
         }
         contact::CHANGED => {
             let changed: contact::Changed = shape(entry).map_err(inside)?;
@@ -150,6 +162,9 @@ fn now(view: &View<'_>, about: About, only: Option<Id16>) -> Result<Option<Value
             let Some(row) = row.filter(|_| view.visible_after(id).is_some()) else {
                 return Ok(None);
             };
+            if !chat::list::listed(view, id, &row)? {
+                return Ok(None);
+            }
             view.may(id, Verb::See)?;
             let conversation = show::conversation(view, id, &row)?;
             event(&Chat::Conversation { conversation }).map(Some)
@@ -158,13 +173,40 @@ fn now(view: &View<'_>, about: About, only: Option<Id16>) -> Result<Option<Value
             let Some((id, mark, row)) = view.r.find_message(&author, message)? else {
                 return Ok(None);
             };
-            if !followed(id) || !view.sees(id, &row) {
-                return Ok(None);
-            }
-            view.may(id, Verb::See)?;
-            let message = show::message(view, id, &mark, &row)?;
-            event(&Chat::Message { message }).map(Some)
+            said(view, id, &mark, &row, followed(id))
         }
+        About::MessageIn(id, author, message) => {
+            let Some((mark, row)) = view.r.find_in(id, &author, message)? else {
+                return Ok(None);
+            };
+            said(view, id, &mark, &row, followed(id))
+        }
+    }
+}
+
+fn said(
+    view: &View<'_>,
+    id: Id16,
+    mark: &tables::Mark,
+    row: &tables::Message,
+    followed: bool,
+) -> Result<Option<Value>, Fault> {
+    if !followed || !view.sees(id, row) {
+        return Ok(None);
+    }
+    view.may(id, Verb::See)?;
+    let message = show::message(view, id, mark, row)?;
+    event(&Chat::Message { message }).map(Some)
+}
+
+/// The space about which an entry says who is in it, what it is called or whether it is put away:
+/// with that other messages may count, and another conversation is there.
+fn about_space(entry: &Entry) -> Option<Id16> {
+    match &*entry.kind {
+        space::ROSTER => Some(shape::<space::Roster>(entry).ok()?.space),
+        space::STANDING => Some(shape::<space::Stands>(entry).ok()?.space),
+        space::ARCHIVED => Some(shape::<space::Archived>(entry).ok()?.space),
+        _ => None,
     }
 }
 

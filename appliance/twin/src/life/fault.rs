@@ -57,6 +57,8 @@ faults! {
     cannot_undo = 409 No;
     /// The other is no contact any more.
     closed = 409 No;
+    /// In a space nobody can send files yet.
+    no_files_there = 409 No;
     /// Somebody was faster.
     conflict = 409 Now;
     /// The data contradict themselves.

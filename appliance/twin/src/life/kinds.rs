@@ -13,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod space;
+pub(crate) mod talk;
 
 use std::collections::BTreeMap;
 
@@ -78,6 +79,7 @@ const KINDS: &[&[Kind]] = &[
     file::KINDS,
     space::KINDS,
     record::KINDS,
+    talk::KINDS,
 ];
 
 /// The kind of this name; `None` for one of a newer release, which is kept and ignored.
@@ -90,7 +92,7 @@ pub(crate) struct LifeFold;
 
 impl Fold for LifeFold {
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn apply(

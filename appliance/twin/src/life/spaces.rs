@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use capability::{
     spaces::latest::{Act, Body, Clock, Op, Ops, Signed},
-    wire::{More, SpaceId},
+    wire::{MessageId, More, SpaceId},
 };
 use link::TwinId;
 use store::{Direction, ReadTables as _, Reader, Writer};
@@ -22,6 +22,7 @@ use super::{
     kinds::{
         By, append,
         record::{Base, NOTHING, PUT, Put, REMOVED, Removed},
+        talk::{DELETED_IN, EDITED_IN, SAID_IN, Said},
     },
     post::{About, Post, post},
     tables::{
@@ -42,6 +43,8 @@ pub(crate) struct Own {
     pub(crate) made: bool,
     /// What held each of its fields before.
     pub(crate) previous: BTreeMap<String, u64>,
+    /// What held the text of a message before.
+    pub(crate) before: Option<u64>,
     pub(crate) undoes: Option<u64>,
 }
 
@@ -56,7 +59,18 @@ pub(crate) fn say(
 ) -> Result<u64, Fault> {
     let row = w.reader().space(space)?.ok_or_else(Fault::not_found)?;
     let number = w.reader().mark(space, &shared.me)? + 1;
-    let clock = next_clock(by.now_ms, row.clock);
+    let clock = match act {
+        // Messages sort by their time alone.
+        Act::Say { .. } => {
+            next_clock(by.now_ms.max(row.clock.time_ms.saturating_add(1)), row.clock)
+        }
+        Act::Put { .. }
+        | Act::Remove { .. }
+        | Act::Edit { .. }
+        | Act::Delete { .. }
+        | Act::Void
+        | Act::Other => next_clock(by.now_ms, row.clock),
+    };
     let op = Op { space: wire(space), number, clock, act };
     let signed = signed::sign(shared, signed::OP, &op)?;
     if signed.text.len() > OP_MAX {
@@ -88,7 +102,11 @@ pub(crate) fn journal(
     own: Own,
 ) -> Result<u64, Fault> {
     let base = Base { space: Id16(op.space.bytes()), author, number: op.number, clock: op.clock };
-    let Own { made, previous, undoes } = own;
+    let Own { made, previous, before, undoes } = own;
+    let said = |message: &MessageId, reply_to: Option<&MessageId>| {
+        let (message, reply_to) = (Id16(message.bytes()), reply_to.map(|id| Id16(id.bytes())));
+        Said { base, message, reply_to, previous: before, undoes }
+    };
     match &op.act {
         Act::Put { kind, record, fields } => {
             let names = |null: bool| {
@@ -105,6 +123,11 @@ pub(crate) fn journal(
             let removed = Removed { base, kind, record, gone: *gone, undoes };
             append(w, by, REMOVED, &removed, Some(signed))
         }
+        Act::Say { message, reply_to, .. } => {
+            append(w, by, SAID_IN, &said(message, reply_to.as_ref()), Some(signed))
+        }
+        Act::Edit { message, .. } => append(w, by, EDITED_IN, &said(message, None), Some(signed)),
+        Act::Delete { message } => append(w, by, DELETED_IN, &said(message, None), Some(signed)),
         Act::Void | Act::Other => append(w, by, NOTHING, &base, Some(signed)),
     }
 }

@@ -11,7 +11,7 @@
 //! | `conversation` | conversation | [`Conversation`] |
 //! | `active` | last activity, conversation | nothing |
 //! | `message` | conversation, time, author, message | [`Message`] |
-//! | `message_at` | author, message | conversation, time, author, message |
+//! | `message_at` | author, message, in a space also that | conversation, time, author, message |
 //! | `attached` | author, message, number | [`Attached`] |
 //! | `unread` | conversation, time, author, message | nothing |
 //! | `grant` | grant | [`Grant`] |
@@ -110,6 +110,9 @@ pub(crate) struct Conversation {
     pub(crate) with: TwinId,
     /// With oneself.
     pub(crate) notebook: bool,
+    /// Of the space with the same id; `with` is who made it, and what was written before this time
+    /// was never unread.
+    pub(crate) space: Option<i64>,
     /// The entry that holds the other's name, once they are no contact any more.
     pub(crate) name: Option<u64>,
     pub(crate) active_ms: i64,
@@ -124,7 +127,33 @@ pub(crate) struct Conversation {
     pub(crate) other_read: Option<Mark>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+impl Conversation {
+    /// One in which nothing was said yet.
+    pub(crate) fn new(with: TwinId, active_ms: i64) -> Self {
+        Self {
+            with,
+            notebook: false,
+            space: None,
+            name: None,
+            active_ms,
+            unread: 0,
+            last: None,
+            read: None,
+            read_by: None,
+            other_read: None,
+        }
+    }
+
+    /// Whether a message is one that our person has to read.
+    pub(crate) fn concerns(&self, mark: &Mark, me: &TwinId) -> bool {
+        match self.space {
+            Some(since_ms) => mark.author != *me && mark.time_ms >= since_ms,
+            None => mark.author == self.with && !self.notebook,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Message {
     /// The entry that said it.
     pub(crate) seq: u64,
@@ -138,6 +167,8 @@ pub(crate) struct Message {
     pub(crate) rev: u64,
     /// Stands for something that only a newer release can read.
     pub(crate) needs_update: bool,
+    /// It was said in a space: its words are in a text that its author signed.
+    pub(crate) in_space: bool,
 }
 
 /// The bytes of a file of a message.
@@ -263,6 +294,11 @@ pub(crate) fn message_at(author: &TwinId, message: Id16) -> Vec<u8> {
     [&author.as_bytes()[..], &message.0].concat()
 }
 
+/// Key of a message of a space in [`MESSAGE_AT`]: elsewhere its author may have used the id again.
+pub(crate) fn message_in(author: &TwinId, message: Id16, space: Id16) -> Vec<u8> {
+    [&message_at(author, message)[..], &space.0].concat()
+}
+
 /// Key of a file of a message in [`ATTACHED`].
 pub(crate) fn attached(author: &TwinId, message: Id16, number: u8) -> Vec<u8> {
     [&message_at(author, message)[..], &[number]].concat()
@@ -361,7 +397,42 @@ pub(crate) trait Rows: ReadTables {
         self.row(CONVERSATION, &id.0)
     }
 
-    /// A message by author and id, with its place.
+    /// A message in this conversation, with its place.
+    fn find_in(
+        &self,
+        conversation: Id16,
+        author: &TwinId,
+        message: Id16,
+    ) -> Result<Option<(Mark, Message)>, Error> {
+        let key = match self.get(MESSAGE_AT, &message_in(author, message, conversation))? {
+            Some(key) => Some(key),
+            None => self.get(MESSAGE_AT, &message_at(author, message))?,
+        };
+        let Some(key) = key.filter(|key| key.starts_with(&conversation.0)) else {
+            return Ok(None);
+        };
+        self.message_of(&key).map(|(_, mark, row)| Some((mark, row)))
+    }
+
+    /// A message by author and id, wherever it was said.
+    fn find_anywhere(
+        &self,
+        author: &TwinId,
+        message: Id16,
+    ) -> Result<Option<(Id16, Mark, Message)>, Error> {
+        let at = message_at(author, message);
+        let found = self.prefix(MESSAGE_AT, &at, 1, store::Direction::Forward)?;
+        found.first().map(|(_, key)| self.message_of(key)).transpose()
+    }
+
+    /// The message with this key.
+    fn message_of(&self, key: &[u8]) -> Result<(Id16, Mark, Message), Error> {
+        let lost = || Error::Damaged { at: "a row of a message".to_owned() };
+        let (conversation, mark) = Mark::from_key(key).ok_or_else(lost)?;
+        Ok((conversation, mark, self.row(MESSAGE, key)?.ok_or_else(lost)?))
+    }
+
+    /// A message between two people by author and id, with its place.
     fn find_message(
         &self,
         author: &TwinId,
@@ -370,10 +441,7 @@ pub(crate) trait Rows: ReadTables {
         let Some(key) = self.get(MESSAGE_AT, &message_at(author, message))? else {
             return Ok(None);
         };
-        let lost = || Error::Damaged { at: "a row of a message".to_owned() };
-        let (conversation, mark) = Mark::from_key(&key).ok_or_else(lost)?;
-        let row = self.row(MESSAGE, &key)?.ok_or_else(lost)?;
-        Ok(Some((conversation, mark, row)))
+        self.message_of(&key).map(Some)
     }
 
     fn file(&self, item: Id16) -> Result<Option<File>, Error> {

@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::wire::{More, RecordId, SpaceId, TimeMs, TwinId, TypeName};
+use crate::{
+    chat::v1::MessageText,
+    wire::{MessageId, More, RecordId, SpaceId, TimeMs, TwinId, TypeName},
+};
 
 /// A text and whose it is.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -120,6 +123,29 @@ pub enum Act {
         record: RecordId,
         /// Whether it is gone.
         gone: bool,
+    },
+    /// Something is said in the space's conversation. Its clock has a time of its own, later than
+    /// all that its author had seen, so messages sort by it.
+    Say {
+        /// The id of the message; together with the author it is unique.
+        message: MessageId,
+        /// The words.
+        text: MessageText,
+        /// The message that it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<MessageId>,
+    },
+    /// A message of the same author has another text.
+    Edit {
+        /// The message.
+        message: MessageId,
+        /// The words.
+        text: MessageText,
+    },
+    /// A message of the same author is deleted.
+    Delete {
+        /// The message.
+        message: MessageId,
     },
     /// Its author has erased what it said before it was sent.
     Void,

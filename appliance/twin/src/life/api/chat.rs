@@ -1,13 +1,18 @@
-//! `chat`: writing, changing, deleting, reading. Only the author changes or deletes a message.
+//! `chat`: writing, changing, deleting, reading. Only the author changes or deletes a message. What
+//! is said in a space is a change of that space, and goes the way of its changes.
 
 pub(crate) mod attach;
 pub(crate) mod list;
 
 use capability::{
-    chat::latest::{Body, Delete, Edit, Message, Read, Say, SayDelete, SayEdit, SayRead, Send},
+    chat::latest::{
+        Body, Delete, Edit, Message, MessageText, Read, Say, SayDelete, SayEdit, SayRead, Send,
+    },
     experiences::latest::Verb,
+    spaces::latest::Act,
     wire::{Done, MessageId, More},
 };
+use link::TwinId;
 use store::{ReadAll as _, Writer};
 
 use super::{Context, View, show};
@@ -20,7 +25,10 @@ use crate::life::{
         read::{READ, Read as ReadShape},
     },
     post::{About, Post, post},
-    tables::{Conversation, Id16, Mark, Message as Row, Rows as _, Standing},
+    spaces::{self, Own, is_in, writes},
+    tables::{
+        Conversation, Id16, Mark, Message as Row, Rows as _, Standing, spaces::SpaceRows as _,
+    },
 };
 
 /// A clock that is further ahead than this is not followed.
@@ -31,15 +39,18 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
     let (id, row) = {
         let view = c.view(w.reader())?;
         let (id, row) = view.conversation(&q.conversation, Verb::Add)?;
-        open(&view, &row)?;
+        open(&view, id, &row)?;
         if let Some(answered) = &q.reply_to {
             visible(&view, id, &row, answered)?;
         }
         (id, row)
     };
     let message = Id16(q.id.bytes());
-    if w.reader().find_message(&me, message)?.is_some() {
+    if w.reader().find_anywhere(&me, message)?.is_some() {
         return Err(Fault::id_taken());
+    }
+    if row.space.is_some() {
+        return send_in(c, w, id, q);
     }
     let mark =
         Mark { time_ms: after(c.now_ms, row.last.map(|mark| mark.time_ms)), author: me, message };
@@ -66,7 +77,23 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
     };
     let about = About { message: Some(message), quotes: vec![seq] };
     tell(c, w, id, &row, &Body::Say(say), about)?;
-    shown(c, w, &mark)
+    shown(c, w, id, &mark)
+}
+
+/// Says something in a space, to everybody who is in it.
+fn send_in(c: &Context, w: &mut Writer<'_>, space: Id16, q: Send) -> Result<Message, Fault> {
+    if !q.attachments.is_empty() {
+        return Err(Fault::no_files_there());
+    }
+    let text = q.text.parse::<MessageText>();
+    let text = text.map_err(|_| Fault::malformed().field("text", "a message has a text"))?;
+    let message = MessageId::from_bytes(q.id.bytes());
+    let act = Act::Say { message, text, reply_to: q.reply_to };
+    spaces::say(&c.shared, w, &c.by(), space, act, Own::default())?;
+    let view = c.view(w.reader())?;
+    let found = view.r.find_in(space, &c.shared.me, Id16(q.id.bytes()))?;
+    let (mark, row) = found.ok_or_else(|| Fault::inside("a message was lost"))?;
+    show::message(&view, space, &mark, &row)
 }
 
 pub(super) fn edit(c: &Context, w: &mut Writer<'_>, q: Edit) -> Result<Message, Fault> {
@@ -81,7 +108,7 @@ pub(super) fn edit(c: &Context, w: &mut Writer<'_>, q: Edit) -> Result<Message, 
         (mine, q.text)
     };
     mine.edit(c, w, text, None)?;
-    shown(c, w, &mine.mark)
+    shown(c, w, mine.id, &mine.mark)
 }
 
 pub(super) fn delete(c: &Context, w: &mut Writer<'_>, q: &Delete) -> Result<Message, Fault> {
@@ -89,7 +116,7 @@ pub(super) fn delete(c: &Context, w: &mut Writer<'_>, q: &Delete) -> Result<Mess
     if !mine.row.deleted {
         mine.delete(c, w, None)?;
     }
-    shown(c, w, &mine.mark)
+    shown(c, w, mine.id, &mine.mark)
 }
 
 pub(super) fn read(c: &Context, w: &mut Writer<'_>, q: &Read) -> Result<Done, Fault> {
@@ -114,7 +141,7 @@ pub(super) fn read(c: &Context, w: &mut Writer<'_>, q: &Read) -> Result<Done, Fa
     };
     let at = append(w, &c.by(), READ, &read, None::<&()>)?;
     let view = c.view(w.reader())?;
-    if moved && open(&view, &row).is_ok() {
+    if moved && row.space.is_none() && open(&view, id, &row).is_ok() {
         let author = show::wire_id(&up_to.author)?;
         let up_to = MessageId::from_bytes(up_to.message.0);
         let read = SayRead { up_to, author, time_ms: c.now_ms, more: More::new() };
@@ -136,7 +163,7 @@ impl Mine {
     pub(super) fn find(c: &Context, w: &Writer<'_>, message: &MessageId) -> Result<Self, Fault> {
         let view = c.view(w.reader())?;
         let message = Id16(message.bytes());
-        let Some((id, mark, row)) = view.r.find_message(&c.shared.me, message)? else {
+        let Some((id, mark, row)) = view.r.find_anywhere(&c.shared.me, message)? else {
             return Err(not_mine(&view, message)?);
         };
         if !view.sees(id, &row) {
@@ -158,14 +185,31 @@ impl Mine {
         }
     }
 
+    /// Changes what was said in a space, as long as our person may write there.
+    fn change_in(
+        &self,
+        c: &Context,
+        w: &mut Writer<'_>,
+        act: Act,
+        undoes: Option<u64>,
+    ) -> Result<u64, Fault> {
+        open(&c.view(w.reader())?, self.id, &self.conversation)?;
+        let own = Own { before: Some(self.row.text), undoes, ..Own::default() };
+        spaces::say(&c.shared, w, &c.by(), self.id, act, own)
+    }
+
     /// Gives it another text, here and at the other's.
     pub(super) fn edit(
         &self,
         c: &Context,
         w: &mut Writer<'_>,
-        text: capability::chat::latest::MessageText,
+        text: MessageText,
         undoes: Option<u64>,
     ) -> Result<u64, Fault> {
+        if self.row.in_space {
+            let message = MessageId::from_bytes(self.mark.message.0);
+            return self.change_in(c, w, Act::Edit { message, text }, undoes);
+        }
         let changed = self.changed(c, undoes);
         let words = Words { text: text.to_string(), attachments: Vec::new(), more: More::new() };
         let seq = append(w, &c.by(), EDITED, &changed, Some(&words))?;
@@ -182,6 +226,10 @@ impl Mine {
         w: &mut Writer<'_>,
         undoes: Option<u64>,
     ) -> Result<u64, Fault> {
+        if self.row.in_space {
+            let message = MessageId::from_bytes(self.mark.message.0);
+            return self.change_in(c, w, Act::Delete { message }, undoes);
+        }
         let changed = self.changed(c, undoes);
         // Its files go with it.
         w.sweep_by(c.now_ms)?;
@@ -196,17 +244,35 @@ impl Mine {
 /// Whether the message is somebody else's or nobody's, as far as the caller may know.
 fn not_mine(view: &View<'_>, message: Id16) -> Result<Fault, Fault> {
     for (id, row) in list::all(view)? {
-        if let Some((_, _, found)) = view.r.find_message(&row.with, message)?
-            && view.sees(id, &found)
-        {
-            return Ok(Fault::not_author());
+        for person in people(view, id, &row)? {
+            if let Some((_, found)) = view.r.find_in(id, &person, message)?
+                && view.sees(id, &found)
+            {
+                return Ok(Fault::not_author());
+            }
         }
     }
     Ok(Fault::not_found())
 }
 
+/// Whose messages may be in a conversation.
+fn people(view: &View<'_>, id: Id16, row: &Conversation) -> Result<Vec<TwinId>, Fault> {
+    if row.space.is_none() {
+        return Ok(vec![row.with, view.me.id]);
+    }
+    Ok(spaces::members(&view.r, id)?.into_iter().map(|(person, _)| person).collect())
+}
+
 /// Whether something can be sent there.
-fn open(view: &View<'_>, row: &Conversation) -> Result<(), Fault> {
+pub(super) fn open(view: &View<'_>, id: Id16, row: &Conversation) -> Result<(), Fault> {
+    if row.space.is_some() {
+        let here = view.r.space(id)?.is_some_and(|row| is_in(&row));
+        return match (here, writes(&view.r, id, &view.me.id)?) {
+            (false, _) => Err(Fault::closed()),
+            (true, false) => Err(Fault::only_see()),
+            (true, true) => Ok(()),
+        };
+    }
     let contact = view.r.contact(&row.with)?;
     let accepted = contact.is_some_and(|contact| contact.standing == Standing::Accepted);
     if row.notebook || accepted { Ok(()) } else { Err(Fault::closed()) }
@@ -221,7 +287,7 @@ fn tell(
     body: &Body,
     about: About,
 ) -> Result<(), Fault> {
-    let told = open(&c.view(w.reader())?, row).is_ok();
+    let told = open(&c.view(w.reader())?, id, row).is_ok();
     if row.notebook || !told {
         return Ok(());
     }
@@ -235,10 +301,9 @@ fn visible(
     row: &Conversation,
     message: &MessageId,
 ) -> Result<Mark, Fault> {
-    for author in [row.with, view.me.id] {
-        let found = view.r.find_message(&author, Id16(message.bytes()))?;
-        if let Some((at, mark, found)) = found
-            && at == id
+    for author in people(view, id, row)? {
+        let found = view.r.find_in(id, &author, Id16(message.bytes()))?;
+        if let Some((mark, found)) = found
             && view.sees(id, &found)
         {
             return Ok(mark);
@@ -250,10 +315,9 @@ fn visible(
 /// The message that was read, by the author that was named, if one was.
 fn marked(view: &View<'_>, id: Id16, row: &Conversation, q: &Read) -> Result<Mark, Fault> {
     let Some(author) = &q.author else { return visible(view, id, row, &q.up_to) };
-    for person in [row.with, view.me.id] {
+    for person in people(view, id, row)? {
         if view.person_id(&person)? == *author
-            && let Some((at, mark, found)) = view.r.find_message(&person, Id16(q.up_to.bytes()))?
-            && at == id
+            && let Some((mark, found)) = view.r.find_in(id, &person, Id16(q.up_to.bytes()))?
             && view.sees(id, &found)
         {
             return Ok(mark);
@@ -262,10 +326,10 @@ fn marked(view: &View<'_>, id: Id16, row: &Conversation, q: &Read) -> Result<Mar
     Err(Fault::not_found())
 }
 
-fn shown(c: &Context, w: &Writer<'_>, mark: &Mark) -> Result<Message, Fault> {
+fn shown(c: &Context, w: &Writer<'_>, id: Id16, mark: &Mark) -> Result<Message, Fault> {
     let view = c.view(w.reader())?;
-    let found = view.r.find_message(&mark.author, mark.message)?;
-    let (id, mark, row) = found.ok_or_else(|| Fault::inside("a message was lost"))?;
+    let found = view.r.find_in(id, &mark.author, mark.message)?;
+    let (mark, row) = found.ok_or_else(|| Fault::inside("a message was lost"))?;
     show::message(&view, id, &mark, &row)
 }
 

@@ -2,7 +2,7 @@
 
 use capability::{
     history::latest::{Actor, Erase, Erased, Item, List, Undo, UndoIt, Undone},
-    wire::{Page, Word},
+    wire::{MessageId, Page, Word},
 };
 use link::TwinId;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use store::{Direction, ERASE, ERASE_WITHIN_MS, Entry, ReadAll as _, ReadTables a
 use super::{Context, View, chat, contacts, files, identity, once, page, person, records, show};
 use crate::life::{
     Fault, fetch,
-    kinds::{self, Line, Undo as Rule, append, contact, identity as me, message, read},
+    kinds::{self, Line, Undo as Rule, append, contact, identity as me, message, read, talk},
     peers::Instead,
     post,
     spaces::{self, roster},
@@ -126,7 +126,7 @@ fn contact_of(view: &View<'_>, line: &Line) -> Result<Option<TwinId>, Fault> {
         (Some(contact), _) => Ok(Some(contact)),
         (None, Some(id)) => {
             let row = view.r.conversation(id)?;
-            Ok(row.filter(|row| !row.notebook).map(|row| row.with))
+            Ok(row.filter(|row| !row.notebook && row.space.is_none()).map(|row| row.with))
         }
         (None, None) => Ok(None),
     }
@@ -152,10 +152,22 @@ fn shown(
     if let Some(contact) = &contact {
         line.args.insert("name".to_owned(), person::name_of(&view.r, &view.me, contact, true)?);
     }
+    // The conversation of a space goes by the name of the space.
+    if let Some(id) = line.conversation
+        && view.r.conversation(id)?.is_some_and(|row| row.space.is_some())
+    {
+        line.space = Some(id);
+        if line.key.starts_with("chat.") {
+            line.key.push_str("_in");
+        }
+    }
     if let Some(space) = line.space
         && let Some(row) = view.r.space(space)?
         && let Some(words) = roster::words(&view.r, &row)?
     {
+        if line.conversation.is_some() {
+            line.args.insert("name".to_owned(), words.name.clone());
+        }
         line.args.insert("space".to_owned(), words.name);
     }
     if let (Some(space), Some(author)) = (line.space, line.author)
@@ -236,6 +248,14 @@ pub(super) fn undo(c: &Context, w: &mut Writer<'_>, q: &UndoIt) -> Result<Undone
     let seq = match &*entry.kind {
         message::MESSAGE_SAID => undo_message(c, w, &entry),
         message::EDITED | message::DELETED => undo_change(c, w, &entry),
+        talk::SAID_IN => {
+            let said: talk::Said = shape(&entry)?;
+            undo_said(c, w, entry.seq, said.message)
+        }
+        talk::EDITED_IN | talk::DELETED_IN => {
+            let said: talk::Said = shape(&entry)?;
+            undo_text(c, w, entry.seq, said.message, said.previous)
+        }
         read::READ => undo_read(c, w, &entry),
         contact::CHANGED => contacts::undo(c, w, entry.seq, &shape(&entry)?),
         me::PROFILE => identity::undo(c, w, entry.seq, &shape(&entry)?),
@@ -249,24 +269,42 @@ pub(super) fn undo(c: &Context, w: &mut Writer<'_>, q: &UndoIt) -> Result<Undone
 /// Takes back a message: it is deleted here, and the other's twin is asked to.
 fn undo_message(c: &Context, w: &mut Writer<'_>, entry: &Entry) -> Result<u64, Fault> {
     let said: message::Said = shape(entry)?;
-    let mine = chat::Mine::find(c, w, &message_id(&said.mark))?;
+    undo_said(c, w, entry.seq, said.mark.message)
+}
+
+fn undo_said(c: &Context, w: &mut Writer<'_>, seq: u64, message: Id16) -> Result<u64, Fault> {
+    let mine = chat::Mine::find(c, w, &MessageId::from_bytes(message.0))?;
     if mine.row.deleted {
         return Err(Fault::built_upon().at(mine.row.rev));
     }
-    mine.delete(c, w, Some(entry.seq))
+    mine.delete(c, w, Some(seq))
 }
 
 /// Puts the text of before an edit or a deletion back, as a new edit.
 fn undo_change(c: &Context, w: &mut Writer<'_>, entry: &Entry) -> Result<u64, Fault> {
     let changed: message::Changed = shape(entry)?;
-    let id = capability::wire::MessageId::from_bytes(changed.message.0);
-    let mine = chat::Mine::find(c, w, &id)?;
-    if mine.row.rev != entry.seq {
+    undo_text(c, w, entry.seq, changed.message, Some(changed.previous))
+}
+
+fn undo_text(
+    c: &Context,
+    w: &mut Writer<'_>,
+    seq: u64,
+    message: Id16,
+    previous: Option<u64>,
+) -> Result<u64, Fault> {
+    let mine = chat::Mine::find(c, w, &MessageId::from_bytes(message.0))?;
+    if mine.row.rev != seq {
         return Err(Fault::built_upon().at(mine.row.rev));
     }
-    let words: Option<message::Words> = kinds::content(w.content(changed.previous)?.as_deref());
-    let text = words.and_then(|words| words.text.parse().ok()).ok_or_else(Fault::cannot_undo)?;
-    mine.edit(c, w, text, Some(entry.seq))
+    let content = w.content(previous.ok_or_else(Fault::cannot_undo)?)?;
+    let text = if mine.row.in_space {
+        talk::words(content.as_deref())
+    } else {
+        kinds::content(content.as_deref()).map(|words: message::Words| words.text)
+    };
+    let text = text.and_then(|text| text.parse().ok()).ok_or_else(Fault::cannot_undo)?;
+    mine.edit(c, w, text, Some(seq))
 }
 
 /// Marks as unread again; nobody else is told.
@@ -305,10 +343,6 @@ fn with_files(w: &mut Writer<'_>, seq: u64, present: &mut Vec<u64>) -> Result<bo
         }
     }
     Ok(!rows.is_empty())
-}
-
-fn message_id(mark: &crate::life::tables::Mark) -> capability::wire::MessageId {
-    capability::wire::MessageId::from_bytes(mark.message.0)
 }
 
 fn shape<T: DeserializeOwned>(entry: &Entry) -> Result<T, Fault> {

@@ -155,7 +155,7 @@ fn write(
         (!field.null).then(|| (name.clone(), field.seq))
     };
     let previous: BTreeMap<String, u64> = fields.keys().filter_map(before).collect();
-    let own = Own { made: known.is_none(), previous, undoes };
+    let own = Own { made: known.is_none(), previous, undoes, ..Own::default() };
     let act = Act::Put { kind: kind.clone(), record: RecordId::from_bytes(id.0), fields };
     say(&c.shared, w, &c.by(), space, act, own)
 }

@@ -1,7 +1,7 @@
 //! Conversations, messages, contacts and grants as a caller sees them now. Never reads a clock.
 
 use capability::{
-    chat::latest::{Conversation, Delivery, Message},
+    chat::latest::{Conversation, Delivery, Message, Person},
     contacts::latest::{Contact, ContactState, Double},
     experiences::latest::{From, Grant, ThingKind, Verb},
     wire::{ConversationId, MessageId, More},
@@ -9,11 +9,15 @@ use capability::{
 use link::TwinId;
 use store::{Direction, ReadAll as _, ReadTables as _};
 
-use super::{View, chat::attach, names, person};
+use super::{
+    View,
+    chat::{self, attach},
+    names, person,
+};
 use crate::life::{
     Fault,
-    kinds::{contact::Changed, content, message::Words, shape},
-    spaces::roster,
+    kinds::{contact::Changed, content, message::Words, shape, talk},
+    spaces::{self, roster},
     tables::{
         self, Id16, MESSAGE, Mark, Rows as _, Standing, UNREAD, parsed, spaces::SpaceRows as _,
     },
@@ -28,10 +32,15 @@ pub(crate) fn message(
 ) -> Result<Message, Fault> {
     let words: Option<Words> = if row.deleted || row.needs_update {
         None
+    } else if row.in_space {
+        let text = talk::words(view.r.content(row.text)?.as_deref());
+        text.map(|text| Words { text, attachments: Vec::new(), more: More::new() })
     } else {
         content(view.r.content(row.text)?.as_deref())
     };
-    let files = if row.text == row.seq {
+    let files = if row.in_space {
+        Vec::new()
+    } else if row.text == row.seq {
         words.as_ref().map(|words| words.attachments.clone()).unwrap_or_default()
     } else {
         attach::said(view, row)?
@@ -41,7 +50,10 @@ pub(crate) fn message(
     Ok(Message {
         message: MessageId::from_bytes(mark.message.0),
         conversation: ConversationId::from_bytes(conversation.0),
-        author: view.person(&mark.author)?,
+        author: match row.in_space {
+            true => view.member(conversation, &mark.author)?,
+            false => view.person(&mark.author)?,
+        },
         text,
         time_ms: mark.time_ms,
         edited_ms: row.edited_ms,
@@ -61,7 +73,8 @@ fn delivery(view: &View<'_>, id: Id16, mark: &Mark) -> Result<Option<Delivery>, 
     if mark.author != view.me.id {
         return Ok(None);
     }
-    let Some(row) = view.r.conversation(id)?.filter(|row| !row.notebook) else { return Ok(None) };
+    let told = |row: &tables::Conversation| !row.notebook && row.space.is_none();
+    let Some(row) = view.r.conversation(id)?.filter(told) else { return Ok(None) };
     if row.other_read.is_some_and(|read| *mark <= read) {
         return Ok(Some(Delivery::Read));
     }
@@ -93,12 +106,13 @@ pub(crate) fn conversation(
     let last = last(view, id)?;
     let unread = if view.visible_after(id) == Some(0) { row.unread } else { unread(view, id)? };
     let other_read = row.other_read.filter(|mark| sees_mark(view, id, mark).unwrap_or(false));
-    let open = row.notebook
-        || view.r.contact(&row.with)?.is_some_and(|one| one.standing == Standing::Accepted);
+    let open = chat::open(view, id, row).is_ok();
+    let members = row.space.map(|_| others(view, id)).transpose()?;
     let shown_ms = last.as_ref().map(|message| message.time_ms);
     Ok(Conversation {
         conversation: ConversationId::from_bytes(id.0),
-        with: view.person(&row.with)?,
+        with: with(view, id, row)?,
+        members,
         unread,
         read_up_to_by_other: other_read.map(|mark| MessageId::from_bytes(mark.message.0)),
         open,
@@ -107,9 +121,36 @@ pub(crate) fn conversation(
     })
 }
 
+/// Whom a conversation is with: a person, or a space by its name.
+fn with(view: &View<'_>, id: Id16, row: &tables::Conversation) -> Result<Person, Fault> {
+    if row.space.is_none() {
+        return view.person(&row.with);
+    }
+    let name = match view.r.space(id)? {
+        Some(space) => roster::words(&view.r, &space)?.map(|words| words.name),
+        None => None,
+    };
+    let text = id.to_string();
+    let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| person::short(&text));
+    let id = text.parse().map_err(|_| Fault::inside("a space id is none"))?;
+    Ok(Person { id, name, me: false })
+}
+
+/// Who else is in a space, by name.
+fn others(view: &View<'_>, space: Id16) -> Result<Vec<Person>, Fault> {
+    let mut all = Vec::new();
+    for (person, member) in spaces::members(&view.r, space)? {
+        if person != view.me.id && member.hears() {
+            all.push(view.member(space, &person)?);
+        }
+    }
+    all.sort_by_key(|person| person.name.to_lowercase());
+    Ok(all)
+}
+
 fn sees_mark(view: &View<'_>, id: Id16, mark: &Mark) -> Result<bool, Fault> {
-    let row = view.r.find_message(&mark.author, mark.message)?;
-    Ok(row.is_some_and(|(_, _, row)| view.sees(id, &row)))
+    let row = view.r.find_in(id, &mark.author, mark.message)?;
+    Ok(row.is_some_and(|(_, row)| view.sees(id, &row)))
 }
 
 /// The newest message that the caller sees, looked for among the newest few.
@@ -195,7 +236,7 @@ pub(crate) fn grant(view: &View<'_>, row: &tables::Grant) -> Result<Grant, Fault
             view.r.file_name(folder)?.map(|named| named.name)
         }
         Some(id) => match view.r.conversation(id)? {
-            Some(conversation) => Some(view.person(&conversation.with)?.name),
+            Some(conversation) => Some(with(view, id, &conversation)?.name),
             None => None,
         },
         None => match row.space.map(|id| view.r.space(id)).transpose()?.flatten() {

@@ -52,6 +52,7 @@ fn kept(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         reply_to: None,
         rev: entry.seq,
         needs_update: true,
+        in_space: false,
     };
     let mark = stand_in(entry.seq, entry.time_ms, from);
     // Its author could have used this id: then the history alone shows that something is kept.

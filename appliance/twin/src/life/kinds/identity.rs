@@ -73,17 +73,7 @@ pub(super) fn begin(
     notebook: bool,
     active_ms: i64,
 ) -> Result<(), FoldError> {
-    let row = tables::Conversation {
-        with,
-        notebook,
-        name: None,
-        active_ms,
-        unread: 0,
-        last: None,
-        read: None,
-        read_by: None,
-        other_read: None,
-    };
+    let row = tables::Conversation { notebook, ..tables::Conversation::new(with, active_ms) };
     t.put(ACTIVE, &tables::active(active_ms, id), b"")?;
     Ok(put(t, CONVERSATION, &id.0, &row)?)
 }

@@ -69,6 +69,7 @@ fn said(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
         reply_to,
         rev: entry.seq,
         needs_update: false,
+        in_space: false,
     };
     place(t, entry, conversation, mark, &row)
 }
@@ -91,7 +92,7 @@ pub(super) fn place(
     let key = mark.key(id);
     put(t, MESSAGE, &key, row)?;
     t.put(MESSAGE_AT, &at, &key)?;
-    if mark.author == conversation.with && !conversation.notebook {
+    if conversation.concerns(&mark, &t.me()?.id) {
         t.put(UNREAD, &key, b"")?;
         conversation.unread = conversation.unread.saturating_add(1);
     }

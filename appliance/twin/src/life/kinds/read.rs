@@ -37,7 +37,7 @@ fn fold(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Some(mut row) = t.conversation(id)? else {
         return Err(FoldError::refused("there is no such conversation"));
     };
-    if read.reader == row.with && !row.notebook {
+    if read.reader == row.with && !row.notebook && row.space.is_none() {
         row.other_read = row.other_read.max(read.up_to);
     } else if read.back {
         row.read = read.up_to;
@@ -73,13 +73,14 @@ fn mark_read(t: &mut Tables<'_>, id: Id16, row: &mut Conversation) -> Result<(),
 
 /// What the other said after the marker is unread.
 fn mark_unread(t: &mut Tables<'_>, id: Id16, row: &mut Conversation) -> Result<(), FoldError> {
+    let me = t.me()?.id;
     let mut from = row.read.map_or_else(|| id.0.to_vec(), |mark| after(&mark.key(id)));
     loop {
         let rows = t.page(MESSAGE, &id.0, Some(&from), STRETCH, Direction::Forward)?;
         for (key, value) in &rows {
-            let other = Mark::from_key(key).is_some_and(|(_, mark)| mark.author == row.with);
+            let other = Mark::from_key(key).is_some_and(|(_, mark)| row.concerns(&mark, &me));
             let Message { deleted, .. } = parsed(MESSAGE, value)?;
-            if other && !row.notebook && !deleted && t.get(UNREAD, key)?.is_none() {
+            if other && !deleted && t.get(UNREAD, key)?.is_none() {
                 t.put(UNREAD, key, b"")?;
                 row.unread = row.unread.saturating_add(1);
             }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{Direction, Entry, FoldError, ReadTables as _, Tables};
 
-use super::{Kind, Line, Undo, content, shape, short, space};
+use super::{Kind, Line, Undo, content, shape, short, space, talk};
 use crate::life::tables::{
     self, Id16, Rows as _, put,
     spaces::{
@@ -94,7 +94,12 @@ pub(crate) fn values(bytes: Option<&[u8]>) -> Option<Map<String, Value>> {
     let signed: Signed = content(bytes)?;
     match serde_json::from_str::<Op>(&signed.text).ok()?.act {
         Act::Put { fields, .. } => Some(fields),
-        Act::Remove { .. } | Act::Void | Act::Other => None,
+        Act::Remove { .. }
+        | Act::Say { .. }
+        | Act::Edit { .. }
+        | Act::Delete { .. }
+        | Act::Void
+        | Act::Other => None,
     }
 }
 
@@ -157,7 +162,7 @@ fn merge(record: &mut Record, stamp: Stamp, change: Changed) {
 pub(crate) const MERGED_MAX: usize = 256;
 
 /// Notes that a change is here, and how far its author's are here without a gap.
-fn arrived(entry: &Entry, base: &Base, t: &mut Tables<'_>) -> Result<(), FoldError> {
+pub(super) fn arrived(entry: &Entry, base: &Base, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Base { space, author, number, clock } = *base;
     let Some(mut row) = t.space(space)? else {
         return Err(FoldError::refused("there is no such space"));
@@ -192,10 +197,15 @@ fn change(
     put(t, RECORD_CHANGE, &key, &changed)?;
     let known = t.record(space, kind, id)?;
     let mut row = known.clone().unwrap_or_else(|| empty(base.stamp(), entry));
-    if t.member(space, &author)?.is_none_or(|member| number <= member.counts_to()) {
+    if number <= counting_to(t, space, &author)? {
         merge(&mut row, base.stamp(), changed);
     }
     keep(entry, space, kind, id, t, known.as_ref(), row)
+}
+
+/// Up to which number what somebody wrote counts.
+pub(super) fn counting_to(t: &Tables<'_>, space: Id16, author: &TwinId) -> Result<u64, FoldError> {
+    Ok(t.member(space, author)?.map_or(u64::MAX, |member| member.counts_to()))
 }
 
 /// A record of which nothing counts yet.
@@ -222,8 +232,8 @@ fn keep(
     place(t, space, kind, id, known, &row)
 }
 
-/// Of an author's changes others count than before, all beyond this number: the records that they
-/// are about are put together anew.
+/// Of an author's changes others count than before, all beyond this number: the records and messages
+/// that they are about are put together anew.
 pub(super) fn recount(
     entry: &Entry,
     space: Id16,
@@ -236,6 +246,7 @@ pub(super) fn recount(
     if t.page(SPACE_OP, &start, Some(&first), 1, Direction::Forward)?.is_empty() {
         return Ok(());
     }
+    talk::recount(entry, space, author, beyond, t)?;
     let mut records = BTreeSet::new();
     each(t, &space.0, |key, _| {
         if let Some((record, by, number)) = change_of(key)
@@ -258,7 +269,7 @@ pub(super) fn recount(
             let Some((_, author, number)) = change_of(key) else { return Ok(()) };
             let to = match counting.get(&author) {
                 Some(to) => *to,
-                None => t.member(space, &author)?.map_or(u64::MAX, |one| one.counts_to()),
+                None => counting_to(t, space, &author)?,
             };
             counting.insert(author, to);
             if number <= to {

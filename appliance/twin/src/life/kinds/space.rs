@@ -10,7 +10,7 @@ use store::{Entry, FoldError, ReadTables as _, Tables};
 
 use super::{Kind, Line, Undo, content, record, shape, short};
 use crate::life::tables::{
-    CHAIN, Id16, Rows as _, put,
+    self, ACTIVE, CHAIN, CONVERSATION, Conversation, Id16, Rows as _, put,
     spaces::{
         self, Member, Role, SPACE, SPACE_ACTIVE, SPACE_CHAIN, SPACE_MEMBER, Space, SpaceRows as _,
         Standing, of_person,
@@ -132,8 +132,8 @@ fn roster(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
             row.archived = false;
         }
         Change::RemovedMe => row.standing = Standing::Removed,
-        Change::Created
-        | Change::Invited
+        Change::Created => begin(t, new.space, new.owner, entry.time_ms)?,
+        Change::Invited
         | Change::Left
         | Change::Removed
         | Change::Renamed
@@ -165,11 +165,24 @@ fn roster(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     active(t, new.space, &mut row, entry)
 }
 
+/// A space has a conversation as soon as our person is in it; what was said in it before they came
+/// they need not read.
+fn begin(t: &mut Tables<'_>, id: Id16, owner: TwinId, now_ms: i64) -> Result<(), FoldError> {
+    let known = t.conversation(id)?;
+    let mut row = known.unwrap_or_else(|| Conversation::new(owner, now_ms));
+    row.space = Some(now_ms);
+    t.put(ACTIVE, &tables::active(row.active_ms, id), b"")?;
+    Ok(put(t, CONVERSATION, &id.0, &row)?)
+}
+
 fn standing(entry: &Entry, t: &mut Tables<'_>) -> Result<(), FoldError> {
     let Stands { space, person, joined, me } = shape(entry)?;
     let mut row = found(t, space)?;
     if me {
         row.standing = if joined { Standing::Member } else { Standing::Left };
+        if joined {
+            begin(t, space, row.owner, entry.time_ms)?;
+        }
     }
     let key = of_person(space, &person);
     if let Some(mut member) = t.row::<Member>(SPACE_MEMBER, &key)? {

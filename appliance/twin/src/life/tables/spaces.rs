@@ -9,6 +9,7 @@
 //! | `space_chain` | twin id | the operations of somebody in a space, contact or not |
 //! | `space_op` | space, author, number | the entry that holds it |
 //! | `space_mark` | space, author | up to which number nothing is missing |
+//! | `space_said` | space, author, message, whether it changes it, number | [`Talk`] |
 //! | `space_type` | space, type | how many records are there |
 //! | `record` | space, type, record | [`Record`] |
 //! | `record_change` | space, type, record, author, number | [`Changed`] |
@@ -30,6 +31,7 @@ pub(crate) const SPACE_MEMBER: &str = "space_member";
 pub(crate) const SPACE_CHAIN: &str = "space_chain";
 pub(crate) const SPACE_OP: &str = "space_op";
 pub(crate) const SPACE_MARK: &str = "space_mark";
+pub(crate) const SPACE_SAID: &str = "space_said";
 pub(crate) const SPACE_TYPE: &str = "space_type";
 pub(crate) const RECORD: &str = "record";
 pub(crate) const RECORD_CHANGE: &str = "record_change";
@@ -143,6 +145,18 @@ pub(crate) struct Changed {
     pub(crate) fields: BTreeMap<String, (bool, Option<Key>)>,
 }
 
+/// One thing that was said about a message, whether it counts or not: what counts can be put together
+/// from these again when the roster says otherwise.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Talk {
+    pub(crate) time_ms: i64,
+    /// The entry that holds it.
+    pub(crate) seq: u64,
+    /// It deletes the message; else it says it or gives it another text.
+    pub(crate) deletes: bool,
+    pub(crate) reply_to: Option<Id16>,
+}
+
 /// The last value of a field.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Field {
@@ -240,6 +254,25 @@ pub(crate) fn of_person(space: Id16, person: &TwinId) -> Vec<u8> {
 
 pub(crate) fn op_key(space: Id16, author: &TwinId, number: u64) -> Vec<u8> {
     [&of_person(space, author)[..], &number.to_be_bytes()].concat()
+}
+
+/// Key of something that was said about a message, in [`SPACE_SAID`].
+pub(crate) fn said_key(
+    space: Id16,
+    author: &TwinId,
+    message: Id16,
+    changes: bool,
+    number: u64,
+) -> Vec<u8> {
+    let message = [&of_person(space, author)[..], &message.0, &[u8::from(changes)]].concat();
+    [&message[..], &number.to_be_bytes()].concat()
+}
+
+/// The message and the number in a key of [`SPACE_SAID`].
+pub(crate) fn said_of(key: &[u8]) -> Option<(Id16, u64)> {
+    let (rest, number) = key.split_last_chunk()?;
+    let (_, rest) = rest.split_last()?;
+    rest.last_chunk().map(|message| (Id16(*message), u64::from_be_bytes(*number)))
 }
 
 /// Key of a space in [`SPACE_ACTIVE`].

@@ -4,6 +4,7 @@
 mod crowd;
 mod hostile;
 mod random;
+mod talk;
 
 use serde_json::json;
 

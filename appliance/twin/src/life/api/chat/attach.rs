@@ -131,6 +131,10 @@ fn of_message(
 ) -> Result<(Id16, Mark, Which, Announced), Fault> {
     let id = Id16(message.bytes());
     for (_, talk) in super::list::all(view)? {
+        // In a space there are none.
+        if talk.space.is_some() {
+            continue;
+        }
         for person in [talk.with, view.me.id] {
             let Some((at, mark, row)) = view.r.find_message(&person, id)? else { continue };
             let meant = match author {
@@ -153,26 +157,26 @@ pub(in crate::life::api) fn fetch(
     w: &mut Writer<'_>,
     q: &FetchIt,
 ) -> Result<Message, Fault> {
-    let (mark, which, size) = {
+    let (at, mark, which, size) = {
         let view = c.view(w.reader())?;
         let (at, mark, which, file) = of_message(&view, &q.message, q.author.as_ref(), q.number)?;
         // Fetching tells the other that it is wanted, as reading does.
         view.may(at, Verb::Add)?;
         let row = view.r.conversation(at)?.ok_or_else(Fault::not_found)?;
-        open(&view, &row)?;
+        open(&view, at, &row)?;
         if which.author == view.me.id {
             return Err(Fault::gone());
         }
         if fetch::here(&view.r, &which)?.is_some() {
-            return shown(c, w, &mark);
+            return shown(c, w, at, &mark);
         }
-        (mark, which, file.size)
+        (at, mark, which, file.size)
     };
     let coming = which.read(&w.reader())?.filter(|now| now.stage == Stage::Coming);
     which.put(w, &Fetch { asked: true, ..coming.unwrap_or_else(|| Fetch::new(size, true)) })?;
     let errands = std::sync::Arc::clone(&c.shared.errands);
     w.afterwards(move || errands.notify_one());
-    shown(c, w, &mark)
+    shown(c, w, at, &mark)
 }
 
 pub(in crate::life::api) fn keep(c: &Context, w: &mut Writer<'_>, q: &Keep) -> Result<Item, Fault> {

@@ -10,7 +10,8 @@ use store::{Direction, ReadTables as _};
 use super::super::{View, page, show};
 use crate::life::{
     Fault,
-    tables::{self, ACTIVE, Id16, MESSAGE, Mark, Rows as _, parsed},
+    spaces::{self, is_in},
+    tables::{self, ACTIVE, Id16, MESSAGE, Mark, Rows as _, parsed, spaces::SpaceRows as _},
 };
 
 /// Rows that are looked at for one page, should most of them not be visible.
@@ -34,10 +35,12 @@ pub(crate) fn conversations(
         };
         if view.visible_after(id).is_some()
             && let Some(row) = view.r.conversation(id)?
+            && listed(view, id, &row)?
         {
             view.may(id, Verb::See)?;
             let conversation = show::conversation(view, id, &row)?;
             bytes += conversation.last.as_ref().map_or(0, size);
+            bytes += conversation.members.as_ref().map_or(0, |members| members.len() * PERSON);
             items.push(conversation);
         }
         next = Some(key);
@@ -73,6 +76,24 @@ pub(crate) fn messages(view: &View<'_>, q: &Messages) -> Result<Page<Message>, F
     }
     page::page(&view.r, items, next.as_deref().filter(|_| looked_at == most))
 }
+
+/// Whether a conversation is one that people look for: that of a space only if it isn't put away, and
+/// once somebody else is in it or something was said.
+pub(crate) fn listed(view: &View<'_>, id: Id16, row: &tables::Conversation) -> Result<bool, Fault> {
+    if row.space.is_none() {
+        return Ok(true);
+    }
+    let Some(space) = view.r.space(id)? else { return Ok(false) };
+    let here = is_in(&space);
+    let others = || {
+        let all = spaces::members(&view.r, id)?;
+        Ok::<_, Fault>(all.iter().any(|(who, one)| *who != view.me.id && one.hears()))
+    };
+    Ok(!space.archived && (row.last.is_some() || (here && others()?)))
+}
+
+/// About as much room as a person takes, in bytes.
+const PERSON: usize = 100;
 
 /// About as much room as it takes; only what can be long is counted.
 fn size(message: &Message) -> usize {

@@ -13,7 +13,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::super::{One, id, run, until};
+use super::super::{One, id, run, shell, until};
 use crate::life::Life;
 
 pub(super) const TASK: &str = "hometwin/task@1";
@@ -239,6 +239,40 @@ impl Crowd {
         self.copy(one, list).await.iter().map(title).collect()
     }
 
+    /// Somebody says something in the space's conversation.
+    pub(super) async fn say(&self, one: usize, list: &str, text: &str) -> Value {
+        let body = json!({"id": id(), "conversation": list, "text": text});
+        self.all[one].ask("chat", "send", body).await
+    }
+
+    /// What was said in a space as one person has it, oldest first: what all must have alike.
+    pub(super) async fn talk(&self, one: usize, list: &str) -> Vec<Value> {
+        let body = json!({"conversation": list, "limit": 200});
+        // Who was never in it has no conversation.
+        let page = self.all[one].call(&shell(), "chat", "messages", body).await;
+        let page = page.unwrap_or_default();
+        let items = page["items"].as_array().cloned().unwrap_or_default();
+        let same = |item: &Value| {
+            let what = ["message", "text", "time_ms", "edited_ms", "deleted", "reply_to"];
+            let mut same: Vec<_> = what.iter().map(|name| item[*name].clone()).collect();
+            same.push(item["author"]["id"].clone());
+            json!(same)
+        };
+        items.iter().rev().map(same).collect()
+    }
+
+    pub(super) async fn texts(&self, one: usize, list: &str) -> Vec<String> {
+        let text = |item: &Value| item[1].as_str().unwrap_or("-").to_owned();
+        self.talk(one, list).await.iter().map(text).collect()
+    }
+
+    /// The space among somebody's conversations.
+    pub(super) async fn conversation(&self, one: usize, list: &str) -> Option<Value> {
+        let page = self.all[one].ask("chat", "conversations", json!({})).await;
+        let items = page["items"].as_array().unwrap();
+        items.iter().find(|item| item["conversation"] == list).cloned()
+    }
+
     /// Waits until all have the same, with nothing left to be said.
     pub(super) async fn agree(&self, list: &str) {
         let all: Vec<usize> = (0..self.all.len()).collect();
@@ -254,6 +288,7 @@ impl Crowd {
         }
         for one in those {
             eprintln!("{one}: {:#?}", self.copy(*one, list).await);
+            eprintln!("{one}: {:?}", self.talk(*one, list).await);
             eprintln!("{one}: {:?}", self.all[*one].life.counts());
         }
         panic!("the copies never became the same");
@@ -270,8 +305,9 @@ impl Crowd {
             return false;
         }
         let first = self.copy(those[0], list).await;
+        let said = self.talk(those[0], list).await;
         for one in &those[1..] {
-            if self.copy(*one, list).await != first {
+            if self.copy(*one, list).await != first || self.talk(*one, list).await != said {
                 return false;
             }
         }

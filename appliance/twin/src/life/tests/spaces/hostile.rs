@@ -455,3 +455,50 @@ fn nobody_makes_a_roster_too_long_to_take_somebody_out() {
         assert_eq!(one.life.0.store.write(write).await.unwrap(), (0, 3));
     });
 }
+
+/// Something about a message, as nobody's twin would say it.
+fn talk(list: &str, number: u64, act: Value) -> Op {
+    let act = serde_json::from_value(act).unwrap();
+    Op { space: list.parse().unwrap(), number, clock: Clock { time_ms: now(), tick: 0 }, act }
+}
+
+#[test]
+fn nobody_changes_what_another_said() {
+    check(3, |crowd| async move {
+        let list = crowd.shared("x", 3).await;
+        let said = crowd.say(0, &list, "mine").await;
+        crowd.agree(&list).await;
+        let message = &said["message"];
+        let edit = json!({"act": "edit", "message": message, "text": "not mine"});
+        let delete = json!({"act": "delete", "message": message});
+        // The same id is theirs to use, as another message, and only the first saying of it counts.
+        let same = json!({"act": "say", "message": message, "text": "theirs"});
+        let again = json!({"act": "say", "message": message, "text": "again"});
+        let mut all = Vec::new();
+        for (number, act) in (1..).zip([edit, delete, same, again]) {
+            all.push(sign(&crowd, 1, &talk(&list, number, act)));
+        }
+        for to in [0, 2] {
+            say(&crowd, 1, to, &list, ops(&list, all.clone())).await;
+        }
+        for one in [0, 2] {
+            until(async || crowd.texts(one, &list).await == ["mine", "theirs"]).await;
+        }
+        // Also where they are said in another conversation.
+        let answer = json!({"id": id(), "conversation": list, "text": "so", "reply_to": message});
+        crowd.all[0].ask("chat", "send", answer).await;
+        let talk_with = crowd.all[0].ask("chat", "conversations", json!({})).await;
+        let items = talk_with["items"].as_array().unwrap();
+        let two = items.iter().find(|item| item["with"]["id"] == crowd.id(1)).unwrap();
+        let body = json!({"id": id(), "conversation": two["conversation"], "text": "x",
+            "reply_to": message});
+        assert_eq!(crowd.all[0].fails("chat", "send", body).await, "not_found");
+        let long = json!({"act": "say", "message": id(), "text": "x"});
+        let mut op = serde_json::to_value(talk(&list, 5, long)).unwrap();
+        op["text"] = "x".repeat(8001).into();
+        let long = signed::sign(&crowd.all[1].life.0.shared, signed::OP, &op).unwrap();
+        say(&crowd, 1, 0, &list, ops(&list, vec![long])).await;
+        until_refused(&crowd, 0, "malformed", 0).await;
+        assert_eq!(crowd.texts(0, &list).await, ["mine", "theirs", "so"]);
+    });
+}

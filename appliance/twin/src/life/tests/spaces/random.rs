@@ -19,6 +19,9 @@ enum Step {
     Clear { who: usize, which: usize },
     Remove { who: usize, which: usize, gone: bool },
     Undo { who: usize, which: usize },
+    Say { who: usize },
+    Edit { who: usize, which: usize },
+    Delete { who: usize, which: usize },
     Role { whom: usize, role: usize },
     Invite { whom: usize },
     Join { who: usize },
@@ -42,7 +45,10 @@ fn step(people: usize) -> impl Strategy<Value = Step> {
         2 => (who.clone(), which.clone()).prop_map(|(who, which)| Step::Clear { who, which }),
         3 => (who.clone(), which.clone(), any::<bool>())
             .prop_map(|(who, which, gone)| Step::Remove { who, which, gone }),
-        2 => (who.clone(), which).prop_map(|(who, which)| Step::Undo { who, which }),
+        2 => (who.clone(), which.clone()).prop_map(|(who, which)| Step::Undo { who, which }),
+        6 => who.clone().prop_map(|who| Step::Say { who }),
+        3 => (who.clone(), which.clone()).prop_map(|(who, which)| Step::Edit { who, which }),
+        2 => (who.clone(), which).prop_map(|(who, which)| Step::Delete { who, which }),
         2 => (other.clone(), 0..3_usize).prop_map(|(whom, role)| Step::Role { whom, role }),
         2 => other.clone().prop_map(|whom| Step::Invite { whom }),
         2 => other.clone().prop_map(|who| Step::Join { who }),
@@ -83,6 +89,14 @@ async fn act(crowd: &Crowd, list: &str, step: &Step) {
         Step::Undo { who, which } => {
             (*who, "history", "undo", json!({"seq": entry(crowd, *who, *which).await}))
         }
+        Step::Say { who } => (*who, "chat", "send", json!({"conversation": list, "text": "x"})),
+        Step::Edit { who, which } => {
+            let message = said(crowd, *who, list, *which).await;
+            (*who, "chat", "edit", json!({"message": message, "text": which.to_string()}))
+        }
+        Step::Delete { who, which } => {
+            (*who, "chat", "delete", json!({"message": said(crowd, *who, list, *which).await}))
+        }
         Step::Role { whom, role } => (
             0,
             "spaces",
@@ -113,8 +127,13 @@ async fn record(crowd: &Crowd, who: usize, list: &str, which: usize) -> Value {
     json!({"space": list, "type": TASK, "record": known.unwrap_or_else(|| id().into())})
 }
 
+async fn said(crowd: &Crowd, who: usize, list: &str, which: usize) -> Value {
+    let all = crowd.talk(who, list).await;
+    all.get(which).map_or_else(|| id().into(), |message| message[0].clone())
+}
+
 async fn entry(crowd: &Crowd, who: usize, which: usize) -> Value {
-    let items = crowd.all[who].history(json!({"limit": 8, "kinds": ["records."]})).await;
+    let items = crowd.all[who].history(json!({"limit": 8, "kinds": ["records.", "chat."]})).await;
     items.get(which).map_or(json!(1), |item| item["seq"].clone())
 }
 
