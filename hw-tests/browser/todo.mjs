@@ -3,6 +3,7 @@
  * with a twin killed half-way; who is taken out gets nothing new. In the end both see the same.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { DESKTOP, PHONE, inspect, newPage, pairing, startBrowser, startNode, story, until } from './node.mjs';
 import { befriend, frameOf, go } from './people.mjs';
 import { fetched } from './wall.mjs';
@@ -106,6 +107,31 @@ await story('todo', async ({ step, ending }) => {
   await narrow.getByRole('button', { name: /Groceries/ }).waitFor();
   complaints.push(...(await inspect(narrow, 'spaces-narrow-de-dark')));
   await narrow.context().close();
+
+  step('out as a text, edited, and in again');
+  await go(ann, 'Shared');
+  const list = () => ann.getByRole('button', { name: /Groceries/ }).click();
+  await list();
+  const [saved] = await Promise.all([ann.waitForEvent('download'), dialog.getByRole('button', { name: 'Save as text' }).click()]);
+  assert.equal(saved.suggestedFilename(), 'Groceries.txt');
+  const text = readFileSync(await saved.path(), 'utf8');
+  assert.match(text, /^hometwin records 1\n# Groceries\n# Change what you like/);
+  assert.match(text, /\ntitle: Ripe pears\n/);
+  const read = async (words) => {
+    await list();
+    await dialog.locator('input[type=file]').setInputFiles({ name: 'Groceries.txt', mimeType: 'text/plain', buffer: Buffer.from(words) });
+  };
+  await read(text.replace('title: Ripe pears', 'title: Very ripe pears\ntitle: again'));
+  await dialog.getByText('Nothing was changed.').waitFor();
+  await dialog.getByText('this field is there twice.').waitFor();
+  complaints.push(...(await inspect(ann, 'text-mistakes')));
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await read(`${text.replace('title: Ripe pears', 'title: Very ripe pears')}\nnew hometwin/task@1\ntitle: Figs\n`);
+  await dialog.getByText('1 is new and 1 changes').waitFor();
+  complaints.push(...(await inspect(ann, 'text-does')));
+  await dialog.getByRole('button', { name: 'Do it' }).click();
+  await task(bobs, 'Very ripe pears').waitFor();
+  await task(bobs, 'Figs').waitFor();
 
   step('who is taken out gets nothing new');
   await go(ann, 'Shared');

@@ -1856,6 +1856,25 @@ export namespace Records {
       record: string;
       type: "removed";
     };
+  /**
+   * All records of a space as a text to read and edit, type by type: pages of it, to be put together.
+   * Problems: `not_found`.
+   */
+  interface Export {
+    /** Where to start. */
+    cursor?: string;
+    /** How many records. */
+    limit?: number;
+    /** The space. */
+    space: string;
+  }
+  /** A part of the text. */
+  interface Exported {
+    /** Where the next part starts; absent with the last one. */
+    cursor?: string;
+    /** The part, of whole lines. */
+    text: string;
+  }
   /** What a field holds. */
   interface Field {
     /** What it is for. */
@@ -1902,6 +1921,33 @@ export namespace Records {
     /** The type. */
     type: string;
   }
+  /**
+   * Do what a text says: `record` gives one other values, `new` makes one, `remove` removes one. What
+   * it doesn't name stays. All of it is done, or nothing. Problems: `not_found`; `only_see`.
+   */
+  interface Import {
+    /** Only look what it would do. */
+    check?: boolean;
+    /** Names this write. */
+    id: string;
+    /** The space. */
+    space: string;
+    /** The text. */
+    text: string;
+  }
+  /** What a text does. */
+  interface Imported {
+    /** Records that are new. */
+    added: number;
+    /** Records with other values. */
+    changed: number;
+    /** It was done. */
+    done: boolean;
+    /** Why nothing was done. */
+    mistakes?: Mistake[];
+    /** Records that are removed. */
+    removed: number;
+  }
   /** A record. */
   interface Item {
     /** Who changed it last. */
@@ -1935,6 +1981,15 @@ export namespace Records {
     cursor?: string;
     /** The items, in the order that the method promises. */
     items: Item[];
+  }
+  /** A mistake in a text. */
+  interface Mistake {
+    /** The line, the first being 1. */
+    line: number;
+    /** The field that it is about, or nothing. */
+    what?: string;
+    /** What is wrong in it. */
+    wrong: Wrong;
   }
   /** A request without any parameters. */
   interface Nothing {
@@ -2015,6 +2070,38 @@ export namespace Records {
     /** By name. */
     items: Definition[];
   }
+  /** What can be wrong in a line. */
+  type Wrong =
+    /** The id of a record isn't one. */
+    | "bad_id"
+    /** It is neither a field nor `record`, `new` or `remove`. */
+    | "bad_line"
+    /** A field can't have this name. */
+    | "bad_name"
+    /** The name of a type isn't one. */
+    | "bad_type"
+    /** The value isn't what the type says, or is missing. */
+    | "bad_value"
+    /** Somebody changed the record since the text was made. */
+    | "changed"
+    /** What is removed has no fields. */
+    | "field_of_removed"
+    /** The record has this field already. */
+    | "field_twice"
+    /** A field of no record. */
+    | "no_record"
+    /** The text doesn't begin as one of these does. */
+    | "not_ours"
+    /** The record has more than one can hold. */
+    | "too_long"
+    /** More records change than can at a time. */
+    | "too_many"
+    /** The record comes twice. */
+    | "twice"
+    /** There is no such record, or it was removed. */
+    | "unknown"
+    /** The type isn't known here. */
+    | "unknown_type";
 }
 
 /** What several people have in common: who is in it and what it is called. */
@@ -2347,6 +2434,8 @@ export interface Methods {
   "records/1/put": { request: Records.Put; response: Records.Item };
   "records/1/remove": { request: Records.Choose; response: Records.Item };
   "records/1/restore": { request: Records.Choose; response: Records.Item };
+  "records/1/export": { request: Records.Export; response: Records.Exported };
+  "records/1/import": { request: Records.Import; response: Records.Imported };
   "spaces/1/list": { request: Spaces.List; response: Spaces.SpacePage };
   "spaces/1/get": { request: Spaces.Get; response: Spaces.Space };
   "spaces/1/create": { request: Spaces.Create; response: Spaces.Space };

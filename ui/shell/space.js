@@ -3,6 +3,7 @@ import { fill, h } from '/sdk/dom.js';
 import { call, id, pages } from './api.js';
 import { nameOf } from './contact.js';
 import { attempt, confirm, open, say } from './dialog.js';
+import { read, save } from './space-text.js';
 
 /** What a space is called here. */
 export function called({ words }, { name }) {
@@ -17,6 +18,8 @@ export async function spaceDialog(app, space) {
   const next = await open({ title: name, className: 'space', content: (close) => content(app, space, known, close) });
   if (!next) return;
   if (next === 'talk') return app.go(`/x/chat#/${space.space}`);
+  if (next === 'save') return save(app, space, name);
+  if (next.file) return read(app, space, name, next.file);
   const { method, body, said, ask } = next;
   const sure = !ask || (await confirm({ title: t(`spaces.${ask}.title`, { space: name, name: next.who }), text: t(`spaces.${ask}.what`, { name: next.who }), action: t(`spaces.${ask}`), cancel: t('cancel') }));
   if (sure && (await attempt(app.words, () => call('spaces', method, { id: id(), space: space.space, ...body })))) say(said);
@@ -36,6 +39,7 @@ function content(app, space, known, close) {
     h('ul', { class: 'rows' }, space.members.map((member) => person(app, space, member, mine, close))),
     mine && invite(app, space, known, close),
     mine && rename(app, space, close),
+    space.types.length > 0 && asText(app, space, here, close),
     h(
       'div',
       { class: 'actions' },
@@ -92,4 +96,16 @@ function rename(app, space, close) {
   const field = h('input', { id: 'renamed', value: space.name ?? '', maxlength: 120, required: true, autocomplete: 'off' });
   const save = (event) => event.preventDefault() || close({ method: 'rename', body: { name: field.value.trim() }, said: '' });
   return h('form', { class: 'fields', onsubmit: save }, h('label', { for: 'renamed' }, t('spaces.name')), h('div', { class: 'with' }, field, h('button', {}, t('spaces.rename'))));
+}
+
+/** What is in it as a text file; who may write reads one in. */
+function asText(app, space, here, close) {
+  const { t } = app.words;
+  const file = h('input', { type: 'file', accept: '.txt,text/plain', hidden: true, onchange: () => file.files[0] && close({ file: file.files[0] }) });
+  return h(
+    'div',
+    { class: 'actions', role: 'group', 'aria-label': t('records.text') },
+    h('button', { type: 'button', class: 'quiet', onclick: () => close('save') }, t('records.text.save')),
+    here && space.role !== 'viewer' && [file, h('button', { type: 'button', class: 'quiet', onclick: () => file.click() }, t('records.text.read'))],
+  );
 }

@@ -300,7 +300,10 @@ const NODE: Interface = {
 };
 
 const RECORDS: Interface = {
-    use records::v1::{Choose, Define, Definition, Event, Get, Put, Query, Record, Topic, Types};
+    use records::v1::{
+        Choose, Define, Definition, Event, Export, Exported, Get, Import, Imported, Put, Query,
+        Record, Topic, Types,
+    };
     Interface {
         name: "records",
         major: 1,
@@ -313,6 +316,8 @@ const RECORDS: Interface = {
             shared(write::<Put, Record>("put")),
             shared(write::<Choose, Record>("remove")),
             shared(write::<Choose, Record>("restore")),
+            read::<Export, Exported>("export"),
+            write::<Import, Imported>("import"),
         ],
         events: Some((describe::<Topic>, describe::<Event>)),
         envelope: None,

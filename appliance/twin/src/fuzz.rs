@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::http::body::parse;
 use crate::http::things::range;
 use crate::http::uploads::Step;
+use crate::life::spaces::text;
 use crate::package::{self, Package};
 use crate::{events, passkeys};
 
@@ -77,6 +78,14 @@ pub fn passkey(bytes: &[u8]) {
     passkeys::fuzz(bytes);
 }
 
+/// A text of records after somebody's hands.
+pub fn records_text(bytes: &[u8]) {
+    let Ok(blocks) = text::read(&String::from_utf8_lossy(bytes)) else { return };
+    blocks.iter().flat_map(|block| &block.fields).for_each(|field| {
+        let _ = (field.value(true), field.value(false));
+    });
+}
+
 /// A message on the event socket.
 pub fn event_message(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -92,7 +101,8 @@ mod tests {
 
     #[test]
     fn the_corpus_does_no_harm() {
-        let targets: [(&str, Target); 6] = [
+        let targets: [(&str, Target); 7] = [
+            ("records_text", records_text),
             ("package", package),
             ("passkey", passkey),
             ("transfer_head", transfer_head),

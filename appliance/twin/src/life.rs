@@ -20,7 +20,7 @@ mod open;
 pub(crate) mod packages;
 mod peers;
 mod post;
-mod spaces;
+pub(crate) mod spaces;
 mod subscription;
 mod tables;
 mod uploads;

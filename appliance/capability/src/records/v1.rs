@@ -156,6 +156,111 @@ pub struct Choose {
     pub if_rev: Option<Rev>,
 }
 
+/// All records of a space as a text to read and edit, type by type: pages of it, to be put together.
+/// Problems: `not_found`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// The space.
+    pub space: SpaceId,
+    /// Where to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+    /// How many records.
+    #[serde(default)]
+    pub limit: Limit,
+}
+
+/// A part of the text.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Exported {
+    /// The part, of whole lines.
+    pub text: String,
+    /// Where the next part starts; absent with the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+}
+
+/// Do what a text says: `record` gives one other values, `new` makes one, `remove` removes one. What
+/// it doesn't name stays. All of it is done, or nothing. Problems: `not_found`; `only_see`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Names this write.
+    pub id: WriteId,
+    /// The space.
+    pub space: SpaceId,
+    /// The text.
+    pub text: String,
+    /// Only look what it would do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check: bool,
+}
+
+/// What a text does.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Imported {
+    /// It was done.
+    pub done: bool,
+    /// Records that are new.
+    pub added: u64,
+    /// Records with other values.
+    pub changed: u64,
+    /// Records that are removed.
+    pub removed: u64,
+    /// Why nothing was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
+}
+
+/// A mistake in a text.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Mistake {
+    /// The line, the first being 1.
+    pub line: u64,
+    /// What is wrong in it.
+    pub wrong: Wrong,
+    /// The field that it is about, or nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub what: String,
+}
+
+/// What can be wrong in a line.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrong {
+    /// The id of a record isn't one.
+    BadId,
+    /// It is neither a field nor `record`, `new` or `remove`.
+    BadLine,
+    /// A field can't have this name.
+    BadName,
+    /// The name of a type isn't one.
+    BadType,
+    /// The value isn't what the type says, or is missing.
+    BadValue,
+    /// Somebody changed the record since the text was made.
+    Changed,
+    /// What is removed has no fields.
+    FieldOfRemoved,
+    /// The record has this field already.
+    FieldTwice,
+    /// A field of no record.
+    NoRecord,
+    /// The text doesn't begin as one of these does.
+    NotOurs,
+    /// The record has more than one can hold.
+    TooLong,
+    /// More records change than can at a time.
+    TooMany,
+    /// The record comes twice.
+    Twice,
+    /// There is no such record, or it was removed.
+    Unknown,
+    /// The type isn't known here.
+    UnknownType,
+}
+
 /// What to hear about: the records of one type in a space, all or those that a query would give.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

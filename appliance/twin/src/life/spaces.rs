@@ -6,6 +6,7 @@ pub(crate) mod answer;
 pub(crate) mod roster;
 pub(crate) mod schema;
 pub(crate) mod signed;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 //! Everything is checked here against its type and against what our person may do in the space.
 
 pub(crate) mod list;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 
@@ -94,15 +95,31 @@ pub(super) fn put(c: &Context, w: &mut Writer<'_>, q: Put) -> Result<Record, Fau
         return Err(Fault::id_taken());
     }
     schema::check(&definition, &fields, known.is_none())?;
-    for (field, kind, text) in schema::references(&definition, &fields) {
-        let named = text.parse().map(|id: RecordId| Id16(id.bytes()));
-        let named = named.map_err(|_| Fault::bad_record().field(field, "it holds an id"))?;
-        if w.reader().record(space, kind.as_str(), named)?.is_none() {
-            return Err(Fault::bad_record().field(field, "there is no such record in the space"));
-        }
+    if let Some(field) = missing_reference(&w.reader(), space, &definition, &fields)? {
+        return Err(Fault::bad_record().field(field, "there is no such record in the space"));
     }
     write(c, w, space, &kind, id, fields, None)?;
     shown(c, w, space, &kind, id)
+}
+
+/// A field that names a record which isn't in the space.
+fn missing_reference<'v>(
+    r: &Reader<'_>,
+    space: Id16,
+    definition: &'v Definition,
+    fields: &'v Map<String, Value>,
+) -> Result<Option<&'v str>, Fault> {
+    for (field, kind, text) in schema::references(definition, fields) {
+        let named = text.parse().map(|id: RecordId| Id16(id.bytes()));
+        let there = match named {
+            Ok(named) => r.record(space, kind.as_str(), named)?.is_some(),
+            Err(_) => false,
+        };
+        if !there {
+            return Ok(Some(field));
+        }
+    }
+    Ok(None)
 }
 
 /// Removes a record, or brings it back.

@@ -5,6 +5,7 @@ mod crowd;
 mod hostile;
 mod random;
 mod talk;
+mod text;
 
 use serde_json::json;
 
