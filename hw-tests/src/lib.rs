@@ -4,6 +4,7 @@
 
 mod events;
 mod machine;
+mod mirror;
 mod node;
 mod person;
 mod procs;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use events::Events;
 pub use machine::{Console, Firmware, Image, Machine};
+pub use mirror::Mirror;
 pub use node::{Node, Options, Spoken, free_port, program, reachable, red_team};
 pub use person::{Answer, Fault, Person, fresh_id, raw};
 pub use procs::{Memory, Process, Role};

@@ -110,6 +110,10 @@ pub struct Machine {
     stick: bool,
     /// A bit of its disk isn't what it was.
     turned: bool,
+    /// It reaches this computer.
+    let_out: bool,
+    /// What its system finds, as its firmware says it.
+    told: Vec<(String, String)>,
 }
 
 impl Machine {
@@ -132,7 +136,19 @@ impl Machine {
             chip: None,
             stick: false,
             turned: false,
+            let_out: false,
+            told: Vec::new(),
         })
+    }
+
+    /// From the next start on it reaches this computer, at 10.0.2.2.
+    pub fn let_out(&mut self) {
+        self.let_out = true;
+    }
+
+    /// From the next start on its system finds this credential, of a name that systemd knows.
+    pub fn tell(&mut self, name: &str, text: &str) {
+        self.told.push((name.to_owned(), text.to_owned()));
     }
 
     /// Puts a TPM in, or another one, or none. Each number is a chip that keeps what it knows.
@@ -191,7 +207,8 @@ impl Machine {
         let doors = self.other_ports.iter().zip(CLOSED).chain([(&self.port, &443)]);
         let forward = |(port, door): (&u16, &u16)| format!(",hostfwd=tcp:127.0.0.1:{port}-:{door}");
         let doors: String = doors.map(forward).collect();
-        let network = format!("user,model=virtio-net-pci,restrict=on{doors}");
+        let restrict = if self.let_out { "off" } else { "on" };
+        let network = format!("user,model=virtio-net-pci,restrict={restrict}{doors}");
         let memory = memory_mib.to_string();
         let mut command = self.tool("qemu-system-x86_64")?;
         let board = if firmware == Firmware::Secure { "q35,smm=on" } else { "q35" };
@@ -203,6 +220,11 @@ impl Machine {
         command.args(["-device", "qemu-xhci,id=usb"]);
         command.args(["-chardev", "socket,id=control,path=/here/control,server=on,wait=off"]);
         command.args(["-mon", "chardev=control,mode=control"]);
+        for (name, text) in &self.told {
+            let file = format!("told-{name}");
+            fs::write(self.folder.path().join(&file), told(name, text))?;
+            command.args(["-smbios", &format!("type=11,path=/here/{file}")]);
+        }
         if self.folder.path().join(STICK).exists() {
             command.args(["-drive", "if=none,id=stick,format=raw,file=/here/stick"]);
         }
@@ -405,7 +427,8 @@ impl Console {
     }
 
     /// What went wrong, and how the console ends.
-    fn at_end(&self, error: &crate::Error) -> crate::Error {
+    #[must_use]
+    pub fn at_end(&self, error: &crate::Error) -> crate::Error {
         let text = self.text().unwrap_or_default();
         let from = text.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
         let emulator = self.path.with_file_name("emulator");
@@ -467,6 +490,11 @@ fn inspect(image: &Path, out: Option<&Path>) -> Result<String> {
         return Err(format!("{} is not whole: {reason}", image.display()).into());
     }
     Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// As systemd.system-credentials(7) has it.
+fn told(name: &str, text: &str) -> String {
+    format!("io.systemd.credential.binary:{name}={}", crate::mirror::base64(text.as_bytes()))
 }
 
 /// Shells, web without TLS, names, and what systemd's own services would open.

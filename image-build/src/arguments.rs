@@ -48,12 +48,14 @@ pub(crate) struct Wish {
 }
 
 /// What a bundle says, besides what is in it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Signing {
     /// How long it may be used.
     pub(crate) days: u64,
     /// The oldest version that may be updated to it.
     pub(crate) from: Version,
+    /// The folder of a mirror that it's put into.
+    pub(crate) publish: Option<PathBuf>,
     /// How often a computer starts it before it goes back.
     pub(crate) tries: u8,
 }
@@ -73,7 +75,7 @@ impl Arguments {
             unlocked: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let mut signing = Signing { days: 400, from: Version::FIRST, tries: 3 };
+        let mut signing = Signing { days: 400, from: Version::FIRST, publish: None, tries: 3 };
         let mut words = Vec::new();
         let mut file = false;
         let mut work = PathBuf::from(".");
@@ -90,6 +92,7 @@ impl Arguments {
                 Long("mirror") => wish.mirror = Some(parser.value()?.string()?),
                 Long("out") => wish.out = Some(parser.value()?.into()),
                 Long("program") => wish.program = Some(parser.value()?.into()),
+                Long("publish") => signing.publish = Some(parser.value()?.into()),
                 Long("quick") => wish.quick = true,
                 Long("sign-with") => wish.sign_with = Some(parser.value()?.into()),
                 Long("tries") => signing.tries = parser.value()?.parse_with(tries)?,
@@ -182,6 +185,8 @@ Options of build and bundle:
   --version V            the image's version, such as 1.2.3
 Options of bundle:
   --days N               how long it may be used (400)
+  --publish DIR          put it into this folder, as computers fetch it from any web server;
+                         again before its time is over, also if there is nothing new
   --from V               the oldest version that may be updated to it (any)
   --tries N              how often a computer starts it before it goes back (3)
 

@@ -32,11 +32,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("update", &[]),
     // Programs: never one another.
     ("executor", &["handover", "update"]),
+    ("fetcher", &["handover", "update"]),
     ("gateway", &["handover", "link"]),
     ("twin", &["capability", "handover", "link", "store"]),
     ("worker", &["handover"]),
     // The one program file.
-    ("hometwin", &["disks", "executor", "gateway", "twin", "handover", "worker"]),
+    ("hometwin", &["disks", "executor", "fetcher", "gateway", "twin", "handover", "worker"]),
     // The image: a program that makes it, and the first program inside it. Neither is linked with the
     // product, which the one puts in as a file.
     ("initrd", &[]),

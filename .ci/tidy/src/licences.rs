@@ -17,7 +17,8 @@ pub(crate) fn broken(crates: &[(String, Option<String>)]) -> Vec<String> {
     broken
 }
 
-const ALLOWED: &[&str] = &["Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Zlib"];
+const ALLOWED: &[&str] =
+    &["Apache-2.0", "BSD-3-Clause", "CDLA-Permissive-2.0", "ISC", "MIT", "Unicode-3.0", "Zlib"];
 
 /// SPDX: `OR` binds looser than `AND`; `/` is an old way to write `OR`.
 fn allowed(expression: &str) -> bool {

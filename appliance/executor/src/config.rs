@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use handover::{CERTIFICATE_MAX, MIRROR_MAX, Mirror};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub disk_reports: PathBuf,
     /// The first of the users that the node's processes get where it may give them.
     pub first_uid: u32,
+    /// Where newer systems are found.
+    pub mirror: Option<Mirror>,
     /// What one twin may use.
     pub limits: Limits,
     /// What the node's workers may use.
@@ -96,6 +99,7 @@ impl Default for Config {
             tries: false,
             disk_reports: PathBuf::from("/run/hometwin/disks"),
             first_uid: 3_000_000,
+            mirror: None,
             limits: Limits::default(),
             workers: WorkerLimits::default(),
             json_log: false,
@@ -117,6 +121,7 @@ struct Written {
     disk_reports: Option<Spanned<PathBuf>>,
     first_uid: Said,
     lan: Option<WrittenLan>,
+    update: Option<WrittenUpdate>,
     twin: Option<limits::Written>,
     worker: Option<WrittenWorker>,
 }
@@ -128,6 +133,14 @@ struct WrittenLan {
     name: Option<Spanned<String>>,
     announce: Option<bool>,
     cards: Option<Spanned<Vec<String>>>,
+}
+
+/// The table `[update]`: where newer systems of the machine are found.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenUpdate {
+    mirror: Option<Spanned<String>>,
+    certificate: Option<Spanned<String>>,
 }
 
 /// The table `[worker]`: what each may use, and how many there may be.
@@ -172,6 +185,7 @@ impl Config {
             config.zone = Some(zone.into_inner());
         }
         config.lan = written.lan.unwrap_or_default().read(broken)?;
+        config.mirror = written.update.unwrap_or_default().read(broken)?;
         if let Some(seconds) = written.sleep_after_s {
             config.sleep_after = (seconds > 0).then(|| Duration::from_secs(seconds));
         }
@@ -233,6 +247,43 @@ impl WrittenLan {
     }
 }
 
+impl WrittenUpdate {
+    fn read(self, broken: impl Fn(usize, &str) -> Error) -> Result<Option<Mirror>, Error> {
+        let Some(address) = self.mirror else {
+            return match self.certificate {
+                Some(alone) => Err(broken(alone.span().start, "`certificate` needs a `mirror`")),
+                None => Ok(None),
+            };
+        };
+        if !is_mirror(address.get_ref()) {
+            let reason = "`mirror` is a web address of a folder and begins with https://";
+            return Err(broken(address.span().start, reason));
+        }
+        if let Some(wrong) = self.certificate.as_ref().filter(|pem| !is_pem(pem.get_ref())) {
+            let reason = "`certificate` is one certificate in PEM, of 3000 bytes at most";
+            return Err(broken(wrong.span().start, reason));
+        }
+        let certificate = self.certificate.map(Spanned::into_inner);
+        Ok(Some(Mirror { address: address.into_inner(), certificate }))
+    }
+}
+
+/// Whether it looks like a mirror's address; the fetcher reads it as one.
+pub(crate) fn is_mirror(address: &str) -> bool {
+    let host = address.strip_prefix("https://").unwrap_or_default();
+    address.len() <= MIRROR_MAX
+        && !host.is_empty()
+        && !host.starts_with('/')
+        && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\\\"<>".contains(&byte))
+}
+
+/// Whether it looks like a certificate.
+pub(crate) fn is_pem(text: &str) -> bool {
+    text.len() <= CERTIFICATE_MAX
+        && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----")
+        && text.trim_end().ends_with("-----END CERTIFICATE-----")
+}
+
 fn is_zone(zone: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -277,6 +328,14 @@ mod tests {
         let config = read("[worker]\nmemory_mib = 64\ncpu_s = 3\nat_once = 4\n").unwrap();
         let workers = WorkerLimits { memory: 64 << 20, cpu_s: 3, at_once: 4 };
         assert_eq!(config.workers, workers);
+        let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let address = "https://up.example:8443/x/".to_owned();
+        let text = format!("[update]\nmirror = \"{address}\"\n");
+        let mirror = Mirror { address, certificate: None };
+        assert_eq!(read(&text).unwrap().mirror, Some(mirror.clone()));
+        let mirror = Mirror { certificate: Some(pem.to_owned()), ..mirror };
+        let text = format!("{text}certificate = \"\"\"\n{pem}\"\"\"\n");
+        assert_eq!(read(&text).unwrap().mirror, Some(mirror));
         let text = "[twin]\nconnections = 9\nrequests_at_once = 7\nrequests_per_second = 2\n\
                     wakes_at_once = 5\nwakes_per_minute = 1\n";
         let Limits { share, wakes, .. } = read(text).unwrap().limits;
@@ -312,6 +371,16 @@ mod tests {
                 "node.toml, line 4: `memory_mib` is from 16",
             ),
             ("\ndisk_reports = \"disks\"\n", "node.toml, line 2: `disk_reports` does not begin"),
+            (
+                "[update]\nmirror = \"http://a.b/\"\n",
+                "node.toml, line 2: `mirror` is a web address",
+            ),
+            ("[update]\nmirror = \"https:///x\"\n", "node.toml, line 2: `mirror` is a web address"),
+            ("[update]\n\ncertificate = \"x\"\n", "node.toml, line 3: `certificate` needs a"),
+            (
+                "[update]\nmirror = \"https://a.b\"\ncertificate = \"x\"\n",
+                "node.toml, line 3: `certificate` is one",
+            ),
             ("[worker]\nat_once = 0\n", "node.toml, line 2: `at_once` is from 1"),
             // However it is written, and whatever stands before it.
             (

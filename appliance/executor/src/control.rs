@@ -136,6 +136,10 @@ pub enum Update {
     Status,
     /// Write a new one to the slot that doesn't run.
     Apply,
+    /// Look which one the mirror has.
+    Check,
+    /// Bring that, and write it to the slot that doesn't run.
+    Get,
     /// Go back to the one in the other slot.
     RollBack,
     /// Start the machine again.
@@ -165,7 +169,9 @@ impl Verb {
             | Self::Remove { .. }
             | Self::Repair { .. }
             | Self::Rename { .. }
-            | Self::Update { what: Update::Apply | Update::RollBack }
+            | Self::Update {
+                what: Update::Apply | Update::Check | Update::Get | Update::RollBack,
+            }
             | Self::Verify { .. }
             | Self::Work { .. } => false,
         }
@@ -278,6 +284,11 @@ pub enum Answer {
     Repaired,
     /// The machine ends everything and starts again.
     Restarting,
+    /// This is on the mirror.
+    There {
+        /// The newest system there.
+        there: handover::There,
+    },
     /// What is in the disk's slots.
     Slots {
         /// The two systems.

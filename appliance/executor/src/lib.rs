@@ -29,6 +29,7 @@ pub mod screen;
 pub mod service;
 mod slots;
 pub mod steward;
+pub mod system;
 pub mod uids;
 mod verbs;
 mod wakes;

@@ -5,6 +5,7 @@
 
 mod gateway;
 mod helped;
+mod mirror;
 mod twins;
 mod updates;
 mod workers;

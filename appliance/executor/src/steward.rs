@@ -38,6 +38,18 @@ pub const REASONS: &[&str] = &[
     "disk",
     "expired",
     "leaving",
+    "failed_here",
+    "mirror_address",
+    "mirror_certificate",
+    "mirror_gone",
+    "mirror_missing",
+    "mirror_mixed",
+    "mirror_none",
+    "mirror_old",
+    "mirror_page",
+    "mirror_redirect",
+    "mirror_slow",
+    "mirror_stale",
     "needs_newer",
     "no_bundle",
     "no_other",
@@ -56,6 +68,8 @@ pub const REASONS: &[&str] = &[
 
 /// Where systemd listens for it.
 pub const SOCKET: &str = "/run/hometwin/steward.sock";
+/// Where systemd listens for the fetcher, which has no rights at all and alone reaches the world outside.
+pub const FETCHER: &str = "/run/hometwin/fetcher.sock";
 /// Where systemd listens for the one that holds the disk.
 pub const SLOTS: &str = "/run/hometwin/slots.sock";
 
@@ -136,9 +150,6 @@ pub enum Error {
         /// The node's data folder.
         data: PathBuf,
     },
-    /// The running system can't be told.
-    #[error("the running system doesn't say what it is")]
-    System,
     /// The wall can't be built.
     #[error("steward can't be shut in")]
     Walls(#[source] walls::Error),

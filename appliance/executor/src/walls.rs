@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! walls/{twin,gateway,worker,executor,
-//!        steward,slots}.rs                 the policies: one file per program, closed but for its lists
+//!        steward,slots,fetcher}.rs         the policies: one file per program, closed but for its lists
 //! walls/calls.rs                           lists of system calls that several programs need
 //! walls/build.rs                           from a policy to Landlock rules and seccomp filters
 //! walls/own.rs, inherited.rs               uid, capabilities, limits; descriptors from outside
@@ -16,6 +16,7 @@
 mod build;
 mod calls;
 mod executor;
+mod fetcher;
 mod gateway;
 pub mod ground;
 mod inherited;
@@ -28,6 +29,7 @@ mod worker;
 use std::io;
 
 pub(crate) use self::executor::{NEEDED, Reach, enter_executor};
+pub use self::fetcher::enter_fetcher;
 pub(crate) use self::inherited::adopt;
 pub use self::own::{ForJob, Given};
 pub(crate) use self::slots::enter_slots;

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::channel::decode;
 use crate::{
-    FromGateway, FromSteward, FromTwin, FromTwinExecutor, FromWorker, ToGateway, ToSteward, ToTwin,
-    ToTwinExecutor, ToWorker,
+    FromFetcher, FromGateway, FromSteward, FromTwin, FromTwinExecutor, FromWorker, ToFetcher,
+    ToGateway, ToSteward, ToTwin, ToTwinExecutor, ToWorker,
 };
 
 /// Reads the bytes as a header of each direction: whatever is accepted can be written again.
@@ -21,6 +21,8 @@ pub fn headers(bytes: &[u8]) {
     one::<FromWorker>(bytes);
     one::<ToSteward>(bytes);
     one::<FromSteward>(bytes);
+    one::<ToFetcher>(bytes);
+    one::<FromFetcher>(bytes);
 }
 
 fn one<T: DeserializeOwned + Serialize>(bytes: &[u8]) {

@@ -10,6 +10,7 @@
 
 mod channel;
 mod connection;
+mod fetch;
 pub mod fuzz;
 mod headers;
 mod health;
@@ -21,6 +22,7 @@ mod work;
 
 pub use channel::{Channel, Error, MAX_DESCRIPTORS, MAX_HEADER};
 pub use connection::{Connection, Fixed, NAMERS_MAX, NoConnection};
+pub use fetch::*;
 pub use headers::*;
 pub use health::*;
 pub use pace::Pace;

@@ -95,6 +95,8 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
+    /// It comes over the network.
+    Fetch,
     /// It is compared with what was signed.
     Check,
     /// It is written to the disk.

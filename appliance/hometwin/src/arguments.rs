@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Console(Option<PathBuf>),
     Doctor(Doctor),
     Experience(Experience),
+    /// Started by the service manager only, for one connection.
+    Fetcher,
     /// Started by the executor only, with what it is given.
     Gateway(Vec<String>),
     Help,
@@ -215,6 +217,7 @@ impl Arguments {
             ["node", "doctor"] => {
                 Command::Doctor(Doctor { data: typed.data.clone(), json: typed.json })
             }
+            ["fetcher"] => Command::Fetcher,
             ["steward"] => {
                 // Whose data it serves is no guess: without a word it is the service's.
                 let usual = || PathBuf::from("/var/lib/hometwin");
@@ -222,6 +225,8 @@ impl Arguments {
             }
             ["selftest"] if typed.gate => Command::Gate(typed.data.clone()),
             ["update", "status"] => Command::Update(typed.change(Update::Status, None)),
+            ["update", "check"] => Command::Update(typed.change(Update::Check, None)),
+            ["update", "get"] => Command::Update(typed.change(Update::Get, None)),
             ["update", "apply"] => Command::Update(typed.change(Update::Apply, None)),
             ["update", "apply", file] => Command::Update(typed.change(Update::Apply, Some(file))),
             ["update", "rollback"] => Command::Update(typed.change(Update::RollBack, None)),

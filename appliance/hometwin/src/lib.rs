@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::OpenData => data::open(&say),
         Command::Console(data) => console::console(data, &say),
         Command::Doctor(doctor) => doctor::doctor(doctor, &say),
+        Command::Fetcher => processes::fetcher(&arguments.logging),
         Command::Gateway(given) => processes::gateway(&given, &arguments.logging),
         Command::Twin(given) => processes::twin(&given, &arguments.logging),
         Command::Gate(data) => gate::gate(data, &arguments.logging),

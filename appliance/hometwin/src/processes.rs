@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use executor::walls::{self, Given, Program};
+use fetcher::{Patience, System};
 use handover::Channel;
 
 use crate::logging::Logging;
@@ -40,6 +41,19 @@ pub(crate) fn steward(data: &Path, slots: bool, logging: &Logging) -> Result<Exi
     let runtime = crate::run::runtime()?;
     let run = if slots { executor::steward::run_slots } else { executor::steward::run };
     run(connection, data, &runtime).map_err(Failure::inside)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What brings newer systems from a mirror; for one question, which the service manager has accepted.
+pub(crate) fn fetcher(logging: &Logging) -> Result<ExitCode, Failure> {
+    let end = Channel::take_stdin().map_err(|_| Failure::StartedByHand)?;
+    logging.start();
+    let (trust, here) = executor::system::read().map_err(Failure::inside)?;
+    let system = System { trust, here, patience: Patience::default() };
+    let runtime = crate::run::runtime()?;
+    walls::enter_fetcher().map_err(Failure::inside)?;
+    let run = async { fetcher::run(Channel::from_fd(end)?, &system).await };
+    runtime.block_on(run).map_err(Failure::inside)?;
     Ok(ExitCode::SUCCESS)
 }
 

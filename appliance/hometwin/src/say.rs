@@ -142,6 +142,7 @@ impl Say {
             }
             Answer::NotUpdated { why, text } => self.complain(&update::why(self, why, text)),
             Answer::Restarting => self.print(language.text("restarting")),
+            Answer::There { there } => update::there(self, there),
             Answer::Slots { slots, progress } => update::slots(self, slots, *progress),
             Answer::Experience { text } => {
                 let values = [("experience", text.as_str()), ("name", name)];
@@ -444,6 +445,7 @@ fn code_of(answer: &Answer) -> ExitCode {
         | Answer::Repaired
         | Answer::Restarting
         | Answer::Slots { .. }
+        | Answer::There { .. }
         | Answer::Pair { .. }
         | Answer::Removed { .. }
         | Answer::Renamed { .. }

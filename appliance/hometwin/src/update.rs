@@ -1,4 +1,4 @@
-//! `hometwin update status|apply|rollback`: asked of the running node, which asks the one that holds the
+//! `hometwin update status|check|get|apply|rollback`: asked of the running node, which asks the one that holds the
 //! disk. The bundle is opened by this process, as whoever typed it.
 //!
 //! Says how far it is while it goes on. Nothing here judges a bundle.
@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use executor::control::{self, Answer, Update, Verb};
-use handover::{Progress, Slots, Step};
+use handover::{Progress, Slots, Step, There};
 
 use crate::arguments::Change;
 use crate::run::data_folder;
@@ -24,7 +24,7 @@ pub(crate) fn update(asked: Change, say: &Say) -> Result<ExitCode, Failure> {
     let file = file.transpose()?;
     let files: Vec<_> = file.iter().map(AsFd::as_fd).collect();
     let ask = || control::ask_with(&folder, &Verb::Update { what: asked.what }, &files);
-    let answer = if asked.what == Update::Apply && !asked.json {
+    let answer = if matches!(asked.what, Update::Apply | Update::Get) && !asked.json {
         meanwhile(&folder, say, ask)?
     } else {
         ask()?
@@ -82,8 +82,17 @@ pub(crate) fn slots(say: &Say, slots: &Slots, going: Option<Progress>) {
     }
 }
 
+/// What is on the mirror.
+pub(crate) fn there(say: &Say, there: &There) {
+    let megabytes = there.bytes.div_ceil(1_000_000).to_string();
+    let values = [("version", &*there.version), ("here", &there.here), ("megabytes", &megabytes)];
+    let key = if there.newer { "update_there" } else { "update_there_not" };
+    say.print(&say.language().fill(key, &values));
+}
+
 fn progress(say: &Say, progress: Progress) -> String {
     let key = match progress.step {
+        Step::Fetch => "update_fetch",
         Step::Check => "update_check",
         Step::Write => "update_write",
         Step::ReadBack => "update_read_back",

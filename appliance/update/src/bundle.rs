@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::signed::{Signed, take};
-use crate::{Error, Manifest, Part, Trust, codec};
+use crate::{Error, Manifest, Part, Trust, Version, codec};
 
 /// A bundle's head, of which nothing is believed yet.
 #[derive(Clone, Debug)]
@@ -38,7 +38,15 @@ impl Bundle {
         Self { statements, manifest, head: 0 }
     }
 
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    /// The version that it says it has, whoever signed it.
+    #[must_use]
+    pub fn says(&self) -> Option<Version> {
+        codec::decode::<Manifest>(&self.manifest.bytes).map(|manifest| manifest.version)
+    }
+
+    /// The same bytes that were read.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = MARK.to_vec();
         out.push(u8::try_from(self.statements.len()).unwrap_or(u8::MAX));
         self.statements.iter().for_each(|one| out.extend(one.to_bytes()));
@@ -72,6 +80,12 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// How long what stands before the parts is.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
     /// How long the whole bundle is.
     #[must_use]
     pub fn length(&self) -> u64 {

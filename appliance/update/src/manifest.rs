@@ -46,6 +46,18 @@ pub struct Here {
     pub now: u64,
 }
 
+impl Here {
+    /// What a mirror's file is called that has the head of the newest bundle for this kind of system.
+    #[must_use]
+    pub fn newest(&self) -> String {
+        newest(&self.flavour, &self.arch)
+    }
+}
+
+fn newest(flavour: &str, arch: &str) -> String {
+    format!("{flavour}_{arch}.newest")
+}
+
 /// One of the three parts, in their order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {
@@ -134,6 +146,18 @@ impl Manifest {
     #[must_use]
     pub fn length(&self) -> u64 {
         Part::ALL.iter().map(|part| self.part(*part).length).sum()
+    }
+
+    /// What its bundle is called on a mirror.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}_{}_{}.bundle", self.flavour, self.arch, self.version)
+    }
+
+    /// As [`Here::newest`].
+    #[must_use]
+    pub fn newest(&self) -> String {
+        newest(&self.flavour, &self.arch)
     }
 
     /// Whether it may be used here and now.

@@ -34,18 +34,21 @@ fn staged() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 9] = [
     "hometwin-console.service",
     "hometwin-disk@.service",
+    "hometwin-fetcher@.service",
     "hometwin-gate.service",
     "hometwin-node.service",
     "hometwin-slots@.service",
     "hometwin-steward@.service",
     "hometwin-stick@.service",
+    "hometwin-update.service",
 ];
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 12] = [
     "hometwin-console.socket",
     "hometwin-disk@.timer",
+    "hometwin-fetcher.socket",
     "hometwin-lan.socket",
     "hometwin-network.path",
     "hometwin-network.service",
@@ -54,6 +57,7 @@ const OTHERS: [&str; 10] = [
     "hometwin-steward.socket",
     "hometwin-trial.service",
     "hometwin-trial.timer",
+    "hometwin-update.timer",
 ];
 
 #[test]

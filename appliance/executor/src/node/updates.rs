@@ -32,6 +32,8 @@ impl Node {
     ) {
         let going = Rc::clone(&self.update);
         let asked = match what {
+            Update::Check => return self.look(answer),
+            Update::Get => return self.get(answer),
             Update::Status => ToSteward::Slots,
             Update::Apply => ToSteward::WriteSlot,
             Update::RollBack => ToSteward::RollBack,
@@ -51,7 +53,7 @@ impl Node {
     }
 }
 
-fn told(answered: FromSteward, progress: Option<Progress>) -> Answer {
+pub(super) fn told(answered: FromSteward, progress: Option<Progress>) -> Answer {
     match answered {
         FromSteward::Done => Answer::Restarting,
         FromSteward::Next { version } => Answer::Next { version },
@@ -72,7 +74,7 @@ pub async fn ask_slots(asked: ToSteward) -> Result<FromSteward, handover::Error>
     ask(asked, &[], &Going::default()).await
 }
 
-async fn ask(
+pub(super) async fn ask(
     asked: ToSteward,
     files: &[OwnedFd],
     going: &Going,

@@ -1,14 +1,14 @@
 //! The machine as it was before anybody asked: its disk and sticks, open; what system runs, and whom it
 //! trusts.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use update::{Here, Trust};
 
 use super::super::Error;
 use crate::slots::{self, find};
+use crate::system;
 
 /// What one conversation is about.
 pub(super) struct Machine {
@@ -31,14 +31,8 @@ impl Machine {
         });
         let sticks = find::sticks(sys, dev, &path);
         let sticks = sticks.iter().filter_map(|stick| File::open(stick).ok()).collect();
-        let trust = fs::read(TRUSTED).ok().and_then(|file| Trust::read(&file).ok());
-        let about = fs::read_to_string("/etc/os-release")?;
-        Ok(Self {
-            disk: disk.transpose()?,
-            sticks,
-            trust,
-            here: here(&about).ok_or(Error::System)?,
-        })
+        let (trust, here) = system::read()?;
+        Ok(Self { disk: disk.transpose()?, sticks, trust, here })
     }
 
     /// The slots of the disk, if the system came from an image.
@@ -52,38 +46,8 @@ impl Machine {
     }
 
     pub(super) fn here(&self) -> Here {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Here { now, ..self.here.clone() }
+        Here { now: system::now(), ..self.here.clone() }
     }
-}
-
-fn here(about: &str) -> Option<Here> {
-    let value = |key: &str| {
-        let mut lines = about.lines().filter_map(|line| line.split_once('='));
-        let found = lines.find(|(name, _)| *name == key);
-        found.map(|(_, value)| value.trim_matches('"').to_owned())
-    };
-    let version = value("VERSION_ID").unwrap_or_default().parse();
-    Some(Here {
-        flavour: value("VARIANT_ID").unwrap_or_default(),
-        arch: std::env::consts::ARCH.to_owned(),
-        // Another system than an image has no slots, and asks only what it has.
-        version: version.unwrap_or(update::Version::FIRST),
-        now: 0,
-    })
 }
 
 const NONE: slots::Error = slots::Error::NoSlots("this system didn't come from an image");
-/// In the verified system; `image-build` puts it there.
-const TRUSTED: &str = "/usr/lib/hometwin/update-keys";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_system_says_what_it_is() {
-        let here = here("NAME=\"x\"\nVERSION_ID=1.2.3\nVARIANT_ID=headless\n").unwrap();
-        assert_eq!((here.flavour.as_str(), here.version), ("headless", update::Version(1, 2, 3)));
-    }
-}
