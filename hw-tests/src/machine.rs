@@ -3,6 +3,7 @@
 //!
 //! QEMU is that of the image's own tools. The network ends at the machine, but for the one port.
 
+mod screen;
 mod tpm;
 
 use std::fs;
@@ -90,6 +91,9 @@ impl Image {
 /// What starts the machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Firmware {
+    /// Nothing, and no cable for a console either: it shows what it does on its own screen
+    /// ([`Machine::screen`]), as it does for who bought it.
+    Bare,
     /// Nothing: the emulator loads the image's kernel itself, and no firmware takes of the memory.
     Direct,
     /// UEFI that starts only what is signed, once it has keys, and keeps them.
@@ -108,6 +112,7 @@ pub struct Machine {
     tpm: Option<u8>,
     chip: Option<Tpm>,
     stick: bool,
+    keyboard: bool,
     /// A bit of its disk isn't what it was.
     turned: bool,
     /// It reaches this computer.
@@ -135,6 +140,7 @@ impl Machine {
             tpm: None,
             chip: None,
             stick: false,
+            keyboard: true,
             turned: false,
             let_out: false,
             told: Vec::new(),
@@ -154,6 +160,11 @@ impl Machine {
     /// Puts a TPM in, or another one, or none. Each number is a chip that keeps what it knows.
     pub fn put_tpm(&mut self, number: Option<u8>) {
         self.tpm = number;
+    }
+
+    /// Plugs a keyboard in before the next start, or out.
+    pub fn put_keyboard(&mut self, there: bool) {
+        self.keyboard = there;
     }
 
     /// Has its image on a stick from now on, beside an empty disk of its own; or no more, and starts
@@ -211,8 +222,14 @@ impl Machine {
         let network = format!("user,model=virtio-net-pci,restrict={restrict}{doors}");
         let memory = memory_mib.to_string();
         let mut command = self.tool("qemu-system-x86_64")?;
-        let board = if firmware == Firmware::Secure { "q35,smm=on" } else { "q35" };
-        command.args(["-machine", board, "-accel", "tcg,thread=multi", "-smp", "2"]);
+        let mut board = String::from("q35");
+        if firmware == Firmware::Secure {
+            board.push_str(",smm=on");
+        }
+        if !self.keyboard {
+            board.push_str(",i8042=off");
+        }
+        command.args(["-machine", &board, "-accel", "tcg,thread=multi", "-smp", "2"]);
         command.args(["-m", &memory, "-display", "none", "-monitor", "none", "-no-reboot"]);
         let console = "socket,id=console,path=/here/keys,server=on,wait=off,logfile=/here/console";
         command.args(["-chardev", console, "-serial", "chardev:console", "-nic", &network]);
@@ -229,7 +246,8 @@ impl Machine {
             command.args(["-drive", "if=none,id=stick,format=raw,file=/here/stick"]);
         }
         match firmware {
-            Firmware::Direct => self.direct(&mut command)?,
+            Firmware::Bare => self.direct(&mut command, "")?,
+            Firmware::Direct => self.direct(&mut command, TALK)?,
             Firmware::Secure => {
                 let guard = "driver=cfi.pflash01,property=secure,value=on";
                 command.args(["-global", guard]);
@@ -263,7 +281,7 @@ impl Machine {
     /// If the emulator doesn't.
     pub fn plug_in(&self) -> Result<()> {
         let control = self.folder.path().join("control");
-        stick::ask(&control, r#"{"execute":"qmp_capabilities"}"#, PLUG_IN)
+        stick::ask(&control, &[PLUG_IN.to_owned()]).map(drop)
     }
 
     /// Waits until it goes off by itself, as it does instead of starting again.
@@ -343,7 +361,7 @@ impl Machine {
     }
 
     /// Kernel, first program and command line out of the one file that UEFI would start.
-    fn direct(&self, command: &mut Command) -> Result<()> {
+    fn direct(&self, command: &mut Command, more: &str) -> Result<()> {
         let folder = self.folder.path();
         if !self.turned {
             inspect(&folder.join("disk"), Some(folder))?;
@@ -351,7 +369,7 @@ impl Machine {
         let line = fs::read_to_string(folder.join("command_line"))?;
         command.args(["-device", "virtio-blk-pci,drive=disk"]);
         command.args(["-kernel", "/here/linux", "-initrd", "/here/initrd"]);
-        command.args(["-append", &format!("{line} {TALK}")]);
+        command.args(["-append", &format!("{line} {more}")]);
         Ok(())
     }
 

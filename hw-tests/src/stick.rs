@@ -27,16 +27,19 @@ pub(crate) fn write(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
     Ok(())
 }
 
-/// Says two things to an emulator's control socket, and hears that both are done.
-pub(crate) fn ask(socket: &Path, first: &str, second: &str) -> Result<()> {
+/// Says things to an emulator's control socket, one after the other, and hears what comes of each.
+pub(crate) fn ask(socket: &Path, things: &[String]) -> Result<Vec<String>> {
+    let mut answers = Vec::new();
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut said = BufReader::new(stream.try_clone()?).lines();
-    for asked in [first, second] {
+    let hello = r#"{"execute":"qmp_capabilities"}"#.to_owned();
+    for asked in std::iter::once(&hello).chain(things) {
         stream.write_all(asked.as_bytes())?;
         loop {
             let line = said.next().ok_or("the emulator is gone")??;
             if line.contains("\"return\"") {
+                answers.push(line);
                 break;
             }
             if line.contains("\"error\"") {
@@ -44,5 +47,6 @@ pub(crate) fn ask(socket: &Path, first: &str, second: &str) -> Result<()> {
             }
         }
     }
-    Ok(())
+    // The first was only a greeting.
+    Ok(answers.split_off(1))
 }

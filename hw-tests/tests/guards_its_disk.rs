@@ -53,6 +53,9 @@ fn encrypted_data_open_on_their_own_computer_or_with_the_recovery_key() {
     machine.put_tpm(Some(1));
     let console = machine.start(Firmware::Direct, MEMORY_MIB).unwrap();
     console.wait("this recovery key opens them.", START).unwrap();
+    console.wait("Type yes when you have written it down.", START).unwrap();
+    assert!(!console.text().unwrap().contains(SERVES), "nothing goes on over the key");
+    console.type_line("yes").unwrap();
     console.wait(SERVES, START).unwrap();
     let text = console.text().unwrap();
     let mut lines = text.lines().map(str::trim).filter(|line| is_half(line));
@@ -77,7 +80,7 @@ fn encrypted_data_open_on_their_own_computer_or_with_the_recovery_key() {
     console.wait("That key does not open your data", START).unwrap();
     assert!(!console.text().unwrap().contains(SERVES));
     console.type_line(&key.to_uppercase().replace('-', " ")).unwrap();
-    console.wait("this computer opens them by itself again", START).unwrap();
+    console.wait("From the next start on this computer", START).unwrap();
     console.wait(SERVES, START).unwrap();
     println!("third start: {:.0} s of processor time", machine.cpu().as_secs_f64());
 }

@@ -1,14 +1,16 @@
 //! Promise: who stands before a machine without a shell is shown how to reach it and sets it up on its
 //! own screen, and can do nothing else there.
 //!
-//! The screen here is a pipe: it draws the same bytes on every terminal.
+//! The screen here is a pipe, for it draws the same bytes on every terminal; and once that of a computer,
+//! emulated without the help of a processor, that starts from the image.
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hw_tests::{Node, Options, Result, program, until};
+use hw_tests::{Firmware, Image, Machine, Node, Options, Result, Secure, program, skip, until};
+use serde_json::{Value, json};
 
 /// A screen and a keyboard at a node.
 struct Screen {
@@ -109,4 +111,82 @@ fn nothing_ends_it_and_a_node_that_is_away_is_waited_for() {
     node.executor().kill().unwrap();
     screen.shows("The node is starting").unwrap();
     assert!(screen.child.try_wait().unwrap().is_none(), "the screen is there");
+}
+
+/// For a start, on a machine that does ten other things.
+const START: Duration = Duration::from_secs(600);
+const MEMORY_MIB: u32 = 256;
+const KEY: &str = "this recovery key opens them.";
+
+/// The two halves of a recovery key on a screen.
+fn key(screen: &str) -> Vec<String> {
+    let is_half = |line: &&str| {
+        let groups: Vec<&str> = line.trim_end_matches('-').split('-').collect();
+        groups.len() == 4 && groups.iter().all(|group| group.len() == 8)
+    };
+    screen.lines().map(str::trim).filter(is_half).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_computers_own_screen_shows_its_key_until_somebody_has_it_and_then_the_way_in() {
+    const TEST: &str = "the screen of a computer that starts from the image";
+    if std::env::var_os("HOMETWIN_FAST").is_some() {
+        return skip(TEST, "`cargo verify --fast`");
+    }
+    let image = match Image::build().unwrap() {
+        Ok(image) => image,
+        Err(reason) => return skip(TEST, reason.trim()),
+    };
+    let mut machine = Machine::new(&image).unwrap();
+    machine.put_tpm(Some(1));
+    // Without a keyboard nobody can say that they have the key; so it comes up by itself.
+    machine.put_keyboard(false);
+    machine.start(Firmware::Bare, MEMORY_MIB).unwrap();
+    machine.shows(KEY, START).unwrap();
+    let first = key(&machine.screen().unwrap());
+    assert_eq!(first.len(), 2, "{}", machine.screen().unwrap());
+    machine.shows("https://hometwin.local/pair#", START).unwrap();
+    machine.shows("Something needs you: Nobody has the", START).unwrap();
+    machine.cut_power();
+
+    // With one, a new key waits for an answer, and only for the right one.
+    machine.put_keyboard(true);
+    machine.start(Firmware::Bare, MEMORY_MIB).unwrap();
+    machine.shows("Type yes when you have written it down", START).unwrap();
+    let second = key(&machine.screen().unwrap());
+    assert_eq!(second.len(), 2, "{}", machine.screen().unwrap());
+    assert_ne!(first, second);
+    machine.press("\n").unwrap();
+    machine.shows("Type yes when you have written it down:", START).unwrap();
+    machine.press("yes\n").unwrap();
+    machine.shows("https://hometwin.local/pair#", START).unwrap();
+    let screen = machine.screen().unwrap();
+    assert_eq!(key(&screen), [""; 0], "who comes by later doesn't see the key");
+    assert!(screen.contains("Your node is well."), "{screen}");
+    assert!(screen.contains("█▀▀▀▀▀█"), "no code for a phone:\n{screen}");
+
+    // The way in is one, and the screen says who came without being asked.
+    let node = Secure::of_host(machine.port(), "hometwin.local").unwrap();
+    let claimed = until("an answer at the door", START, || {
+        // On a slow machine it is too old before the door opens, and there is another one.
+        let code = machine.shows("https://hometwin.local/pair#", START)?;
+        let claim = json!({ "code": code, "name": "ann" });
+        let (head, body) = node.post("/api/node/1/claim", "", &claim)?;
+        Ok(head.starts_with("HTTP/1.1 200").then_some(body))
+    })
+    .unwrap();
+    let claimed: Value = serde_json::from_str(
+        claimed.trim_start_matches(|c| c != '{').trim_end_matches(|c| c != '}'),
+    )
+    .unwrap();
+    assert!(claimed["next"].as_str().unwrap().contains("ann-hometwin.local"), "{claimed}");
+    machine.shows("One person has a twin here.", START).unwrap();
+    machine.press("2").unwrap();
+    machine.shows("ann: https://ann-hometwin.local", START).unwrap();
+    machine.cut_power();
+
+    // Whoever has the key isn't asked again.
+    machine.start(Firmware::Bare, MEMORY_MIB).unwrap();
+    machine.shows("One person has a twin here.", START).unwrap();
+    println!("third start: {:.0} s of processor time", machine.cpu().as_secs_f64());
 }

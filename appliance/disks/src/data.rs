@@ -7,7 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,8 +18,13 @@ use crate::{Disk, Disks, install};
 
 /// Whoever stands before the machine.
 pub trait Person {
-    /// The data are encrypted from now on, and this opens them when the computer can't. Shown once.
-    fn told_key(&mut self, key: &RecoveryKey);
+    /// Whether somebody could answer: there is a keyboard.
+    fn can_answer(&self) -> bool;
+    /// The data are encrypted, and this opens them when the computer can't. Whether somebody says that
+    /// it is kept elsewhere; comes back in any case, for nobody may be there.
+    fn told_key(&mut self, key: &RecoveryKey) -> bool;
+    /// There is no recovery key that somebody has, and none could be made now.
+    fn told_no_key(&mut self, error: &Error);
     /// The data are not encrypted: there is no TPM.
     fn told_plain(&mut self);
     /// The computer can't open the data itself; `wrong` if the last key was not the right one.
@@ -37,6 +42,17 @@ pub trait Person {
     fn told_installed(&mut self, on: &Disk, done: std::result::Result<(), install::Error>);
     /// The file system was damaged and is repaired.
     fn told_repaired(&mut self);
+}
+
+/// Who can open the data.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Opens {
+    /// Everybody: they are not encrypted.
+    Anybody,
+    /// This computer and, as far as anybody has said, nobody else: their recovery key is not known.
+    ComputerAlone,
+    /// This computer, and who has the recovery key.
+    KeyToo,
 }
 
 /// Why the data can't be used.
@@ -58,7 +74,8 @@ pub enum Error {
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// Opens the data, makes them if they aren't there, and gives the device to mount a fixed name.
+/// Opens the data, makes them if they aren't there, and gives the device to mount a fixed name. Who
+/// can open them is left for the node, which shows it.
 ///
 /// # Errors
 /// If they can't be used. Nothing that is there is lost.
@@ -74,30 +91,86 @@ pub fn open(disks: &Disks, person: &mut dyn Person) -> Result<()> {
         None => make(disks, &disk.name)?,
     };
     let part = Path::new("/dev").join(part);
-    let device = match (is_encrypted(&part)?, is_new) {
-        (false, false) => part,
-        (false, true) => {
-            person.told_plain();
-            part
-        }
-        (true, true) => {
-            attach(&part, None)?;
-            // Made with the TPM alone: now there is a second way in, before anything is kept.
-            let key = recovery_key(&part)?;
-            person.told_key(&key);
-            PathBuf::from(OPENED)
-        }
-        (true, false) => {
-            unlock(&part, person)?;
-            PathBuf::from(OPENED)
-        }
+    let encrypted = is_encrypted(&part)?;
+    let mut key_known = false;
+    let device = if !encrypted {
+        part.clone()
+    } else if is_new {
+        attach(&part, None)?;
+        PathBuf::from(OPENED)
+    } else {
+        key_known = unlock(&part, person)?;
+        PathBuf::from(OPENED)
     };
+    if !encrypted && is_new {
+        person.told_plain();
+    }
     if check(&device)? {
         person.told_repaired();
     }
+    let opens = match encrypted {
+        true => second_way(&part, &device, is_new, key_known, person)?,
+        false => Opens::Anybody,
+    };
+    leave(opens)?;
     let link = Path::new(DEVICE);
     let _ = fs::remove_file(link);
     std::os::unix::fs::symlink(&device, link).map_err(file(link))
+}
+
+/// Made with the TPM alone, the data get a second way in before anything is kept. As long as nobody
+/// has said that they have its key, there is a new one whenever somebody could.
+fn second_way(
+    part: &Path,
+    device: &Path,
+    is_new: bool,
+    typed: bool,
+    person: &mut dyn Person,
+) -> Result<Opens> {
+    let inside = Inside::mount(device)?;
+    if inside.has(KEY_KNOWN) {
+        return Ok(Opens::KeyToo);
+    }
+    let known = typed
+        || (is_new || person.can_answer())
+            && match recovery_key(part) {
+                Ok(key) => person.told_key(&key),
+                Err(error) if is_new => return Err(error),
+                Err(error) => {
+                    person.told_no_key(&error);
+                    false
+                }
+            };
+    if !known {
+        return Ok(Opens::ComputerAlone);
+    }
+    inside.put(KEY_KNOWN)?;
+    Ok(Opens::KeyToo)
+}
+
+/// For the node, which has no right to find it out.
+fn leave(opens: Opens) -> Result<()> {
+    let path = Path::new(LEFT);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let left = || {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        fs::write(path, opens.word())?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+    };
+    left().map_err(file(path))
+}
+
+impl Opens {
+    /// As [`open`] leaves it in `/run/hometwin/disks/data.opens`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::ComputerAlone => "computer-alone",
+            Self::KeyToo => "key-too",
+        }
+    }
 }
 
 /// Before anything is made on the stick: whether it is to be tried or installed.
@@ -158,9 +231,10 @@ fn definition(machine: &str, encrypted: bool) -> String {
 }
 
 /// By the TPM; or by the key of whoever stands there, after which the TPM knows this computer again.
-fn unlock(part: &Path, person: &mut dyn Person) -> Result<()> {
+/// Whether it was the key.
+fn unlock(part: &Path, person: &mut dyn Person) -> Result<bool> {
     if has_tpm() && attach(part, None).is_ok() {
-        return Ok(());
+        return Ok(false);
     }
     let mut wrong = false;
     loop {
@@ -177,7 +251,7 @@ fn unlock(part: &Path, person: &mut dyn Person) -> Result<()> {
             run("systemd-cryptenroll", &mut command).is_ok()
         };
         person.told_open(bound);
-        return Ok(());
+        return Ok(true);
     }
 }
 
@@ -193,10 +267,11 @@ fn attach(part: &Path, key: Option<&Path>) -> Result<()> {
     run("systemd-cryptsetup", &mut command).map(drop)
 }
 
-/// A new one, made by systemd: 256 random bits, so that guessing is hopeless without a slow hash.
+/// A new one, made by systemd: 256 random bits, so that guessing is hopeless without a slow hash. The
+/// one of before goes when this one is there, so that there always is one.
 fn recovery_key(part: &Path) -> Result<RecoveryKey> {
     let mut command = Command::new("systemd-cryptenroll");
-    command.args(["--recovery-key", "--unlock-tpm2-device=auto"]).arg(part);
+    command.args(["--recovery-key", "--wipe-slot=recovery", "--unlock-tpm2-device=auto"]).arg(part);
     // Whatever it says besides goes nowhere: ours goes to the journal, and a key may be in none.
     let done = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
     let done = done.map_err(file("systemd-cryptenroll"))?;
@@ -260,6 +335,43 @@ impl Drop for KeyFile {
     }
 }
 
+/// The data's file system, for a moment; nobody else has it yet.
+struct Inside(PathBuf);
+
+impl Inside {
+    fn mount(device: &Path) -> Result<Self> {
+        let on = Path::new(RUN).join("inside");
+        fs::create_dir_all(&on).map_err(file(&on))?;
+        let mut command = Command::new("mount");
+        command.args(["-t", "ext4", "-o", "noatime,nodev,noexec,nosuid"]).arg(device).arg(&on);
+        run("mount", &mut command)?;
+        Ok(Self(on))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.join(name).exists()
+    }
+
+    /// Leaves a mark that is there after a power cut.
+    fn put(&self, name: &str) -> Result<()> {
+        let path = self.0.join(name);
+        let put = || {
+            let folder = path.parent().unwrap_or(&self.0);
+            fs::create_dir_all(folder)?;
+            File::create(&path)?.sync_all()?;
+            File::open(folder)?.sync_all()?;
+            File::open(folder.parent().unwrap_or(folder))?.sync_all()
+        };
+        put().map_err(file(&path))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = run("umount", Command::new("umount").arg(&self.0));
+    }
+}
+
 /// What a program wrote to its standard output. What it says of an error goes where ours goes.
 fn run(name: &'static str, command: &mut Command) -> Result<String> {
     let done = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
@@ -278,6 +390,10 @@ fn file(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
 /// Where the device to mount is found.
 const DEVICE: &str = "/run/hometwin-data/device";
 const RUN: &str = "/run/hometwin-data";
+/// Who can open the data, for the node.
+const LEFT: &str = "/run/hometwin/disks/data.opens";
+/// Among the data: somebody has said that they keep the recovery key.
+const KEY_KNOWN: &str = "lib/hometwin-data/recovery-key-known";
 const LABEL: &str = "hometwin-data";
 const NAME: &str = "hometwin-data";
 const OPENED: &str = "/dev/mapper/hometwin-data";

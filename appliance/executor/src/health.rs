@@ -14,6 +14,7 @@ mod disk_short;
 mod disk_worn;
 pub(crate) mod disks;
 mod gateway_down;
+pub(crate) mod key_unknown;
 mod knocked_often;
 pub(crate) mod memory_short;
 mod name_taken;
@@ -31,6 +32,7 @@ use crate::control::Answer;
 use crate::node::Node;
 use crate::{Config, DataFolder, Notice, Registry, scrape};
 
+pub use key_unknown::Opens;
 pub(crate) use remembered::Remembered;
 
 /// Every problem there can be; the message files have sentences for each.
@@ -48,6 +50,7 @@ pub const PROBLEMS: &[&str] = &[
     gateway_down::NAME,
     knocked_often::NAME,
     memory_short::NAME,
+    key_unknown::NAME,
     name_taken::NAME,
     wall_missing::NAME,
     "twin_asked_too_much",
@@ -75,6 +78,7 @@ fn of_machine(config: &Config, data: &Path, remembered: &Remembered) -> Vec<Trou
     let mut found = Vec::new();
     found.extend(clock_wrong::find(crate::node::now_ms(), remembered.seen_ms()));
     found.extend(disk_short::find(data));
+    found.extend(key_unknown::find(&config.disk_reports));
     found.extend(disk_worn::find(data, Path::new(disks::SYS), &config.disk_reports));
     found
 }

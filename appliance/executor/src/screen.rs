@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::control::Answer;
+use crate::health::{Opens, key_unknown};
 use crate::node::Node;
 use crate::{DataFolder, Error, file_error, whole};
 
@@ -32,6 +33,8 @@ pub struct Screen {
     pub fallback: Option<String>,
     /// How many people have a twin here.
     pub people: usize,
+    /// Who can open the data; none where that isn't known.
+    pub opens: Option<Opens>,
     /// How to show it.
     pub style: Style,
 }
@@ -128,6 +131,7 @@ impl Node {
             elsewhere: self.place.elsewhere(),
             fallback: self.fallback(),
             people: self.registry.twins().len(),
+            opens: key_unknown::opens(&self.config.disk_reports),
             style: shown.style,
         };
         if screen != *shown || screen.number == 0 {

@@ -17,7 +17,7 @@ mod layout;
 mod menu;
 mod name;
 mod network;
-mod paper;
+pub(crate) mod paper;
 mod people;
 mod restart;
 mod style;

@@ -9,7 +9,10 @@ use std::process::ExitCode;
 use disks::data::{self, Person};
 use disks::{Disk, Disks, RecoveryKey, Step, install};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{QueueSelector, tcflush};
 
+use crate::console::paper;
+use crate::keyboard;
 use crate::say::{Failure, Say};
 
 /// Opens the machine's data.
@@ -31,7 +34,8 @@ struct Console<'a> {
 
 impl Console<'_> {
     fn tell(&self, key: &str, values: &[(&str, &str)]) {
-        self.say.print(&self.say.language().fill(key, values));
+        let text = self.say.language().fill(key, values);
+        self.say.print(&paper::wrap(&text, WIDTH).join("\n"));
     }
 
     /// A line that somebody types; none if nobody does for so long.
@@ -63,11 +67,40 @@ impl Console<'_> {
 }
 
 impl Person for Console<'_> {
-    fn told_key(&mut self, key: &RecoveryKey) {
+    fn can_answer(&self) -> bool {
+        keyboard::is_there()
+    }
+
+    fn told_key(&mut self, key: &RecoveryKey) -> bool {
+        // What making the data said stands on the screen, and nobody has to read it.
+        self.say.print(CLEARED);
         // Two lines, so that it fits the smallest screen.
         let (first, second) = key.text().split_at(36);
         let lines = [("first", first.trim_end_matches('-')), ("second", second)];
         self.tell("data.key", &lines);
+        // What was typed before it was there is no answer to it.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+        let patience = if self.can_answer() { PATIENCE_KEY } else { PATIENCE };
+        self.tell("data.key_kept", &[("minutes", &(patience / 60).to_string())]);
+        let yes = self.say.language().text("install.yes");
+        loop {
+            match Self::line(Some(patience)) {
+                Ok(Some(line)) if line.to_lowercase() == yes => break,
+                Ok(Some(_)) => self.tell("data.key_kept_how", &[]),
+                Ok(None) | Err(_) => {
+                    self.tell("data.key_later", &[]);
+                    return false;
+                }
+            }
+        }
+        // Nobody who comes by later reads it there.
+        self.say.print(CLEARED);
+        true
+    }
+
+    fn told_no_key(&mut self, error: &data::Error) {
+        let reason = crate::say::chain(error);
+        self.tell("data.key_failed", &[("reason", &reason)]);
     }
 
     fn told_plain(&mut self) {
@@ -145,5 +178,12 @@ impl Person for Console<'_> {
     }
 }
 
-/// Seconds: a box that lives on a stick comes back after a power cut, if a little later.
+/// An empty screen, also above its upper edge.
+const CLEARED: &str = "\x1b[H\x1b[2J\x1b[3J";
+/// Of the smallest screen: nothing is known of the one that is there.
+const WIDTH: usize = 79;
+/// Seconds: a box that lives on a stick comes back after a power cut, if a little later; and a screen
+/// without a keyboard can be photographed.
 const PATIENCE: i64 = 60;
+/// Seconds, for paper and pencil, from each key on. A receiver without its keyboard is a keyboard too.
+const PATIENCE_KEY: i64 = 300;

@@ -11,6 +11,7 @@ mod doctor;
 mod experience;
 mod gate;
 mod health;
+mod keyboard;
 mod logging;
 mod processes;
 mod run;

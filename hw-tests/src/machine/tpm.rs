@@ -18,7 +18,7 @@ impl Tpm {
         command.arg("--tpmstate").arg(format!("dir=/here/tpm{number}"));
         command.args(["--ctrl", "type=unixio,path=/here/tpm"]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        until("the TPM", Duration::from_secs(30), || {
+        until("the TPM", Duration::from_secs(600), || {
             Ok(folder.join("tpm").exists().then_some(()))
         })?;
         Ok(Self(child))

@@ -1,5 +1,6 @@
 //! The first page: how to reach this machine, and whether it is well.
 
+use executor::health::Opens;
 use twin::messages::Language;
 
 use super::keys::Key;
@@ -55,7 +56,13 @@ fn state(seen: &Seen, language: Language<'_>) -> String {
         Some(trouble) => language.fill("console_trouble", &[("trouble", trouble)]),
         None => language.text("console_well").to_owned(),
     };
-    format!("{state}\n{people}")
+    let opens = seen.screen.as_ref().and_then(|screen| screen.opens);
+    let plain = match opens {
+        Some(Opens::Anybody) => language.text("console_plain"),
+        Some(Opens::ComputerAlone | Opens::KeyToo) | None => "",
+    };
+    let lines = [&*state, &*people, plain];
+    lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Columns beside a code, on a screen of 80.

@@ -24,17 +24,21 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
 }
 
-/// Lines of at most so many letters, broken between words; a longer word has a line of its own.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Lines of at most so many letters, broken between words and indented as they were; a longer word has a
+/// line of its own.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for part in text.lines() {
-        let mut line = String::new();
-        for word in clean(part).split(' ') {
+        let part = clean(part);
+        let words = part.trim_start_matches(' ');
+        let indent = " ".repeat(part.len() - words.len());
+        let mut line = indent.clone();
+        for word in words.split(' ') {
             let length = line.chars().count() + 1 + word.chars().count();
-            if !line.is_empty() && length > width {
-                lines.push(std::mem::take(&mut line));
+            if line.len() > indent.len() && length > width {
+                lines.push(std::mem::replace(&mut line, indent.clone()));
             }
-            if !line.is_empty() {
+            if line.len() > indent.len() {
                 line.push(' ');
             }
             line.push_str(word);
@@ -101,6 +105,7 @@ mod tests {
         assert_eq!(wrap(text, 9), ["one two", "three", "four", "five"]);
         assert_eq!(wrap("averyveryverylongword a", 5), ["averyveryverylongword", "a"]);
         assert_eq!(wrap("a\x1b[2Jb", 80), ["a[2Jb"], "nothing steers the terminal");
+        assert_eq!(wrap("  1  try it", 9), ["  1  try", "  it"]);
         assert_eq!(wrap("", 80), Vec::<String>::new());
     }
 

@@ -9,6 +9,7 @@ use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use super::keys::Key;
 use super::layout;
+use crate::keyboard;
 
 /// What is drawn on, and given back as it was.
 pub(super) struct Terminal {
@@ -31,7 +32,7 @@ impl Terminal {
             termios::tcsetattr(&stdin, OptionalActions::Now, &keys)?;
             before = Some(now);
         }
-        Ok(Self { before, serial: is_serial(), keyboard: Keyboard::default() })
+        Ok(Self { before, serial: keyboard::is_serial(), keyboard: Keyboard::default() })
     }
 
     pub(super) fn set_keyboard(&mut self, keyboard: Keyboard) {
@@ -84,15 +85,6 @@ impl Drop for Terminal {
             let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, before);
         }
     }
-}
-
-/// Whether the kernel's console, where this one is its, is the far end of a cable.
-fn is_serial() -> bool {
-    let active = std::fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
-    active
-        .split_whitespace()
-        .last()
-        .is_some_and(|last| !last.starts_with("tty") || last.starts_with("ttyS"))
 }
 
 const USUAL: usize = 80;
