@@ -97,12 +97,13 @@ async fn get(mirror: Mirror, path: PathBuf, going: &Going) -> Result<Answer, han
     Ok(told(written, None))
 }
 
-/// What is in the other slot isn't fetched again; least of all what failed here.
+/// What is in the other slot isn't fetched again; least of all what failed here or was left.
 fn known(slots: &Slots, there: &There) -> Option<Answer> {
     match &slots.other {
-        Some((version, may_start)) if *version == there.version && there.newer => {
+        Some((version, _)) if *version == there.version && there.newer => {
+            let next = slots.next == *version;
             let version = version.clone();
-            Some(if *may_start { Answer::Next { version } } else { failed(version) })
+            Some(if next { Answer::Next { version } } else { failed(version) })
         }
         Some(_) | None => None,
     }
@@ -162,6 +163,7 @@ mod tests {
         let slots = |other: Option<(&str, bool)>| Slots {
             running: "0.1.0".to_owned(),
             on_trial: false,
+            next: other.filter(|(_, next)| *next).map_or("0.1.0", |(next, _)| next).to_owned(),
             other: other.map(|(version, may_start)| (version.to_owned(), may_start)),
         };
         let there = |version: &str| There {
