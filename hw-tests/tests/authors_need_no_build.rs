@@ -17,10 +17,12 @@ use rustix::{
 };
 use serde_json::{Value, json};
 
-fn did(node: &Node, arguments: &[&str]) -> Spoken {
-    let said = node.verb(arguments).unwrap();
-    assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
-    said
+fn did(node: &Node, arguments: &[&str]) -> Result<Spoken> {
+    let said = node.verb(arguments)?;
+    if said.code != 0 {
+        return Err(format!("{arguments:?}: {said:?}").into());
+    }
+    Ok(said)
 }
 
 /// The experience of this name, as its person sees it.
@@ -56,11 +58,11 @@ fn a_folder_becomes_an_installed_experience() {
     let packed = packed.to_str().unwrap();
 
     // What `new` writes is one that works, and `new` overwrites nothing.
-    did(&node, &["experience", "new", path]);
+    did(&node, &["experience", "new", path]).unwrap();
     assert_ne!(node.verb(&["experience", "new", path]).unwrap().code, 0);
-    did(&node, &["experience", "check", path]);
-    did(&node, &["experience", "pack", path, "--twin", "ann", "--out", packed]);
-    did(&node, &["experience", "install", packed, "--twin", "ann"]);
+    did(&node, &["experience", "check", path]).unwrap();
+    did(&node, &["experience", "pack", path, "--twin", "ann", "--out", packed]).unwrap();
+    did(&node, &["experience", "install", packed, "--twin", "ann"]).unwrap();
     let (there, manifest) = (installed(&ann, "our-list").unwrap(), folder.join("experience.json"));
     assert_eq!(there["author"]["me"], true, "{there}");
     let first = there["version"].as_str().unwrap().to_owned();
@@ -72,7 +74,7 @@ fn a_folder_becomes_an_installed_experience() {
     assert_eq!(page.text(), fs::read_to_string(folder.join("index.html")).unwrap());
 
     // Somebody else has it from the same file, and sees whose it is.
-    did(&node, &["experience", "install", packed, "--twin", "bob"]);
+    did(&node, &["experience", "install", packed, "--twin", "bob"]).unwrap();
     let there = installed(&bob, "our-list").unwrap();
     assert_eq!((&there["author"]["me"], &there["author"]["name"]), (&json!(false), &Value::Null));
 
@@ -84,7 +86,7 @@ fn a_folder_becomes_an_installed_experience() {
     let newer = text.replace(&format!("\"{first}\""), "\"9.0.0\"");
     assert_ne!(text, newer);
     fs::write(&manifest, newer).unwrap();
-    did(&node, &["experience", "install", path, "--twin", "ann"]);
+    did(&node, &["experience", "install", path, "--twin", "ann"]).unwrap();
     assert_eq!(installed(&ann, "our-list").unwrap()["version"], "9.0.0");
     assert_eq!(installed(&bob, "our-list").unwrap()["version"], *first);
     let more = url.replace("index.html", "more.js");
