@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use handover::{Cannot, Connection, Made, NoConnection, PackageAct, Refusal, Task};
@@ -23,7 +24,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_local;
 
 use crate::folder::control_socket;
@@ -69,6 +70,8 @@ pub enum Verb {
     MetricsToken,
     /// How the node is found in the home's network.
     Network,
+    /// Who has a twin, and where.
+    People,
     /// A one-time pairing address for a twin without devices.
     Pair {
         /// Its name.
@@ -154,23 +157,25 @@ impl Verb {
             Self::CallNode { .. }
             | Self::Connect { .. }
             | Self::Health
-            | Self::List
-            | Self::Network
+            | Self::People
             | Self::Screen { .. }
             | Self::SetScreen { .. }
-            | Self::Status
-            | Self::Update { what: Update::Status | Update::Restart }
+            | Self::Update { what: Update::Restart }
             | Self::Welcome => true,
             Self::Create { .. }
             | Self::Energy
             | Self::Experience { .. }
+            | Self::List
             | Self::MetricsToken
+            | Self::Network
             | Self::Pair { .. }
             | Self::Remove { .. }
             | Self::Repair { .. }
             | Self::Rename { .. }
+            | Self::Status
             | Self::Update {
-                what: Update::Apply | Update::Check | Update::Get | Update::RollBack,
+                what:
+                    Update::Apply | Update::Check | Update::Get | Update::RollBack | Update::Status,
             }
             | Self::Verify { .. }
             | Self::Work { .. } => false,
@@ -218,6 +223,11 @@ pub enum Answer {
     List {
         /// In the order in which they were made.
         twins: Vec<Listed>,
+    },
+    /// Who has a twin.
+    People {
+        /// In the order in which they were made.
+        people: Vec<Known>,
     },
     /// It is made and in its file. Whoever uses it believes it no more than what it was made of.
     Made {
@@ -326,6 +336,17 @@ pub enum Answer {
         /// How many entries were replayed.
         entries: u64,
     },
+}
+
+/// A twin as everybody in the room may know it: not whether its person uses it just now.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// Where it is served.
+    pub address: String,
+    /// SHA-256 of its certificate, where TLS is spoken and it has run before.
+    pub fingerprint: Option<String>,
 }
 
 /// One twin in a list.
@@ -457,7 +478,7 @@ pub(crate) fn serve(folder: &Path, hear: impl Fn(Asked) + Clone + 'static) -> Re
     let bound = short(&path).and_then(|(_open, path)| UnixListener::bind(path));
     let listener = bound.map_err(file_error(&path))?;
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).map_err(file_error(&path))?;
-    spawn_local(listen(listener, |_| true, hear));
+    spawn_local(listen(listener, AT_ONCE, |_| true, hear));
     Ok(())
 }
 
@@ -467,19 +488,29 @@ pub(crate) fn serve_console(
     hear: impl Fn(Asked) + Clone + 'static,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    spawn_local(listen(UnixListener::from_std(listener)?, Verb::at_console, hear));
+    let listener = UnixListener::from_std(listener)?;
+    spawn_local(listen(listener, AT_CONSOLE, Verb::at_console, hear));
     Ok(())
 }
 
+/// Of so many askers at once; the next wait until one has gone, without a descriptor of the node.
 async fn listen(
     listener: UnixListener,
+    most: usize,
     may: fn(&Verb) -> bool,
     hear: impl Fn(Asked) + Clone + 'static,
 ) {
+    let places = Arc::new(Semaphore::new(most));
     loop {
+        // It is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                spawn_local(answer(stream, may, hear.clone()));
+                let answered = answer(stream, may, hear.clone());
+                spawn_local(async move {
+                    answered.await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "the control socket can't accept");
@@ -568,6 +599,10 @@ fn short(path: &Path) -> io::Result<(Option<File>, PathBuf)> {
     }
 }
 
+/// Verbs of the node's own user that are under way: most wait for a worker or a twin.
+const AT_ONCE: usize = 256;
+/// The screen has one that waits for news, and one that somebody asked for with a key.
+const AT_CONSOLE: usize = 8;
 const MAX_REQUEST: usize = 64 * 1024;
 /// The most files that come with a verb.
 const FILES: usize = 2;
@@ -634,7 +669,9 @@ mod tests {
             let asking = tokio::task::spawn_blocking(move || {
                 let ask = |verb| begin(&path, &verb, &[]).unwrap().unwrap().answer().unwrap();
                 assert_eq!(ask(Verb::Welcome), Answer::Done);
-                for verb in [Verb::MetricsToken, Verb::Pair { name: "ann".to_owned() }] {
+                let status = Verb::Update { what: Update::Status };
+                let pair = Verb::Pair { name: "ann".to_owned() };
+                for verb in [Verb::MetricsToken, pair, Verb::List, Verb::Status, status] {
                     assert_eq!(ask(verb), Answer::Refused { refusal: Refusal::NotOwner });
                 }
             });

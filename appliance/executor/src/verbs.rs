@@ -11,7 +11,7 @@ use std::time::Instant;
 use handover::{Cannot, Number, PackageAct, Refusal, ToGateway, ToTwinExecutor};
 use tokio::sync::oneshot;
 
-use crate::control::{Answer, Asked, Listed, Verb};
+use crate::control::{Answer, Asked, Known, Listed, Verb};
 use crate::node::{Job, Node, Twin};
 use crate::welcome::{Tried, Welcome};
 use crate::{Error, Notice};
@@ -71,6 +71,7 @@ impl Node {
                 self.create(&name).map(|()| Answer::Created { address: self.address(&name) })
             }
             Verb::List => Ok(Answer::List { twins: self.list() }),
+            Verb::People => Ok(Answer::People { people: self.people() }),
             Verb::Status => Ok(Answer::Status {
                 executor: std::process::id(),
                 gateway: self.gateway.as_ref().map(|gateway| gateway.pid),
@@ -164,6 +165,15 @@ impl Node {
         }
         self.wake(twin);
         Ok(())
+    }
+
+    fn people(&self) -> Vec<Known> {
+        let known = |entry: &crate::Entry| Known {
+            name: entry.name.clone(),
+            address: self.address(&entry.name),
+            fingerprint: entry.fingerprint.clone(),
+        };
+        self.registry.twins().iter().map(known).collect()
     }
 
     fn list(&self) -> Vec<Listed> {

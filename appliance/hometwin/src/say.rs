@@ -160,7 +160,7 @@ impl Say {
                 self.complain(&language.fill("metrics_token_hint", &hint));
             }
             // Said where its files are, and on the machine's own screen.
-            Answer::Made { .. } | Answer::Screen { .. } => {}
+            Answer::Made { .. } | Answer::People { .. } | Answer::Screen { .. } => {}
             Answer::Done => self.print(language.text("repaired")),
             Answer::NotConnected { why } => {
                 self.complain(language.text(&format!("connect_{}", why.name())));
@@ -447,6 +447,7 @@ fn code_of(answer: &Answer) -> ExitCode {
         | Answer::Slots { .. }
         | Answer::There { .. }
         | Answer::Pair { .. }
+        | Answer::People { .. }
         | Answer::Removed { .. }
         | Answer::Renamed { .. }
         | Answer::Screen { .. }

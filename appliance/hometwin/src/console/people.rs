@@ -1,7 +1,7 @@
 //! Who has a twin here, where it is, and what its certificate is: to be compared with what a browser
 //! shows.
 
-use executor::control::{Answer, Listed, Verb};
+use executor::control::{Answer, Known, Verb};
 use twin::messages::Language;
 
 use super::keys::Key;
@@ -9,13 +9,13 @@ use super::{Page, Seen, Step, paper};
 
 #[derive(Default)]
 pub(super) struct People {
-    listed: Vec<Listed>,
+    listed: Vec<Known>,
     from: usize,
 }
 
 impl Page for People {
     fn opened(&mut self) -> Step {
-        Step::Ask(Verb::List)
+        Step::Ask(Verb::People)
     }
 
     fn draw(&self, _seen: &Seen, language: Language<'_>) -> Vec<String> {
@@ -44,8 +44,8 @@ impl Page for People {
     }
 
     fn answered(&mut self, answer: Answer) -> Step {
-        if let Answer::List { twins } = answer {
-            self.listed = twins;
+        if let Answer::People { people } = answer {
+            self.listed = people;
         }
         Step::Stay
     }
