@@ -341,7 +341,7 @@ fn say(
     if !is_contact(&w.reader(), &to)? {
         return Ok(());
     }
-    let about = About { message: None, quotes };
+    let about = About { quotes, ..About::default() };
     post(w, Post { to, thread: conversation_of(me, &to), capability: "chat", about }, body)
 }
 

@@ -22,7 +22,7 @@ pub(crate) use known::{acquaint, fork_of, introduction_of, meet, settle};
 #[cfg(test)]
 pub(crate) use outbox::bodies;
 pub(crate) use outbox::{
-    Letter, OutboxError, enqueue, forget, many_wait, retry, waiting_for, waits,
+    Letter, OutboxError, as_many_wait, enqueue, forget, many_wait, retry, waits,
 };
 pub(crate) use revise::{Instead, revise};
 

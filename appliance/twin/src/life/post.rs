@@ -28,6 +28,8 @@ pub(crate) struct About {
     pub(crate) message: Option<Id16>,
     /// The entries whose content its body repeats.
     pub(crate) quotes: Vec<u64>,
+    /// It was asked for by whom it is for, who could ask without end.
+    pub(crate) answer: bool,
 }
 
 /// Says it as soon as the other twin can be reached.
@@ -77,7 +79,7 @@ pub(crate) fn withdrawn(w: &mut Writer<'_>, about: &[Vec<u8>]) -> Result<(), Fau
 impl About {
     /// Something that repeats the content of one entry.
     pub(crate) fn entry(seq: u64) -> Self {
-        Self { message: None, quotes: vec![seq] }
+        Self { quotes: vec![seq], ..Self::default() }
     }
 
     fn to_bytes(&self) -> Option<Vec<u8>> {
@@ -85,7 +87,8 @@ impl About {
             return None;
         }
         let message = self.message.as_ref().map_or(&[][..], |message| &message.0);
-        let mut bytes = [&[FORM, u8::from(self.message.is_some())], message].concat();
+        let kind = if self.answer { ANSWER } else { u8::from(self.message.is_some()) };
+        let mut bytes = [&[FORM, kind], message].concat();
         self.quotes.iter().for_each(|seq| bytes.extend_from_slice(&seq.to_be_bytes()));
         Some(bytes)
     }
@@ -93,21 +96,27 @@ impl About {
     /// What `to_bytes` wrote, or the bare id of a message; of anything else nothing.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         if let Ok(message) = bytes.try_into() {
-            return Self { message: Some(Id16(message)), quotes: Vec::new() };
+            return Self { message: Some(Id16(message)), ..Self::default() };
         }
-        let Some((&[FORM, has_message], rest)) = bytes.split_first_chunk() else {
+        let Some((&[FORM, kind], rest)) = bytes.split_first_chunk() else {
             return Self::default();
         };
         let (message, rest) = match rest.split_first_chunk() {
-            Some((message, rest)) if has_message == 1 => (Some(Id16(*message)), rest),
+            Some((message, rest)) if kind == 1 => (Some(Id16(*message)), rest),
             _ => (None, rest),
         };
         let (quotes, _) = rest.as_chunks();
-        Self { message, quotes: quotes.iter().map(|seq| u64::from_be_bytes(*seq)).collect() }
+        let quotes = quotes.iter().map(|seq| u64::from_be_bytes(*seq)).collect();
+        Self { message, quotes, answer: kind == ANSWER }
     }
+
+    /// How what [`About::to_bytes`] writes of an answer begins.
+    pub(crate) const OF_ANSWER: [u8; 2] = [FORM, ANSWER];
 }
 
 const FORM: u8 = 1;
+/// After that: 0 or 1, without or with a message, or this. Nobody sees whether an answer arrived.
+const ANSWER: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -117,14 +126,14 @@ mod tests {
     fn what_a_letter_is_about_comes_back_as_it_went() {
         for message in [None, Some(Id16([7; 16]))] {
             for quotes in [vec![], vec![1], vec![u64::MAX, 2]] {
-                let about = About { message, quotes };
+                let about = About { message, quotes, ..About::default() };
                 let bytes = about.to_bytes().unwrap_or_default();
                 // 16 bytes are a message id as it was written first.
                 assert_ne!(bytes.len(), 16);
                 assert_eq!(About::from_bytes(&bytes), about);
             }
         }
-        let bare = About { message: Some(Id16([9; 16])), quotes: Vec::new() };
+        let bare = About { message: Some(Id16([9; 16])), ..About::default() };
         assert_eq!(About::from_bytes(&[9; 16]), bare);
         for odd in [&[][..], &[1], &[2, 0, 0], &[1, 1, 5]] {
             assert_eq!(About::from_bytes(odd), About::default(), "{odd:?}");

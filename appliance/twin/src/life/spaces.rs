@@ -141,7 +141,28 @@ pub(crate) fn tell(
     body: &Body,
     quotes: &[u64],
 ) -> Result<(), Fault> {
-    let about = About { message: None, quotes: quotes.to_vec() };
+    tell_about(w, to, space, body, About { quotes: quotes.to_vec(), ..About::default() })
+}
+
+/// The same, of what they asked for.
+pub(crate) fn tell_back(
+    w: &mut Writer<'_>,
+    to: TwinId,
+    space: Id16,
+    body: &Body,
+    quotes: &[u64],
+) -> Result<(), Fault> {
+    let about = About { quotes: quotes.to_vec(), answer: true, ..About::default() };
+    tell_about(w, to, space, body, about)
+}
+
+fn tell_about(
+    w: &mut Writer<'_>,
+    to: TwinId,
+    space: Id16,
+    body: &Body,
+    about: About,
+) -> Result<(), Fault> {
     post(w, Post { to, thread: space, capability: "spaces", about }, body)
 }
 

@@ -75,7 +75,7 @@ pub(super) fn send(c: &Context, w: &mut Writer<'_>, q: Send) -> Result<Message, 
         attachments,
         more: More::new(),
     };
-    let about = About { message: Some(message), quotes: vec![seq] };
+    let about = About { message: Some(message), ..About::entry(seq) };
     tell(c, w, id, &row, &Body::Say(say), about)?;
     shown(c, w, id, &mark)
 }

@@ -251,7 +251,7 @@ fn tell(
 ) -> Result<(), Fault> {
     let thread = person::conversation_of(&c.shared.me, id);
     let profile = [w.reader().me()?.profile];
-    let about = About { message: None, quotes: [&profile, quotes].concat() };
+    let about = About { quotes: [&profile, quotes].concat(), ..About::default() };
     post(w, Post { to: *id, thread, capability: "contacts", about }, body)
 }
 

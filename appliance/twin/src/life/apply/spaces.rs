@@ -21,10 +21,11 @@ use crate::life::{
         space::{Change, Place, ROSTER, Roster, STANDING, Stands},
     },
     peers::{self, Failure},
+    post::About,
     spaces::{
         AHEAD_MS, OP_MAX, Own, answer, is_in, journal,
         roster::{self, Checked, New},
-        signed, tell,
+        signed, tell_back,
     },
     tables::{
         Id16,
@@ -34,7 +35,7 @@ use crate::life::{
 
 /// Invitations of one person that may wait for an answer.
 const INVITATIONS: usize = 20;
-/// Letters about spaces that may wait for somebody who asks for more.
+/// Answers about spaces that may wait for somebody who asks for more.
 const WAITING: usize = 64;
 /// Rosters in an hour that only say that more of somebody who may write no more counts.
 const COUNTED: u64 = 20;
@@ -103,9 +104,10 @@ fn invitations(w: &Writer<'_>, owner: &TwinId) -> Result<usize, Failure> {
 }
 
 /// Who asks and never listens gets no more: they hear that there is no room, and try again when
-/// something has arrived.
+/// something has arrived. Only answers count: what our people have to say may be more, on both sides,
+/// and must not keep each from taking what the other asks.
 fn room_to_answer(a: &Arrived<'_>, w: &Writer<'_>) -> Result<(), Failure> {
-    if peers::waiting_for(&w.reader(), &a.from, WAITING)? >= WAITING {
+    if peers::as_many_wait(&w.reader(), &a.from, &About::OF_ANSWER, WAITING)? {
         return Err(Refusal::Full.into());
     }
     Ok(())
@@ -308,7 +310,7 @@ fn joined(a: &Arrived<'_>, w: &mut Writer<'_>, join: &Join) -> Result<(), Failur
     }
     if let Some(roster) = roster::current(&w.reader(), &row).map_err(failed)? {
         let back = Join { roster, answer: true, more: More::new() };
-        tell(w, a.from, space, &Body::Join(back), &[]).map_err(failed)?;
+        tell_back(w, a.from, space, &Body::Join(back), &[]).map_err(failed)?;
     }
     // Who was in it before may have written something that counts only now.
     answer::ask(w, a.from, space, &[a.from], &lacking).map_err(failed)?;

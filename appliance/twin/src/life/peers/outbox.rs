@@ -100,13 +100,25 @@ pub(crate) fn many_wait(r: &Reader<'_>, to: &TwinId) -> Result<bool, store::Erro
     Ok(first.len() >= MANY)
 }
 
-/// How many letters wait for a person, counted up to `limit`.
-pub(crate) fn waiting_for(
+/// Whether so many letters that are about something which begins like this wait for a person.
+pub(crate) fn as_many_wait(
     r: &Reader<'_>,
     to: &TwinId,
+    begin: &[u8],
     limit: usize,
-) -> Result<usize, store::Error> {
-    r.vault_count(&vault::of(vault::OUT, to), limit)
+) -> Result<bool, store::Error> {
+    let all = vault::of(vault::OUT, to);
+    let (mut from, mut count) = (None::<Vec<u8>>, 0);
+    loop {
+        let page = r.vault_page(&all, from.as_deref(), LAST_LOOKED_AT, Direction::Forward)?;
+        let about = |row: &[u8]| row.get(1..).is_some_and(|row| row.starts_with(begin));
+        count += page.iter().filter(|(_, row)| about(row)).count();
+        if count >= limit || page.len() < LAST_LOOKED_AT {
+            return Ok(count >= limit);
+        }
+        // The key after the last.
+        from = page.last().map(|(key, _)| [&key[..], &[0]].concat());
+    }
 }
 
 /// What waits for a person, the oldest first.

@@ -10,7 +10,7 @@ use capability::{
 use link::TwinId;
 use store::{Direction, ReadAll as _, ReadTables as _, Reader, Writer};
 
-use super::{members, signed, tell, wire};
+use super::{members, signed, tell_back, wire};
 use crate::life::{
     Fault,
     api::Shared,
@@ -79,7 +79,7 @@ pub(crate) fn send(
         return Ok(());
     }
     let body = Ops { space: wire(space), ops, answer: true, next, more: More::new() };
-    tell(w, to, space, &Body::Ops(body), &quotes)
+    tell_back(w, to, space, &Body::Ops(body), &quotes)
 }
 
 /// An own change whose content was erased: it says nothing, but nobody looks for it for ever.
@@ -102,7 +102,7 @@ pub(crate) fn ask(
     let name = |id: &TwinId| id.to_string().parse().map_err(|_| Fault::inside("an id is none"));
     let of = of.iter().map(name).collect::<Result<_, _>>()?;
     let have = Have { space: wire(space), of, marks: named(marks)?, more: More::new() };
-    tell(w, to, space, &Body::Have(have), &[])
+    tell_back(w, to, space, &Body::Have(have), &[])
 }
 
 /// Marks as they are said.

@@ -344,6 +344,27 @@ fn who_asks_for_everything_again_and_again_fills_no_outbox() {
 }
 
 #[test]
+fn two_who_have_no_room_for_each_others_questions_come_through() {
+    check(2, |crowd| async move {
+        let list = crowd.shared("x", 2).await;
+        let space: SpaceId = list.parse().unwrap();
+        crowd.part(1);
+        for one in [0, 1] {
+            let (space, more) = (space.clone(), More::new());
+            let have = Have { space, of: vec![], marks: Default::default(), more };
+            say(&crowd, one, 1 - one, &list, Body::Have(have)).await;
+            for number in 0..70 {
+                crowd.put(one, &list, json!({"title": number.to_string()})).await;
+            }
+            assert!(waiting(&crowd, one, 1 - one).len() > 70);
+        }
+        crowd.back(1);
+        crowd.agree(&list).await;
+        assert_eq!(crowd.titles(0, &list).await.len(), 140);
+    });
+}
+
+#[test]
 fn a_question_about_one_author_is_answered_with_what_that_one_wrote() {
     check(3, |crowd| async move {
         let list = crowd.shared("x", 3).await;
