@@ -58,7 +58,7 @@ impl Console<'_> {
         self.tell("install.sure", &[("disk", &title)]);
         let yes = self.say.language().text("install.yes");
         let typed = || Self::line(None).ok().flatten().unwrap_or_default().to_lowercase();
-        if typed() != yes {
+        if !is_word(&typed(), yes) {
             return false;
         }
         self.tell("install.name", &[("disk", &title), ("name", &disk.name)]);
@@ -85,7 +85,7 @@ impl Person for Console<'_> {
         let yes = self.say.language().text("install.yes");
         loop {
             match Self::line(Some(patience)) {
-                Ok(Some(line)) if line.to_lowercase() == yes => break,
+                Ok(Some(line)) if is_word(&line.to_lowercase(), yes) => break,
                 Ok(Some(_)) => self.tell("data.key_kept_how", &[]),
                 Ok(None) | Err(_) => {
                     self.tell("data.key_later", &[]);
@@ -178,6 +178,17 @@ impl Person for Console<'_> {
     }
 }
 
+/// Whether somebody typed this word, also on a German keyboard: no layout is known yet, and the kernel
+/// takes every keyboard for an American one, which has Y and Z the other way round.
+fn is_word(typed: &str, word: &str) -> bool {
+    let german = word.chars().map(|c| match c {
+        'y' => 'z',
+        'z' => 'y',
+        c => c,
+    });
+    typed == word || typed.chars().eq(german)
+}
+
 /// An empty screen, also above its upper edge.
 const CLEARED: &str = "\x1b[H\x1b[2J\x1b[3J";
 /// Of the smallest screen: nothing is known of the one that is there.
@@ -187,3 +198,21 @@ const WIDTH: usize = 79;
 const PATIENCE: i64 = 60;
 /// Seconds, for paper and pencil, from each key on. A receiver without its keyboard is a keyboard too.
 const PATIENCE_KEY: i64 = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::is_word;
+
+    #[test]
+    fn a_word_is_understood_from_american_and_german_keyboards() {
+        for (typed, word, same) in [
+            ("yes", "yes", true),
+            ("zes", "yes", true),
+            ("ye", "yes", false),
+            ("yess", "yes", false),
+            ("", "yes", false),
+        ] {
+            assert_eq!(is_word(typed, word), same, "{typed}");
+        }
+    }
+}
