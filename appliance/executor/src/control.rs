@@ -137,6 +137,8 @@ pub enum Verb {
 pub enum Update {
     /// Say what is there.
     Status,
+    /// Say how far it is, without asking who holds the disk.
+    Progress,
     /// Write a new one to the slot that doesn't run.
     Apply,
     /// Look which one the mirror has.
@@ -175,7 +177,12 @@ impl Verb {
             | Self::Status
             | Self::Update {
                 what:
-                    Update::Apply | Update::Check | Update::Get | Update::RollBack | Update::Status,
+                    Update::Apply
+                    | Update::Check
+                    | Update::Get
+                    | Update::Progress
+                    | Update::RollBack
+                    | Update::Status,
             }
             | Self::Verify { .. }
             | Self::Work { .. } => false,
@@ -304,6 +311,11 @@ pub enum Answer {
         /// The two systems.
         slots: handover::Slots,
         /// How far a new one is that is just being written.
+        progress: Option<handover::Progress>,
+    },
+    /// How far a new system is that is just being brought or written, if one is.
+    Progress {
+        /// That.
         progress: Option<handover::Progress>,
     },
     /// The twin has its new name.

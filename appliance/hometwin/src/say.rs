@@ -160,7 +160,10 @@ impl Say {
                 self.complain(&language.fill("metrics_token_hint", &hint));
             }
             // Said where its files are, and on the machine's own screen.
-            Answer::Made { .. } | Answer::People { .. } | Answer::Screen { .. } => {}
+            Answer::Made { .. }
+            | Answer::People { .. }
+            | Answer::Progress { .. }
+            | Answer::Screen { .. } => {}
             Answer::Done => self.print(language.text("repaired")),
             Answer::NotConnected { why } => {
                 self.complain(language.text(&format!("connect_{}", why.name())));
@@ -448,6 +451,7 @@ fn code_of(answer: &Answer) -> ExitCode {
         | Answer::There { .. }
         | Answer::Pair { .. }
         | Answer::People { .. }
+        | Answer::Progress { .. }
         | Answer::Removed { .. }
         | Answer::Renamed { .. }
         | Answer::Screen { .. }

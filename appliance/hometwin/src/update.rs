@@ -50,8 +50,8 @@ fn meanwhile<T: Send>(folder: &Path, say: &Say, ask: impl FnOnce() -> T + Send) 
         });
         let mut last = None;
         while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_secs(1)) {
-            let status = control::ask(folder, &Verb::Update { what: Update::Status });
-            if let Ok(Some(Answer::Slots { progress: Some(now), .. })) = status
+            let progressed = control::ask(folder, &Verb::Update { what: Update::Progress });
+            if let Ok(Some(Answer::Progress { progress: Some(now) })) = progressed
                 && last != Some(now)
             {
                 say.complain(&progress(say, now));

@@ -34,6 +34,10 @@ impl Node {
         let asked = match what {
             Update::Check => return self.look(answer),
             Update::Get => return self.get(answer),
+            Update::Progress => {
+                let _ = answer.send(Answer::Progress { progress: going.get() });
+                return;
+            }
             Update::Status => ToSteward::Slots,
             Update::Apply => ToSteward::WriteSlot,
             Update::RollBack => ToSteward::RollBack,
