@@ -18,6 +18,7 @@ const SMALLEST_MIB: u32 = 128;
 /// Every door of the system, by the units that open them. All but the node's own are files.
 const DOORS: &[&str] = &[
     "hometwin-console.socket",
+    "hometwin-fetcher.socket",
     "hometwin-lan.socket",
     "hometwin-node.socket",
     "hometwin-slots.socket",
