@@ -25,8 +25,12 @@ fn files(folder: &Path) -> Result<()> {
     for (name, text) in [
         (
             "etc/systemd/system/hometwin-node.service.d/red-team.conf",
-            "[Unit]\nWants=red-team.service\n[Service]\nStandardError=tty\n".to_owned(),
+            "[Unit]\nWants=red-team.service\n[Service]\nStandardError=tty\n\
+             TTYPath=/dev/console\nDeviceAllow=/dev/console rw\n"
+                .to_owned(),
         ),
+        // An empty unit is none: it would draw over what is said here.
+        ("etc/systemd/system/hometwin-console.service", String::new()),
         (
             "etc/systemd/system/red-team.service",
             "[Unit]\nAfter=hometwin-node.service\n[Service]\nType=exec\nLimitNOFILE=65536\n\
