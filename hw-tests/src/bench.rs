@@ -9,18 +9,19 @@
 //!
 //! `cargo bench-node` as root and behind the walls, 2 processors (Xeon, 2.5 GHz), Linux 6.18, ext4
 //! without a journal, on a machine that did little else. Messages, notes and the GET beside them at
-//! de9af43 on 2026-11-23, two runs before and after the peer's; wake-ups and memory at 6475990 on
-//! 2026-11-26, one run, with that of 42f5367, before spaces, packages and names at home, in brackets;
-//! the rest at 985f113 on 2026-11-22:
+//! de9af43 on 2026-11-23, two runs before and after the peer's; wake-ups and memory at 6240103 on
+//! 2026-11-26, with that of 42f5367, before spaces, packages and names at home, in brackets; the first
+//! answers at 6475990 on that day; the rest at 985f113 on 2026-11-22. A twin's memory is from a run with
+//! little else on the machine; beside a run of all tests it was 2.2 MiB:
 //!
 //! | what | measured | budget |
 //! |---|---|---|
 //! | wake to first answer, plain HTTP (p50 / p95) | 7.4 / 8.0 ms | 25 ms |
 //! | - HTTPS | 8.3 / 51.5 ms | 25 ms |
-//! | idle household, three sleeping twins: PSS | 9.6 MiB (7.7) | 25 MiB |
+//! | idle household, three sleeping twins: PSS | 9.4 MiB (7.7) | 25 MiB |
 //! | idle household, just asleep: wake-ups | 0.07 per second: two in 30 s | 0.1 |
-//! | awake twin after pairing and a first contact: USS | 1.8 MiB (1.7) | 2 MiB |
-//! | - with an open page: USS; wake-ups | 1.8 MiB; 0.00 per second | |
+//! | awake twin after pairing and a first contact: USS | 1.9 MiB (1.7) | 2 MiB |
+//! | - with an open page: USS; wake-ups | 2.0 MiB; 0.00 per second | |
 //! | chat message: sender's twin | 915, 995 us | **500 us** |
 //! | - receiver's twin | 669, 726 us | **500 us** |
 //! | - the same by Prosody 0.12.3, both people on one server (`peer`) | 952 us | |
