@@ -25,6 +25,25 @@ pub struct Image {
 }
 
 impl Image {
+    /// What a test takes: the image that `make` builds, or none, and why, for `cargo verify --fast` and
+    /// where none can be built.
+    ///
+    /// # Errors
+    /// If the build fails.
+    pub fn for_test(
+        test: &str,
+        make: impl FnOnce() -> Result<std::result::Result<Self, String>>,
+    ) -> Result<Option<Self>> {
+        let built = match std::env::var_os("HOMETWIN_FAST") {
+            Some(_) => Err("`cargo verify --fast`".to_owned()),
+            None => make()?,
+        };
+        if let Err(reason) = &built {
+            crate::skip(test, reason.trim());
+        }
+        Ok(built.ok())
+    }
+
     /// Builds the headless image around the program that all tests use; what is built already is
     /// taken from the cache.
     ///

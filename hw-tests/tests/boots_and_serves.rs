@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use hw_tests::{Console, Firmware, Image, Machine, Result, Secure, fresh_id, skip, until};
+use hw_tests::{Console, Firmware, Image, Machine, Result, Secure, fresh_id, until};
 use serde_json::{Value, json};
 
 /// For a start, on a machine that does ten other things.
@@ -75,13 +75,7 @@ const BAD: &[&str] = &[
 #[test]
 fn an_image_boots_serves_and_keeps_what_it_was_told() {
     const TEST: &str = "a computer that starts from the image";
-    if std::env::var_os("HOMETWIN_FAST").is_some() {
-        return skip(TEST, "`cargo verify --fast`");
-    }
-    let image = match Image::build().unwrap() {
-        Ok(image) => image,
-        Err(reason) => return skip(TEST, reason.trim()),
-    };
+    let Some(image) = Image::for_test(TEST, Image::build).unwrap() else { return };
     let about = image.inspect().unwrap();
     assert!(about.contains("every block as its root hash says"), "{about}");
 

@@ -246,10 +246,8 @@ fn an_image_brings_what_its_mirror_has_and_starts_it_the_next_time() {
     let mut words = us.words("0.1.0");
     words.extend(["--files".to_owned(), files.path().display().to_string()]);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let image = match Image::build_with(&program().unwrap(), &words).unwrap() {
-        Ok(image) => image,
-        Err(reason) => return skip(TEST, reason.trim()),
-    };
+    let make = || Image::build_with(&program()?, &words);
+    let Some(image) = Image::for_test(TEST, make).unwrap() else { return };
     let folder = tempfile::tempdir().unwrap();
     let www = folder.path().join("www");
     us.bundle("0.2.0", &["--publish", www.to_str().unwrap()]).unwrap();

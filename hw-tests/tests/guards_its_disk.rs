@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use hw_tests::{Firmware, Image, Machine, Result, skip};
+use hw_tests::{Firmware, Image, Machine};
 
 /// For a start, on a machine that does ten other things.
 const START: Duration = Duration::from_secs(600);
@@ -14,21 +14,11 @@ const MEMORY_MIB: u32 = 256;
 /// What is said when the data are there and the node is about to start.
 const SERVES: &str = "https://hometwin.local/pair#";
 
-fn image(test: &str) -> Result<Option<Image>> {
-    if std::env::var_os("HOMETWIN_FAST").is_some() {
-        skip(test, "`cargo verify --fast`");
-        return Ok(None);
-    }
-    let built = Image::build()?;
-    if let Err(reason) = &built {
-        skip(test, reason.trim());
-    }
-    Ok(built.ok())
-}
-
 #[test]
 fn a_system_that_differs_by_a_bit_is_not_run() {
-    let Some(image) = image("a system that was changed").unwrap() else { return };
+    let Some(image) = Image::for_test("a system that was changed", Image::build).unwrap() else {
+        return;
+    };
     for (part, at) in [
         // The name in the file system's first block: nothing that runs would notice.
         ("_system", 1024 + 64),
@@ -48,7 +38,7 @@ fn a_system_that_differs_by_a_bit_is_not_run() {
 
 #[test]
 fn encrypted_data_open_on_their_own_computer_or_with_the_recovery_key() {
-    let Some(image) = image("data behind a TPM").unwrap() else { return };
+    let Some(image) = Image::for_test("data behind a TPM", Image::build).unwrap() else { return };
     let mut machine = Machine::new(&image).unwrap();
     machine.put_tpm(Some(1));
     let console = machine.start(Firmware::Direct, MEMORY_MIB).unwrap();
@@ -87,7 +77,7 @@ fn encrypted_data_open_on_their_own_computer_or_with_the_recovery_key() {
 
 #[test]
 fn firmware_with_our_keys_starts_nothing_else() {
-    let Some(unsigned) = image("Secure Boot").unwrap() else { return };
+    let Some(unsigned) = Image::for_test("Secure Boot", Image::build).unwrap() else { return };
     let keys = tempfile::tempdir().unwrap();
     let signed = Image::signed(&keys.path().join("keys")).unwrap().unwrap();
     let mut machine = Machine::new(&signed).unwrap();

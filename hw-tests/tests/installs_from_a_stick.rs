@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hw_tests::{Firmware, Image, Machine, skip};
+use hw_tests::{Firmware, Image, Machine};
 
 /// For a start, on a machine that does ten other things.
 const START: Duration = Duration::from_secs(900);
@@ -14,13 +14,7 @@ const MEMORY_MIB: u32 = 256;
 #[test]
 fn a_stick_gives_its_system_to_the_computer() {
     const TEST: &str = "a computer that is started from a stick";
-    if std::env::var_os("HOMETWIN_FAST").is_some() {
-        return skip(TEST, "`cargo verify --fast`");
-    }
-    let image = match Image::build().unwrap() {
-        Ok(image) => image,
-        Err(reason) => return skip(TEST, reason.trim()),
-    };
+    let Some(image) = Image::for_test(TEST, Image::build).unwrap() else { return };
     let mut machine = Machine::new(&image).unwrap();
     machine.put_stick(true).unwrap();
     let console = machine.start(Firmware::Uefi, MEMORY_MIB).unwrap();

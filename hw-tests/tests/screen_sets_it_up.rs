@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hw_tests::{Firmware, Image, Machine, Node, Options, Result, Secure, program, skip, until};
+use hw_tests::{Firmware, Image, Machine, Node, Options, Result, Secure, program, until};
 use serde_json::{Value, json};
 
 /// A screen and a keyboard at a node.
@@ -130,13 +130,7 @@ fn key(screen: &str) -> Vec<String> {
 #[test]
 fn a_computers_own_screen_shows_its_key_until_somebody_has_it_and_then_the_way_in() {
     const TEST: &str = "the screen of a computer that starts from the image";
-    if std::env::var_os("HOMETWIN_FAST").is_some() {
-        return skip(TEST, "`cargo verify --fast`");
-    }
-    let image = match Image::build().unwrap() {
-        Ok(image) => image,
-        Err(reason) => return skip(TEST, reason.trim()),
-    };
+    let Some(image) = Image::for_test(TEST, Image::build).unwrap() else { return };
     let mut machine = Machine::new(&image).unwrap();
     machine.put_tpm(Some(1));
     // Without a keyboard nobody can say that they have the key; so it comes up by itself.

@@ -99,10 +99,8 @@ fn an_update_proves_itself_or_goes_away_again() {
     let us = Publisher::new(&keys.join("our-keys")).unwrap();
     let words = us.words("0.1.0");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let image = match Image::build_with(&hw_tests::program().unwrap(), &words).unwrap() {
-        Ok(image) => image,
-        Err(reason) => return skip(TEST, reason.trim()),
-    };
+    let make = || Image::build_with(&hw_tests::program()?, &words);
+    let Some(image) = Image::for_test(TEST, make).unwrap() else { return };
     let bad = |version: &str, spoil: fn(&Path) -> Result<()>| {
         let files = tempfile::tempdir().unwrap();
         spoil(files.path()).unwrap();

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use hw_tests::{Console, Firmware, Image, Machine, Result, red_team, skip, until};
+use hw_tests::{Console, Firmware, Image, Machine, Result, red_team, until};
 use serde_json::{Value, json};
 
 /// For all that the red team does, on a machine that does ten other things.
@@ -68,15 +68,10 @@ fn number(console: &Console, about: &str) -> u64 {
 #[test]
 fn the_walls_hold_in_the_image() {
     const TEST: &str = "the red team in the image";
-    if std::env::var_os("HOMETWIN_FAST").is_some() {
-        return skip(TEST, "`cargo verify --fast`");
-    }
     let folder = tempfile::tempdir().unwrap();
     files(folder.path()).unwrap();
-    let image = match Image::build_of(&red_team().unwrap(), Some(folder.path())).unwrap() {
-        Ok(image) => image,
-        Err(reason) => return skip(TEST, reason.trim()),
-    };
+    let make = || Image::build_of(&red_team()?, Some(folder.path()));
+    let Some(image) = Image::for_test(TEST, make).unwrap() else { return };
     let mut machine = Machine::new(&image).unwrap();
     let console = machine.start(Firmware::Direct, MEMORY_MIB).unwrap();
     let end = until("the end of it", LIMIT, || {

@@ -15,7 +15,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::{Call, Error, Files, Rule, calls};
+use super::{Call, Entered, Error, Files, Rule, calls};
 
 /// The current folder, to be named in a rule.
 pub(super) fn here() -> Result<OwnedFd, Error> {
@@ -46,6 +46,17 @@ pub(super) fn restrict(ruleset: RulesetCreated) -> Result<bool, Error> {
         return Err(Error { step, source: std::io::ErrorKind::Unsupported.into() });
     }
     Ok(has)
+}
+
+/// Shuts files and calls for good.
+pub(super) fn shut(ruleset: RulesetCreated, lists: &[&[Call]]) -> Result<Entered, Error> {
+    // Looked up while it can be.
+    let seccomp = has_seccomp();
+    let landlock = restrict(ruleset)?;
+    if seccomp {
+        shut_calls(lists)?;
+    }
+    Ok(Entered { landlock, seccomp })
 }
 
 /// Everything that the newest known Landlock can guard is shut, as far as this kernel has it.

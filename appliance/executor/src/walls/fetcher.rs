@@ -11,11 +11,9 @@ use landlock::{
     Access, AccessFs, AccessNet, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, Scope,
 };
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
-};
+use rustix::thread::CapabilitySet;
 
-use super::{Call, Entered, Error, Given, Rule, build, calls, own};
+use super::{Call, Entered, Error, Rule, build, calls, own};
 
 const CALLS: &[&[Call]] = &[
     calls::MEMORY,
@@ -70,14 +68,7 @@ const NAMES: &[&str] = &[
 /// # Errors
 /// When a wall that this kernel has can't be built: the process must end then.
 pub fn enter_fetcher() -> Result<Entered, Error> {
-    let none = CapabilitySet::empty();
-    own::bound(none);
-    clear_ambient_capability_set().map_err(Error::at("no ambient capabilities"))?;
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, sets).map_err(Error::at("no capabilities"))?;
-    own::limit(Given { uid: None, memory: 64 << 20, processes: 1, job: None }, 32)?;
-    set_no_new_privs(true).map_err(Error::at("no new privileges"))?;
-    let seccomp = build::has_seccomp();
+    own::of_system(CapabilitySet::empty(), 64 << 20, 32)?;
     let step = "landlock";
     let mut rules = ruleset().map_err(Error::of(step))?;
     for path in NAMES {
@@ -87,11 +78,7 @@ pub fn enter_fetcher() -> Result<Entered, Error> {
             rules = rules.add_rule(PathBeneath::new(open, read)).map_err(Error::of(step))?;
         }
     }
-    let landlock = build::restrict(rules)?;
-    if seccomp {
-        build::shut_calls(CALLS)?;
-    }
-    Ok(Entered { landlock, seccomp })
+    build::shut(rules, CALLS)
 }
 
 /// As everywhere, but that it may connect; nobody can connect to it.

@@ -7,7 +7,7 @@ use rustix::process::{
     set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
     set_thread_res_gid, set_thread_res_uid,
 };
@@ -86,9 +86,27 @@ pub(super) fn become_own(given: Given) -> Result<(), Error> {
         set_thread_res_gid(group, group, group).map_err(Error::at("the own group"))?;
         set_thread_res_uid(user, user, user).map_err(Error::at("the own user"))?;
     }
+    keep(CapabilitySet::empty())
+}
+
+/// What systemd started for one conversation, with one thread: of its capabilities it keeps these, and
+/// it gains nothing any more.
+pub(super) fn of_system(kept: CapabilitySet, memory: u64, descriptors: u64) -> Result<(), Error> {
+    bound(kept);
+    keep(kept)?;
+    limit(Given { uid: None, memory, processes: 1, job: None }, descriptors)?;
+    set_no_new_privs(true).map_err(Error::at("no new privileges"))
+}
+
+/// Gives up every capability but these.
+fn keep(kept: CapabilitySet) -> Result<(), Error> {
+    let has = capabilities(None).map_err(Error::at("capabilities"))?;
     clear_ambient_capability_set().map_err(Error::at("no ambient capabilities"))?;
-    let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    let sets = CapabilitySets {
+        effective: has.effective & kept,
+        permitted: has.permitted & kept,
+        inheritable: CapabilitySet::empty(),
+    };
     set_capabilities(None, sets).map_err(Error::at("no capabilities"))
 }
 

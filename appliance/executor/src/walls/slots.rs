@@ -6,11 +6,9 @@
 //! left to it: the one that has the service manager start the machine again.
 
 use landlock::{Access, AccessFs, AccessNet, Compatible, Ruleset, RulesetAttr, Scope};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
-};
+use rustix::thread::CapabilitySet;
 
-use super::{Call, Entered, Error, Given, Rule, build, calls, own};
+use super::{Call, Entered, Error, Rule, build, calls, own};
 
 const CALLS: &[&[Call]] = &[
     calls::MEMORY,
@@ -37,19 +35,8 @@ const MORE: &[Call] = &[
 
 /// Shuts it in for good, before it has heard anything. There is one thread only.
 pub(crate) fn enter_slots() -> Result<Entered, Error> {
-    let none = CapabilitySet::empty();
-    own::bound(none);
-    clear_ambient_capability_set().map_err(Error::at("no ambient capabilities"))?;
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, sets).map_err(Error::at("no capabilities"))?;
-    own::limit(Given { uid: None, memory: 128 << 20, processes: 1, job: None }, 64)?;
-    set_no_new_privs(true).map_err(Error::at("no new privileges"))?;
-    let seccomp = build::has_seccomp();
-    let landlock = build::restrict(ruleset().map_err(Error::of("landlock"))?)?;
-    if seccomp {
-        build::shut_calls(CALLS)?;
-    }
-    Ok(Entered { landlock, seccomp })
+    own::of_system(CapabilitySet::empty(), 128 << 20, 64)?;
+    build::shut(ruleset().map_err(Error::of("landlock"))?, CALLS)
 }
 
 /// As everywhere, but for signals: the filter of calls leaves it exactly one.

@@ -7,12 +7,9 @@
 use std::path::Path;
 
 use landlock::{AccessFs, PathBeneath, PathFd, RulesetCreatedAttr};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities,
-    set_no_new_privs,
-};
+use rustix::thread::CapabilitySet;
 
-use super::{Call, Entered, Error, Given, Rule, build, calls, own};
+use super::{Call, Entered, Error, Rule, build, calls, own};
 
 const CALLS: &[&[Call]] = &[
     calls::MEMORY,
@@ -40,17 +37,7 @@ const KEPT: CapabilitySet =
 
 /// Shuts steward in for good, before it has heard anything. There is one thread only.
 pub(crate) fn enter_steward(data: &Path, network: &Path) -> Result<Entered, Error> {
-    let has = capabilities(None).map_err(Error::at("capabilities"))?;
-    own::bound(KEPT);
-    clear_ambient_capability_set().map_err(Error::at("no ambient capabilities"))?;
-    let sets = CapabilitySets {
-        effective: has.effective & KEPT,
-        permitted: has.permitted & KEPT,
-        inheritable: CapabilitySet::empty(),
-    };
-    set_capabilities(None, sets).map_err(Error::at("capabilities"))?;
-    own::limit(Given { uid: None, memory: 64 << 20, processes: 1, job: None }, 64)?;
-    set_no_new_privs(true).map_err(Error::at("no new privileges"))?;
+    own::of_system(KEPT, 64 << 20, 64)?;
     let step = "landlock";
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let twins = data.join("twins");
@@ -73,10 +60,5 @@ pub(crate) fn enter_steward(data: &Path, network: &Path) -> Result<Entered, Erro
         rules =
             rules.add_rule(PathBeneath::new(open, AccessFs::ReadDir)).map_err(Error::of(step))?;
     }
-    let landlock = build::restrict(rules)?;
-    let seccomp = build::has_seccomp();
-    if seccomp {
-        build::shut_calls(CALLS)?;
-    }
-    Ok(Entered { landlock, seccomp })
+    build::shut(rules, CALLS)
 }
